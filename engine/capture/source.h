@@ -1,0 +1,90 @@
+/* source.h - what a database looks like to the pipeline: bytes in, batches out.
+ *
+ * One capture thread owns a source and makes every call. A call that fails with LS_AGAIN (server gone, cut, time-out)
+ * leaves the source fit for close() only: the pipeline waits, opens it anew and starts at the checkpoint. */
+#ifndef LS_SOURCE_H
+#define LS_SOURCE_H
+
+#include "base/log.h"
+#include "change/batch.h"
+
+/* Strings are borrowed and outlive the source. */
+typedef struct ls_source_conf {
+    const char *name;    /* the connector's */
+    const char *db_type; /* "postgres" | "mysql" */
+    const char *host;
+    int port;
+    const char *user, *password; /* password NULL: none */
+    const char *database;        /* PostgreSQL: to connect to. Binlog: "" or the default schema for patterns without a dot */
+    const char *const *tables;   /* patterns: schema.table, * ? and leading !, backslash escapes */
+    size_t ntables;
+    const char *plugin, *slot, *publication; /* PostgreSQL; publication NULL: one is made */
+    bool partition_root;
+    bool temporary_slot;  /* for print and kafka_conf = "memory" */
+    bool ddl;             /* binlog: X and R */
+    uint32_t server_id;   /* binlog; 0: made from the name */
+    const char *start;    /* "now" | "earliest" | "slot" */
+    ls_schemas *schemas;
+} ls_source_conf;
+
+/* How a checkpoint names the server: text that the source writes and later compares (JSON object members, no braces).
+ * base: the binlog files' common name. */
+enum { LS_IDENTITY_MAX = 512, LS_BINLOG_NAME_MAX = 256 };
+typedef struct ls_source_identity {
+    char json[LS_IDENTITY_MAX];
+    char db[16];                    /* source.db: postgres | mysql | mariadb */
+    char binlog[LS_BINLOG_NAME_MAX]; /* "binlog" of binlog.000003; "" on PostgreSQL */
+} ls_source_identity;
+
+/* From the checkpoint: read from restart, drop rows up to and including (delivered_pos, delivered_seq). */
+typedef struct ls_resume {
+    ls_place restart;
+    const char *gtid;          /* the GTID position at restart, "" without */
+    const char *delivered_pos; /* "" : none */
+    uint64_t delivered_seq;
+    const char *identity; /* ls_source_identity.json of then, NULL: not compared */
+    const char *binlog;   /* file base name of then */
+} ls_resume;
+
+typedef struct ls_source ls_source;
+
+typedef struct ls_source_ops {
+    const char *db_type;
+    /* Connects, checks settings, grants and exact table names (`known`: is the table known to the checkpoint?), fills
+     * *id. LS_USAGE: what an administrator must change; LS_AGAIN: does not answer. */
+    int (*open)(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
+                ls_error *err);
+    /* First start: makes the slot (dropping what a "creating" checkpoint left if `again`) and gives the place to start at.
+     * gtid: room for the GTID position there, "" on PostgreSQL. */
+    int (*create)(ls_source *s, bool again, ls_place *at, ls_buf *gtid, ls_error *err);
+    /* Begins to stream. LS_LOST when the server cannot serve from there. */
+    int (*start)(ls_source *s, const ls_resume *from, ls_error *err);
+    /* Adds changes and marks until the batch is full or the socket has nothing more; waits up to wait_ms for the first
+     * byte. An empty batch after a time-out is no error. Rows up to from->delivered are left out, their marks kept. */
+    int (*read)(ls_source *s, ls_work *w, int wait_ms, ls_error *err);
+    /* Tells the server that everything below *restart is safe (PostgreSQL: feedback; binlog: nothing to say), and
+     * answers what the server asked. Called at least once a second also while read() is not called. */
+    int (*confirm)(ls_source *s, const ls_place *restart, ls_error *err);
+    /* The log's end now: for --until-caught-up. */
+    int (*end)(ls_source *s, ls_place *end, ls_error *err);
+    /* Microseconds between now and the commit time of the newest change read; -1: unknown. */
+    void (*close)(ls_source *s); /* also after a failure; a temporary slot goes with it */
+} ls_source_ops;
+
+struct ls_source { /* stands first in each session's own struct */
+    const ls_source_ops *ops;
+};
+
+extern const ls_source_ops ls_source_postgres, ls_source_mysql;
+/* By db_type ("postgres", "mysql"); NULL if there is none. */
+const ls_source_ops *ls_source_find(const char *db_type);
+
+/* patterns.c: does a table match the list? Later patterns win; one that begins with ! leaves out. On the binlog the
+ * gh-ost and pt-osc tables (_x_gho _x_ghc _x_del _x_new _x_old) match only an exact name. */
+bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, const char *table);
+bool ls_pattern_is_exact(const char *pattern); /* no * or ? but escaped ones, no leading ! */
+/* An exact pattern split at its first unescaped dot, escapes resolved, into schema and table (LS_NAME_MAX bytes each); -1: no dot, or too long. */
+enum { LS_NAME_MAX = 256 };
+int ls_pattern_split(const char *pattern, char schema[LS_NAME_MAX], char table[LS_NAME_MAX]) LS_MUST_CHECK;
+
+#endif

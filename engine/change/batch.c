@@ -1,0 +1,138 @@
+#include "change/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct kept {
+    void *buffer;
+    void (*drop)(void *);
+} kept;
+
+struct ls_batch_memory {
+    const ls_schema **schemas;
+    size_t nschemas, cap_schemas;
+    kept *kept;
+    size_t nkept, cap_kept;
+};
+
+/* Room for one more element in a growing array; false when memory is out. */
+static bool grow(void *array, size_t n, size_t *cap, size_t size) {
+    if (n < *cap) return true;
+    size_t more = *cap ? *cap * 2 : 64;
+    void *p;
+    memcpy(&p, array, sizeof p);
+    p = realloc(p, more * size);
+    if (!p) return false;
+    memcpy(array, &p, sizeof p);
+    *cap = more;
+    return true;
+}
+
+ls_work *ls_work_new(ls_schemas *schemas, const char *connector, const char *db) {
+    ls_work *w = calloc(1, sizeof *w);
+    if (!w) return NULL;
+    w->memory = calloc(1, sizeof *w->memory);
+    if (!w->memory) {
+        free(w);
+        return NULL;
+    }
+    w->schemas = schemas;
+    w->seen.generation = 1;
+    w->seen.connector = connector;
+    w->seen.db = db;
+    return w;
+}
+
+static void let_go(ls_work *w) {
+    ls_batch_memory *m = w->memory;
+    for (size_t i = 0; i < m->nschemas; i++) ls_schema_unref(m->schemas[i]);
+    for (size_t i = 0; i < m->nkept; i++) m->kept[i].drop(m->kept[i].buffer);
+    m->nschemas = m->nkept = 0;
+}
+
+void ls_work_free(ls_work *w) {
+    if (!w) return;
+    let_go(w);
+    free(w->memory->schemas);
+    free(w->memory->kept);
+    free(w->memory);
+    free(w->seen.changes);
+    free(w->marks);
+    ls_buf_free(&w->text);
+    ls_arena_free(&w->arena);
+    free(w);
+}
+
+void ls_work_reset(ls_work *w) {
+    let_go(w);
+    ls_arena_reset(&w->arena);
+    if (w->text.cap > LS_BATCH_BYTES) ls_buf_free(&w->text); /* a large value's room goes back */
+    w->seen.count = 0;
+    w->seen.generation++;
+    w->nmarks = 0;
+    w->kept_bytes = 0;
+    w->last_schema = NULL;
+}
+
+bool ls_work_full(const ls_work *w) {
+    return w->seen.count >= LS_BATCH_ROWS || w->arena.bytes + w->kept_bytes >= LS_BATCH_BYTES ||
+           w->nmarks >= LS_BATCH_MARKS;
+}
+
+int ls_work_hold(ls_work *w, const ls_schema *s) {
+    ls_batch_memory *m = w->memory;
+    if (s == w->last_schema) return 0;
+    if (!grow(&m->schemas, m->nschemas, &m->cap_schemas, sizeof *m->schemas)) return -1;
+    m->schemas[m->nschemas++] = ls_schema_ref(s);
+    w->last_schema = s;
+    return 0;
+}
+
+ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t action, uint64_t seq) {
+    size_t cap = w->cap_changes;
+    if (!grow(&w->seen.changes, w->seen.count, &cap, sizeof *w->seen.changes)) return NULL;
+    w->cap_changes = (uint32_t)cap;
+    if (s && ls_work_hold(w, s)) return NULL;
+    ls_change *c = &w->seen.changes[w->seen.count++];
+    *c = (ls_change){.schema = s, .tx = tx, .action = action, .seq = seq, .whole_table = 1};
+    return c;
+}
+
+ls_value *ls_work_values(ls_work *w, size_t n) {
+    ls_value *v = ls_arena_alloc(&w->arena, n * sizeof *v);
+    for (size_t i = 0; v && i < n; i++) v[i] = (ls_value){.state = LS_ABSENT};
+    return v;
+}
+
+const ls_tx *ls_work_tx(ls_work *w, const ls_tx *tx) {
+    ls_tx *t = ls_arena_alloc(&w->arena, sizeof *t);
+    return t ? memcpy(t, tx, sizeof *t) : NULL;
+}
+
+int ls_work_mark(ls_work *w, const ls_place *place) {
+    ls_mark *last = w->nmarks ? &w->marks[w->nmarks - 1] : NULL;
+    /* Two transactions' GTIDs may be of different domains: only a mark that adds none is merged. */
+    if (last && last->changes == w->seen.count && (!*last->place.gtid || !*place->gtid)) {
+        char gtid[LS_GTID_TEXT];
+        memcpy(gtid, *place->gtid ? place->gtid : last->place.gtid, sizeof gtid);
+        last->place = *place;
+        memcpy(last->place.gtid, gtid, sizeof gtid);
+        return 0;
+    }
+    size_t cap = w->cap_marks;
+    if (!grow(&w->marks, w->nmarks, &cap, sizeof *w->marks)) return -1;
+    w->cap_marks = (uint32_t)cap;
+    w->marks[w->nmarks++] = (ls_mark){w->seen.count, *place};
+    return 0;
+}
+
+int ls_work_keep(ls_work *w, void *buffer, size_t bytes, void (*drop)(void *)) {
+    ls_batch_memory *m = w->memory;
+    if (!grow(&m->kept, m->nkept, &m->cap_kept, sizeof *m->kept)) {
+        drop(buffer);
+        return -1;
+    }
+    m->kept[m->nkept++] = (kept){buffer, drop};
+    w->kept_bytes += bytes;
+    return 0;
+}

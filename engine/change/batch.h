@@ -1,0 +1,62 @@
+/* batch.h - changes handed over together, with the memory that they point to.
+ * A batch is filled by one decoder, passed through hooks and format, and reset. One thread. */
+#ifndef LS_BATCH_H
+#define LS_BATCH_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "change/place.h"
+#include "change/schema.h"
+
+enum {
+    LS_BATCH_ROWS = 1024,         /* changes at which a batch closes */
+    LS_BATCH_BYTES = 1024 * 1024, /* bytes of arena and kept buffers at which a batch closes */
+    LS_BATCH_MARKS = 4096         /* marks at which a batch closes */
+};
+
+/* "Once the batch's first `changes` changes are delivered, the source may be started again at `place`." */
+typedef struct ls_mark {
+    uint32_t changes;
+    ls_place place;
+} ls_mark;
+
+typedef struct ls_batch_memory ls_batch_memory; /* schemas referenced and buffers kept: private to batch.c */
+
+typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the ABI and stands first */
+    ls_batch seen;
+    ls_arena arena;
+    ls_mark *marks; /* in order */
+    uint32_t nmarks;
+    size_t kept_bytes; /* bytes of the kept buffers */
+    ls_schemas *schemas;
+    ls_buf text;        /* ls_row_text()'s result */
+    char why[256];      /* ls_row_error() */
+    uint32_t cap_changes, cap_marks;
+    ls_batch_memory *memory;
+    const ls_schema *last_schema; /* the newest one held: a run of rows of one table takes one reference */
+} ls_work;
+
+/* connector, db: borrowed for the batch's life. NULL when memory is out. */
+ls_work *ls_work_new(ls_schemas *schemas, const char *connector, const char *db);
+void ls_work_free(ls_work *w);
+/* Forgets all changes and marks, frees what they pointed to; generation grows. */
+void ls_work_reset(ls_work *w);
+/* At a limit: the filler stops and hands the batch over. */
+bool ls_work_full(const ls_work *w);
+
+/* A cleared change at the end, its schema held by the batch; NULL when memory is out. */
+ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t action, uint64_t seq);
+/* Holds a reference to s until the reset (for a change whose schema a hook replaced). -1: memory. */
+int ls_work_hold(ls_work *w, const ls_schema *s) LS_MUST_CHECK;
+/* n values, all LS_ABSENT; NULL when memory is out. */
+ls_value *ls_work_values(ls_work *w, size_t n);
+/* A copy of *tx in the arena; NULL when memory is out. A transaction that goes on in the next batch is copied again. */
+const ls_tx *ls_work_tx(ls_work *w, const ls_tx *tx);
+/* Notes that everything so far may be passed over once delivered. -1: memory. */
+int ls_work_mark(ls_work *w, const ls_place *place) LS_MUST_CHECK;
+/* The batch takes over a receive buffer: freed by drop(buffer) at the reset. On -1 (memory) the buffer is dropped at once. */
+int ls_work_keep(ls_work *w, void *buffer, size_t bytes, void (*drop)(void *)) LS_MUST_CHECK;
+
+static inline ls_work *ls_work_of(ls_batch *b) { return (ls_work *)(void *)b; }
+
+#endif

@@ -1,0 +1,43 @@
+/* schema.h - a table's columns and key at one time.
+ * A schema is immutable and reference-counted; its registry (one a stage thread) gives out the ids and must outlive it. */
+#ifndef LS_SCHEMA_H
+#define LS_SCHEMA_H
+
+#include "base/error.h"
+#include "list_sync.h"
+
+#include <stdbool.h>
+
+enum { LS_COLUMNS_MAX = 65535 }; /* columns of one table that the key's uint16_t can name */
+
+typedef struct ls_schemas {
+    uint32_t last_id;
+} ls_schemas;
+
+/* What ls_schema_new() copies from. */
+typedef struct ls_column_def {
+    const char *name; /* name_len bytes of UTF-8 */
+    size_t name_len;
+    uint8_t type; /* enum ls_type */
+} ls_column_def;
+
+/* A new schema with one reference. key: nkey column numbers in the key's own order. NULL when memory is out. */
+ls_schema *ls_schema_new(ls_schemas *reg, const char *schema, size_t schema_len, const char *table, size_t table_len,
+                         const ls_column_def *cols, size_t ncols, const uint16_t *key, size_t nkey);
+const ls_schema *ls_schema_ref(const ls_schema *s);
+void ls_schema_unref(const ls_schema *s); /* NULL is fine */
+
+/* Column number of that name, or -1. Exact bytes. */
+int ls_schema_find(const ls_schema *s, const char *name, size_t n);
+
+/* The schema with a column more, less, or under another table name: made once, then found again, owned by s (borrowed
+ * by the caller, who takes a reference to keep it). NULL when memory is out. */
+const ls_schema *ls_schema_with(const ls_schema *s, const char *name, size_t n, int type);
+const ls_schema *ls_schema_without(const ls_schema *s, uint32_t col);
+const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t sn, const char *table, size_t tn);
+
+/* One slot for a format's precomputed text; freed with the schema by `drop`. */
+void *ls_schema_cache(const ls_schema *s);
+void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *));
+
+#endif

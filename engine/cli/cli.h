@@ -1,0 +1,49 @@
+/* cli.h - the command line: one command a file, each a const entry in the table of args.c. */
+#ifndef LS_CLI_H
+#define LS_CLI_H
+
+#include "base/log.h"
+#include "script/script.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ls_command ls_command;
+
+typedef struct ls_args { /* strings are argv's */
+    const ls_command *command;
+    const char *script; /* or the option that `options` is asked for; NULL: none */
+    const char **only;
+    size_t nonly;
+    ls_conf_pair *params;
+    size_t nparams;
+    bool until_caught_up, offline, json_log, help, version;
+    uint64_t rows; /* print -n; 0: no end */
+    ls_level least;
+} ls_args;
+
+enum ls_arg { LS_ARG_ONLY = 1, LS_ARG_UNTIL = 2, LS_ARG_OFFLINE = 4, LS_ARG_ROWS = 8, LS_ARG_SET = 16 };
+
+struct ls_command {
+    const char *name;
+    const char *usage;
+    const char *help;
+    bool needs_script;
+    unsigned takes; /* enum ls_arg */
+    int (*run)(const ls_args *args, const ls_log *log, ls_error *err);
+};
+
+extern const ls_command ls_command_run, ls_command_check, ls_command_print, ls_command_options;
+
+/* Fills *args (freed by ls_args_free); LS_USAGE names the word that is wrong. */
+int ls_args_read(ls_args *args, int argc, char **argv, ls_error *err) LS_MUST_CHECK;
+void ls_args_free(ls_args *args);
+/* --help: of the command, or of the program. */
+void ls_args_help(const ls_args *args);
+
+/* Evaluates the script and leaves in *config the stages that --only names (all without it). */
+int ls_args_config(const ls_args *args, ls_config *config, ls_error *err) LS_MUST_CHECK;
+ls_script_env ls_args_env(const ls_args *args);
+
+#endif

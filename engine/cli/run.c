@@ -1,0 +1,137 @@
+#include "cli/cli.h"
+#include "cli/status.h"
+#include "pipeline/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    LS_LOOK_MS = 200,         /* the main thread looks at workers and signals this often */
+    LS_MEMORY_PARTITIONS = 3  /* of a topic that the in-process broker makes unasked */
+};
+
+typedef struct running {
+    ls_run run;
+    ls_config config;
+    ls_script_env env;
+    ls_worker *workers;
+    size_t nworkers, started;
+    bool signalled;
+} running;
+
+static size_t count_workers(const ls_config *c) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->nstages; i++) n += c->stages[i].is_connector ? 1 : (size_t)c->stages[i].as.consumer.instances;
+    return n;
+}
+
+static int start_broker(running *r, ls_error *err) {
+    for (size_t i = 0; i < r->config.nstages; i++)
+        if (r->config.stages[i].kafka.memory) return ls_memory_broker_new(&r->run.memory, LS_MEMORY_PARTITIONS, err);
+    return 0;
+}
+
+static int start_workers(running *r, ls_error *err) {
+    r->nworkers = count_workers(&r->config);
+    r->workers = calloc(r->nworkers, sizeof *r->workers);
+    if (!r->workers) return ls_fail_memory(err, "starting");
+    for (size_t i = 0; i < r->config.nstages; i++) {
+        const ls_stage *s = &r->config.stages[i];
+        int instances = s->is_connector ? 1 : s->as.consumer.instances;
+        for (int k = 1; k <= instances; k++)
+            if (ls_worker_start(&r->workers[r->started++], &r->run, s, s->is_connector ? 0 : k, err)) return -1;
+    }
+    return 0;
+}
+
+/* Waits LS_LOOK_MS for a signal; the first one begins the stop, a second one ends the program at once. */
+static void take_signal(running *r, const ls_log *log) {
+    sigset_t set;
+    struct timespec wait = {.tv_nsec = LS_LOOK_MS * 1000000L};
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    int sig = sigtimedwait(&set, NULL, &wait);
+    if (sig <= 0) return;
+    if (r->signalled) {
+        ls_log_line(log, LS_WARN, "stopped at once; what was not acknowledged comes again at the next start");
+        _exit(LS_FAIL); /* the workers are not waited for: that is what a second signal asks for */
+    }
+    r->signalled = true;
+    ls_log_line(log, LS_INFO, "stopping (once more to stop at once)");
+    ls_run_stop(&r->run);
+}
+
+/* A failed worker stops the others. True when all have ended. */
+static bool look_at_workers(running *r) {
+    size_t done = 0, sources = 0, sources_done = 0;
+    for (size_t i = 0; i < r->started; i++) {
+        ls_worker *w = &r->workers[i];
+        bool ended = atomic_load(&w->done);
+        if (ended && w->err.code != LS_OK) ls_run_stop(&r->run);
+        done += ended;
+        sources += w->stage->is_connector;
+        sources_done += w->stage->is_connector && ended;
+    }
+    if (r->run.until_caught_up && sources == sources_done && !atomic_load(&r->run.sources_done)) ls_run_sources_done(&r->run);
+    return done == r->started;
+}
+
+static int watch(running *r, const ls_log *log, ls_error *err) {
+    ls_status status;
+    if (ls_status_init(&status, log, r->workers, r->nworkers, err)) return -1;
+    while (!look_at_workers(r)) {
+        take_signal(r, log);
+        ls_status_tick(&status);
+    }
+    ls_status_end(&status);
+    return 0;
+}
+
+/* The first failure is the run's; the others are logged. */
+static int outcome(running *r, ls_error *err) {
+    int rc = 0;
+    for (size_t i = 0; i < r->started; i++) {
+        ls_worker *w = &r->workers[i];
+        ls_worker_join(w);
+        if (w->err.code == LS_OK) continue;
+        if (rc) {
+            ls_log_line(&w->log, LS_ERROR, "%s", w->err.text);
+            continue;
+        }
+        *err = w->err;
+        ls_fail_in(err, "%s \"%s\"", w->stage->is_connector ? "connector" : "consumer", w->title);
+        rc = -1;
+    }
+    return rc;
+}
+
+static int run(const ls_args *args, const ls_log *log, ls_error *err) {
+    running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args)};
+    ls_error late;
+    r.run.env = &r.env;
+    if (ls_args_config(args, &r.config, err)) return -1;
+    int rc = ls_run_init(&r.run, err);
+    if (rc) goto out;
+    rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;
+    if (rc) ls_run_stop(&r.run);
+    if (rc == 0) rc = watch(&r, log, err);
+    if (outcome(&r, rc ? &late : err) && rc == 0) rc = -1;
+    free(r.workers);
+    ls_memory_broker_free(r.run.memory);
+    ls_run_free(&r.run);
+out:
+    ls_config_free(&r.config);
+    return rc;
+}
+
+const ls_command ls_command_run = {
+    .name = "run",
+    .usage = "list_sync [run] SCRIPT [--only NAME]... [--until-caught-up] [--set K=V]...",
+    .help = "runs the script's connectors and consumers; --until-caught-up: up to the databases' and topics' ends as of now",
+    .needs_script = true,
+    .takes = LS_ARG_ONLY | LS_ARG_UNTIL | LS_ARG_SET,
+    .run = run,
+};

@@ -1,0 +1,27 @@
+/* format.h - change <-> bytes. A format is one ops-struct; its state belongs to one stage thread. */
+#ifndef LS_FORMAT_H
+#define LS_FORMAT_H
+
+#include "base/buf.h"
+#include "change/batch.h"
+
+typedef struct ls_format_ops {
+    const char *name;
+    /* Appends the message of change i. -1 with an error that names table and column. */
+    int (*encode)(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
+    /* Appends the Kafka key ("pk": the key's canonical text; several columns: a JSON array of canonical values).
+     * 1: there is a key; 0: none (NULL key); -1: error. A D with moved_to has the old key, an I the new one. */
+    int (*key)(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
+} ls_format_ops;
+
+extern const ls_format_ops ls_format_list_sync;
+
+/* A consumer's side: reads messages of any connector into a batch; remembers the tables' columns.
+ * Values point into the message's bytes (which must live as long as the batch) or the batch's arena. */
+typedef struct ls_decoder ls_decoder;
+ls_decoder *ls_decoder_new(ls_schemas *schemas); /* NULL: memory */
+void ls_decoder_free(ls_decoder *d);
+/* Adds one change. Errors name the offset in the message, what was wanted there, and the mend. */
+int ls_decoder_read(ls_decoder *d, ls_work *w, const char *p, size_t n, ls_error *err) LS_MUST_CHECK;
+
+#endif

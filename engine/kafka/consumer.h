@@ -1,0 +1,50 @@
+/* consumer.h - topics to batches of messages; offsets are committed by hand. One thread. */
+#ifndef LS_KAFKA_CONSUMER_H
+#define LS_KAFKA_CONSUMER_H
+
+#include "kafka/client.h"
+
+#include <stdint.h>
+
+typedef struct ls_consumer ls_consumer;
+
+typedef struct ls_consumer_conf {
+    ls_kafka_conf kafka;
+    const char *group_id;
+    const char *const *topics;
+    size_t ntopics;
+    const char *auto_offset_reset; /* "earliest" | "latest" */
+    size_t budget;                 /* bytes of fetched messages waiting in the client */
+    /* Partitions are being taken away: flush what was written and commit (ls_consumer_commit) before this returns. */
+    void (*revoked)(void *ctx);
+    void *ctx;
+} ls_consumer_conf;
+
+/* A message, or with value NULL a null message (a tombstone). Bytes live until ls_consumer_release(). */
+typedef struct ls_message {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    const void *key, *value;
+    size_t key_len, value_len;
+} ls_message;
+
+/* Subscribes: cooperative-sticky group, no auto commit, read_committed. */
+int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;
+/* Up to max messages, and about max_bytes; waits up to wait_ms for the first. *n may be 0. Rebalances happen in here. LS_AGAIN is not
+ * given: what is transient is logged once a change of state and tried for ever. */
+int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_bytes, int wait_ms, size_t *n, ls_error *err) LS_MUST_CHECK;
+/* Frees the messages of the last poll. Their offsets count as handled from now on, for the next commit. */
+void ls_consumer_release(ls_consumer *c);
+/* Commits the offsets of all released messages, at once; 0 also when there was nothing to commit. */
+int ls_consumer_commit(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
+/* Notes the topics' ends as of now (a topic not made yet is an end); then: has this member passed all of them in the partitions that it holds,
+ * and does the group hold every partition? 1 yes, 0 no. */
+int ls_consumer_note_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
+int ls_consumer_at_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
+/* Messages behind the partitions' ends, as last seen; -1: unknown. assigned: partitions held. */
+int64_t ls_consumer_lag(ls_consumer *c);
+int ls_consumer_assigned(ls_consumer *c);
+void ls_consumer_close(ls_consumer *c); /* leaves the group */
+
+#endif

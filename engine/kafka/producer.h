@@ -1,0 +1,40 @@
+/* producer.h - rows to topics: idempotent, acks=all, nothing given up (message.timeout.ms=0).
+ * Threads: the capture thread sends; the delivery thread takes reports. Both may run at once. */
+#ifndef LS_KAFKA_PRODUCER_H
+#define LS_KAFKA_PRODUCER_H
+
+#include "kafka/client.h"
+
+#include <stdint.h>
+
+typedef struct ls_producer ls_producer;
+typedef struct ls_topic ls_topic; /* owned by the producer */
+
+/* budget: bytes that may wait in the client's queues (messages and overhead). */
+int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) LS_MUST_CHECK;
+rd_kafka_t *ls_producer_handle(ls_producer *p);
+/* The topic, made on first use (ls_topic_make). A template's topics are found again by name. */
+int ls_producer_topic(ls_producer *p, const char *name, int partitions, int replication, ls_topic **out, ls_error *err) LS_MUST_CHECK;
+int ls_topic_count(const ls_topic *t); /* partitions */
+const char *ls_topic_title(const ls_topic *t);
+/* Copies key (NULL: none) and value. opaque comes back with the report. LS_AGAIN: the queue is full, send again after
+ * reports were taken. A message over LS_MESSAGE_MAX: LS_FAIL, naming message.max.bytes and max.message.bytes. */
+int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
+                     size_t value_len, void *opaque, ls_error *err) LS_MUST_CHECK;
+
+typedef struct ls_report {
+    void *opaque;
+    size_t bytes; /* key and value */
+    bool failed;  /* why[] says it; nothing of a failed message was stored as far as is known */
+    char why[256];
+    ls_code code;
+} ls_report;
+/* Delivery thread: waits up to wait_ms for reports and calls `take` for each. Gives how many. */
+int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, const ls_report *r), void *ctx);
+/* The last fatal error of the client, if there is one: -1 with it. */
+int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
+/* Messages that no report was taken for. */
+int ls_producer_outstanding(ls_producer *p);
+void ls_producer_close(ls_producer *p); /* does not wait: what is undelivered is forgotten */
+
+#endif

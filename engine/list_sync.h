@@ -1,0 +1,150 @@
+/* list_sync.h - the ABI: every type and function that Lua sees; nothing else is visible to Lua.
+ *
+ * The part between the two "ffi" lines is handed to LuaJIT's ffi.cdef as it stands (lua/list_sync/ffi.lua is generated
+ * from it), so it holds plain C declarations only: no preprocessor, no function bodies.
+ *
+ * Threads: a batch and everything that it points to belong to the one stage thread that fills it. */
+#ifndef LIST_SYNC_H
+#define LIST_SYNC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ffi begin */
+
+/* Is there a value? LS_UNCHANGED: the server did not send it and it is as before. LS_ABSENT: not part of this image. */
+enum ls_state { LS_PRESENT, LS_NULL, LS_UNCHANGED, LS_ABSENT };
+
+/* How a present value is held. The logical type stands in the column. */
+enum ls_kind {
+    LS_KIND_TEXT,   /* as.p, len: the canonical text, valid UTF-8; for a number its JSON text */
+    LS_KIND_INT,    /* as.i */
+    LS_KIND_UINT,   /* as.u */
+    LS_KIND_DOUBLE, /* as.d, printed as the shortest text that reads back as the same double */
+    LS_KIND_FLOAT,  /* as.d, printed as the shortest text that reads back as the same float */
+    LS_KIND_BOOL,   /* as.i: 0 or 1 */
+    LS_KIND_BYTES,  /* as.p, len: raw bytes; the canonical text is their base64 */
+    LS_KIND_JSON    /* as.p, len: compact JSON text that stands in a message as it is (arrays, objects) */
+};
+
+/* Logical types of FORMAT.md, section 2. */
+enum ls_type {
+    LS_TYPE_STRING,
+    LS_TYPE_BOOLEAN,
+    LS_TYPE_INTEGER,
+    LS_TYPE_FLOAT,
+    LS_TYPE_DECIMAL,
+    LS_TYPE_BYTES,
+    LS_TYPE_DATE,
+    LS_TYPE_TIME,
+    LS_TYPE_DATETIME,
+    LS_TYPE_TIMESTAMP,
+    LS_TYPE_ARRAY,  /* consumers only, so far: a JSON array or object of a message */
+    LS_TYPE_UNKNOWN /* consumers: no value but NULL has been seen yet */
+};
+
+/* 16 bytes. as.p points into the batch's arena, a receive buffer that the batch keeps, or static memory: it dies with
+ * ls_batch_reset(). */
+typedef struct ls_value {
+    uint32_t len;
+    uint8_t kind;  /* enum ls_kind; only if state is LS_PRESENT */
+    uint8_t state; /* enum ls_state */
+    uint16_t reserved;
+    union {
+        const char *p;
+        int64_t i;
+        uint64_t u;
+        double d;
+    } as;
+} ls_value;
+
+typedef struct ls_column {
+    const char *name; /* UTF-8, NUL-terminated; owned by the schema */
+    uint32_t name_len;
+    uint8_t type;      /* enum ls_type */
+    uint8_t optional;  /* reserved for the formats: 1 if the column may be NULL */
+    uint16_t key_at;   /* 1-based place in the key; 0: not a key column */
+} ls_column;
+
+/* A table's shape at one time: immutable, reference-counted, of one stage thread. */
+typedef struct ls_schema {
+    uint32_t id; /* unique within its ls_schemas, never 0: two rows with the same id have the same columns */
+    uint32_t ncols;
+    uint32_t nkey; /* 0: a table without a key; identity is then the whole row */
+    uint32_t schema_len, table_len;
+    const char *schema; /* NUL-terminated */
+    const char *table;
+    const ls_column *cols;
+    const uint16_t *key; /* nkey column numbers in the key's own order */
+} ls_schema;
+
+/* What the rows of one transaction share. Lives in the batch's arena. */
+typedef struct ls_tx {
+    int64_t ts;     /* commit time, microseconds since 1970 UTC */
+    char pos[40];   /* the transaction's place, fixed-width lower-case hex, NUL-terminated */
+    char id[96];    /* xid or GTID, NUL-terminated */
+} ls_tx;
+
+enum ls_change_flag {
+    LS_DROPPED = 1,    /* a hook took it out: it is not sent */
+    LS_MOVED_TO = 2,   /* a D whose row went to the key `moved` */
+    LS_MOVED_FROM = 4, /* an I whose row came from the key `moved` */
+    LS_SNAPSHOT = 8
+};
+
+/* One row's change. In a connector after and before have schema->ncols values; in a D or U the values before that the
+ * message does not carry are LS_ABSENT. */
+typedef struct ls_change {
+    const ls_schema *schema; /* the batch holds the reference */
+    ls_value *after;         /* the row after: I, U; else NULL */
+    ls_value *before;        /* the row before: U, D; else NULL */
+    const ls_value *moved;   /* schema->nkey values, with LS_MOVED_*; else NULL */
+    const ls_tx *tx;
+    uint64_t seq; /* ordinal in the transaction, from 1 */
+    uint32_t sub;
+    uint8_t action; /* 'I' 'U' 'D' 'T', and with ddl 'X' 'R' */
+    uint8_t flags;  /* enum ls_change_flag */
+    uint8_t whole_table; /* X: 0 means DROP DATABASE */
+    uint8_t reserved;
+    const char *to_schema, *to_table; /* R: the new name, NUL-terminated; else NULL */
+} ls_change;
+
+/* What Lua sees of a batch; the rest is change/batch.h's. */
+typedef struct ls_batch {
+    uint32_t count;
+    uint32_t generation; /* grows with each reset: a row of an older generation is dead */
+    ls_change *changes;
+    const char *connector; /* the connector's name; on a consumer that of the message's source, "" without */
+    const char *db;        /* "postgres", "mysql", "mariadb", or "" */
+} ls_batch;
+
+/* Canonical text of a present value. *p stays valid until the next call with this batch, or the batch's reset.
+ * 0, or -1 when memory is out. */
+int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n);
+
+/* Writing. `image` is 1 for the row after, 0 for the row before; `col` a column number of the change's schema. The bytes
+ * are copied into the batch. Each gives 0, or -1 with the reason in ls_row_error(). The value is checked against the
+ * column's type; a LS_TYPE_DECIMAL takes decimal text, LS_TYPE_BYTES takes raw bytes through ls_row_set_bytes. */
+int ls_row_set_null(ls_batch *b, uint32_t change, int image, uint32_t col);
+int ls_row_set_text(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n);
+int ls_row_set_bytes(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n);
+int ls_row_set_number(ls_batch *b, uint32_t change, int image, uint32_t col, double d);
+int ls_row_set_int(ls_batch *b, uint32_t change, int image, uint32_t col, int64_t i);
+int ls_row_set_uint(ls_batch *b, uint32_t change, int image, uint32_t col, uint64_t u);
+int ls_row_set_bool(ls_batch *b, uint32_t change, int image, uint32_t col, int on);
+
+/* Adds a column behind the others (enum ls_type), or takes one out of both images; the change gets another schema.
+ * A key column is not taken out: -1. ls_row_add gives the new column's number. */
+int ls_row_add(ls_batch *b, uint32_t change, const char *name, size_t n, int type);
+int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col);
+/* action: U -> D, U -> I, I -> U. */
+int ls_row_set_action(ls_batch *b, uint32_t change, int action);
+/* Other names for this row's schema and table. */
+int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
+
+/* Why the last ls_row_* call on this batch gave -1. */
+const char *ls_row_error(const ls_batch *b);
+
+/* ffi end */
+
+#endif

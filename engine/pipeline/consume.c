@@ -1,0 +1,170 @@
+/* consume.c - a consumer instance: Kafka -> hooks -> writer, then flush, then commit. */
+#include "pipeline/worker.h"
+
+#include "base/clock.h"
+#include "format/format.h"
+#include "kafka/consumer.h"
+#include "write/writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LS_POLL_ROWS = 1024,        /* messages of one batch, at most */
+    LS_POLL_BYTES = 1024 * 1024, /* ... and about so many bytes */
+    LS_POLL_WAIT_MS = 100,
+    LS_FLUSH_MS = 500           /* written rows are flushed and their offsets committed this often */
+};
+
+typedef struct instance {
+    ls_worker *worker;
+    const ls_consumer_options *opt;
+    ls_consumer *consumer;
+    ls_decoder *decoder;
+    ls_writer *writer;
+    ls_script *script;
+    ls_schemas schemas;
+    ls_work *work;
+    ls_message messages[LS_POLL_ROWS];
+    bool dirty;         /* rows were released that are not committed */
+    int64_t flushed_at; /* ls_clock_ms() */
+    int assigned;       /* partitions held, as last logged */
+    char id[256];
+} instance;
+
+/* Written rows go to the operating system first, then their offsets are committed: a crash in between repeats rows. */
+static int flush(instance *in, ls_error *err) {
+    in->flushed_at = ls_clock_ms();
+    if (!in->dirty) return 0;
+    if (in->writer->ops->flush(in->writer, err) || ls_consumer_commit(in->consumer, err)) return -1;
+    in->dirty = false;
+    return 0;
+}
+
+/* Called from within ls_consumer_poll() when partitions go to another member: what is written must be committed before. */
+static void revoked(void *ctx) {
+    instance *in = ctx;
+    ls_error err;
+    if (flush(in, &err)) ls_log_line(&in->worker->log, LS_WARN, "partitions are taken away, and %s: their rows come again", err.text);
+}
+
+static int decode(instance *in, size_t n, ls_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        const ls_message *m = &in->messages[i];
+        if (!m->value) continue; /* a tombstone */
+        if (ls_decoder_read(in->decoder, in->work, m->value, m->value_len, err))
+            return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m->topic, m->partition, m->offset);
+    }
+    return 0;
+}
+
+static int handle(instance *in, size_t n, ls_error *err) {
+    ls_work_reset(in->work);
+    if (decode(in, n, err)) return -1;
+    ls_batch *b = &in->work->seen;
+    if (in->script && b->count && ls_script_run(in->script, b, err)) return -1;
+    if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
+    atomic_fetch_add(&in->worker->rows, b->count);
+    ls_work_reset(in->work); /* before the messages that it points into go */
+    in->dirty = true;
+    ls_consumer_release(in->consumer);
+    return 0;
+}
+
+static void show(instance *in) {
+    int held = ls_consumer_assigned(in->consumer);
+    if (held != in->assigned)
+        ls_log_line(&in->worker->log, LS_INFO, "instance %d holds %d partition%s", in->worker->instance, held, held == 1 ? "" : "s");
+    in->assigned = held;
+    atomic_store(&in->worker->lag, ls_consumer_lag(in->consumer));
+}
+
+/* 1: every message that was there when the sources had ended is written and committed. */
+static int at_ends(instance *in, bool *noted, ls_retry *retry, ls_error *err) {
+    if (!*noted) {
+        if (ls_consumer_note_ends(in->consumer, err)) return ls_retry_wait(retry, in->worker, err);
+        ls_retry_ok(retry, in->worker, "Kafka answers");
+        *noted = true;
+    }
+    int all = ls_consumer_at_ends(in->consumer, err);
+    if (all < 0) return ls_retry_wait(retry, in->worker, err);
+    ls_retry_ok(retry, in->worker, "Kafka answers");
+    return all;
+}
+
+static int pump(instance *in, ls_error *err) {
+    ls_retry retry = {0};
+    bool noted = false;
+    size_t n;
+    while (!ls_run_stopping(in->worker->run)) {
+        if (ls_consumer_poll(in->consumer, in->messages, LS_POLL_ROWS, LS_POLL_BYTES, LS_POLL_WAIT_MS, &n, err)) return -1;
+        if (n && handle(in, n, err)) return -1;
+        if ((n == 0 || ls_clock_ms() - in->flushed_at >= LS_FLUSH_MS) && flush(in, err)) return -1;
+        show(in);
+        if (n == 0 && atomic_load(&in->worker->run->sources_done)) {
+            int all = at_ends(in, &noted, &retry, err);
+            if (all) return all < 0 && err->code != LS_OK ? -1 : 0;
+        }
+    }
+    return flush(in, err);
+}
+
+static int open_writer(instance *in, ls_error *err) {
+    const ls_csv_options *csv = &in->opt->csv;
+    if (in->opt->instances > 1)
+        snprintf(in->id, sizeof in->id, "%s-%d", in->opt->consumer_id, in->worker->instance);
+    else
+        snprintf(in->id, sizeof in->id, "%s", in->opt->consumer_id);
+    ls_csv_conf conf = {.filename = csv->filename,
+                        .consumer = in->id,
+                        .split_files = csv->split_files,
+                        .header = csv->header,
+                        .bom = csv->bom,
+                        .delimiter = csv->delimiter,
+                        .quote = csv->quote,
+                        .newline = csv->newline,
+                        .null_text = csv->null_text,
+                        .absent_text = csv->absent_text};
+    return ls_csv_open(&in->writer, &conf, err);
+}
+
+static int open_consumer(instance *in, ls_error *err) {
+    ls_consumer_conf conf = {.kafka = ls_stage_kafka(in->worker->stage, in->worker->run->memory),
+                             .group_id = in->opt->group_id,
+                             .topics = in->opt->topics,
+                             .ntopics = in->opt->ntopics,
+                             .auto_offset_reset = in->opt->auto_offset_reset,
+                             .budget = in->opt->memory,
+                             .revoked = revoked,
+                             .ctx = in};
+    ls_retry retry = {0};
+    while (ls_consumer_open(&in->consumer, &conf, &in->worker->log, err))
+        if (ls_retry_wait(&retry, in->worker, err)) return -1;
+    ls_retry_ok(&retry, in->worker, "Kafka answers");
+    return 0;
+}
+
+int ls_consume_run(ls_worker *w, ls_error *err) {
+    instance *in = calloc(1, sizeof *in);
+    int rc = -1;
+    if (!in) return ls_fail_memory(err, "starting a consumer");
+    in->worker = w;
+    in->opt = &w->stage->as.consumer;
+    in->decoder = ls_decoder_new(&in->schemas);
+    in->work = ls_work_new(&in->schemas, "", "");
+    if (!in->decoder || !in->work) {
+        ls_fail_memory(err, "starting a consumer");
+        goto out;
+    }
+    if (ls_worker_script(w, &in->script, err) || open_writer(in, err)) goto out;
+    rc = open_consumer(in, err) ? (err->code == LS_OK ? 0 : -1) : pump(in, err);
+out:
+    ls_work_free(in->work);
+    if (in->consumer) ls_consumer_close(in->consumer); /* calls revoked(): the writer must still be there */
+    if (in->writer) in->writer->ops->close(in->writer);
+    ls_decoder_free(in->decoder);
+    ls_script_close(in->script);
+    free(in);
+    return rc;
+}

@@ -1,0 +1,36 @@
+/* delivery.h - a connector's second thread: takes Kafka's reports, moves the position over what is acknowledged, stores
+ * checkpoints, and hands the stored position back to the capture thread, which alone talks to the source. */
+#ifndef LS_DELIVERY_H
+#define LS_DELIVERY_H
+
+#include "kafka/checkpoint.h"
+#include "kafka/producer.h"
+#include "pipeline/inflight.h"
+#include "pipeline/progress.h"
+#include "pipeline/worker.h"
+
+enum {
+    LS_CHECKPOINT_MS = 1000,       /* a checkpoint this often while rows are delivered */
+    LS_IDLE_CHECKPOINT_MS = 10000, /* ... and this often while only the place in the log moves */
+    LS_REPORT_WAIT_MS = 100        /* longest wait for a report */
+};
+
+typedef struct ls_delivery ls_delivery;
+
+/* progress: the stored checkpoint to go on from; borrowed, and the delivery thread's own until ls_delivery_finish(). */
+int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
+                      ls_progress *progress, ls_error *err) LS_MUST_CHECK;
+ls_inflight *ls_delivery_inflight(ls_delivery *d);
+
+/* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
+void ls_delivery_wait(ls_delivery *d, int ms);
+/* 0, or -1 with why the delivery thread stopped. */
+int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
+/* The restart place of the last acknowledged checkpoint; the server may forget what is below. */
+ls_place ls_delivery_confirmed(ls_delivery *d);
+/* Waits up to drain_ms for all that was sent, stores the last checkpoint, ends the thread. -1 with the first failure;
+ * what could not be drained is not lost: it comes again at the next start. */
+int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) LS_MUST_CHECK;
+void ls_delivery_free(ls_delivery *d); /* after ls_delivery_finish() */
+
+#endif

@@ -1,0 +1,162 @@
+#include "pipeline/probe.h"
+
+#include "capture/source.h"
+#include "format/format.h"
+#include "kafka/consumer.h"
+#include "pipeline/progress.h"
+#include "pipeline/worker.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LS_PRINT_WAIT_MS = 100, LS_PRINT_MESSAGES = 256, LS_PRINT_BYTES = 1024 * 1024 };
+
+typedef struct printer {
+    const ls_stage *stage;
+    const ls_log *log;
+    ls_script *script;
+    ls_schemas schemas;
+    ls_work *work;
+    ls_buf line;
+    uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
+} printer;
+
+int ls_probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
+    ls_schemas schemas = {0};
+    ls_source_conf conf = ls_connector_source(stage, &schemas);
+    const ls_source_ops *ops = ls_source_find(conf.db_type);
+    ls_source_identity id = {0};
+    ls_source *source = NULL;
+    ls_log stage_log = ls_log_for(log, stage->name);
+    int rc = ops ? ops->open(&source, &conf, &stage_log, false, &id, err)
+                 : ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
+    if (source) ops->close(source);
+    if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
+    return rc;
+}
+
+/* Has SIGINT or SIGTERM come? main() has blocked both, so they wait here. */
+static bool interrupted(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
+}
+
+/* 1: the last wanted row is out, or nobody reads any more. */
+static int print_batch(printer *p, ls_error *err) {
+    ls_batch *b = &p->work->seen;
+    if (p->script && b->count && ls_script_run(p->script, b, err)) return -1;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (b->changes[i].flags & LS_DROPPED) continue;
+        ls_buf_clear(&p->line);
+        if (ls_format_list_sync.encode(b, i, &p->line, err)) return -1;
+        ls_buf_char(&p->line, '\n');
+        if (p->line.failed) return ls_fail_memory(err, "printing a row");
+        if (fwrite(p->line.data, 1, p->line.len, stdout) != p->line.len) return 1;
+        if (--p->left == 0) break;
+    }
+    return fflush(stdout) || p->left == 0;
+}
+
+static int print_source(printer *p, ls_error *err) {
+    ls_source_conf conf = ls_connector_source(p->stage, &p->schemas);
+    const ls_source_ops *ops = ls_source_find(conf.db_type);
+    ls_source_identity id = {0};
+    ls_source *source = NULL;
+    ls_place at = {0};
+    ls_buf gtid = {0};
+    conf.temporary_slot = true;
+    conf.server_id = (uint32_t)getpid() | 0x40000000u; /* one of its own, so that the connector's dump goes on */
+    int rc = -1;
+    if (!ops) {
+        ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
+        goto out;
+    }
+    if (ops->open(&source, &conf, p->log, false, &id, err) || ops->create(source, false, &at, &gtid, err)) goto out;
+    p->work = ls_work_new(&p->schemas, p->stage->name, id.db);
+    const char *gtid_text = ls_buf_cstr(&gtid);
+    if (!p->work || !gtid_text) {
+        ls_fail_memory(err, "starting");
+        goto out;
+    }
+    ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .binlog = id.binlog};
+    if (ops->start(source, &from, err)) goto out;
+    do {
+        ls_work_reset(p->work);
+        if (ops->read(source, p->work, LS_PRINT_WAIT_MS, err)) goto out;
+        if (p->work->nmarks) at = p->work->marks[p->work->nmarks - 1].place;
+        rc = print_batch(p, err);
+        if (rc == 0) rc = ops->confirm(source, &at, err);
+    } while (rc == 0 && !interrupted());
+    rc = rc < 0 ? -1 : 0;
+out:
+    if (source) ops->close(source);
+    ls_buf_free(&gtid);
+    return rc;
+}
+
+static void nothing_to_commit(void *ctx) { (void)ctx; }
+
+static int print_messages(printer *p, ls_consumer *consumer, ls_decoder *decoder, ls_error *err) {
+    ls_message m[LS_PRINT_MESSAGES];
+    size_t n;
+    int rc = 0;
+    while (rc == 0 && !interrupted()) {
+        ls_work_reset(p->work);
+        if (ls_consumer_poll(consumer, m, LS_PRINT_MESSAGES, LS_PRINT_BYTES, LS_PRINT_WAIT_MS, &n, err)) return -1;
+        for (size_t i = 0; i < n; i++)
+            if (m[i].value && ls_decoder_read(decoder, p->work, m[i].value, m[i].value_len, err))
+                return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m[i].topic, m[i].partition, m[i].offset);
+        rc = print_batch(p, err);
+        ls_work_reset(p->work);
+        ls_consumer_release(consumer);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
+static int print_topics(printer *p, ls_error *err) {
+    ls_progress own = {0};
+    char group[64];
+    ls_progress_new_instance(&own);
+    snprintf(group, sizeof group, "list_sync-print-%s", own.instance);
+    const ls_consumer_options *o = &p->stage->as.consumer;
+    ls_consumer_conf conf = {.kafka = ls_stage_kafka(p->stage, NULL),
+                             .group_id = group,
+                             .topics = o->topics,
+                             .ntopics = o->ntopics,
+                             .auto_offset_reset = "earliest",
+                             .budget = o->memory,
+                             .revoked = nothing_to_commit};
+    ls_consumer *consumer = NULL;
+    ls_decoder *decoder = ls_decoder_new(&p->schemas);
+    p->work = ls_work_new(&p->schemas, "", "");
+    int rc = decoder && p->work ? ls_consumer_open(&consumer, &conf, p->log, err) : ls_fail_memory(err, "starting");
+    if (rc == 0) rc = print_messages(p, consumer, decoder, err);
+    ls_work_free(p->work);
+    p->work = NULL;
+    if (consumer) ls_consumer_close(consumer);
+    ls_decoder_free(decoder);
+    return rc;
+}
+
+int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_env *env, uint64_t rows, const ls_log *log,
+                   ls_error *err) {
+    ls_log stage_log = ls_log_for(log, stage->name);
+    printer p = {.stage = stage, .log = &stage_log, .left = rows ? rows : UINT64_MAX};
+    int rc = -1;
+    if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
+    if (stage->is_connector) {
+        rc = print_source(&p, err);
+    } else if (stage->kafka.memory) {
+        ls_fail(err, LS_USAGE, "kafka_conf = \"memory\" is an in-process broker: print finds nothing in it; give the brokers with --set or in the script");
+    } else {
+        rc = print_topics(&p, err);
+    }
+    if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
+out:
+    ls_work_free(p.work);
+    ls_script_close(p.script);
+    ls_buf_free(&p.line);
+    return rc;
+}

@@ -1,0 +1,74 @@
+/* config.h - a script's stages as plain structs. Filled by script.c from the table that lua/list_sync/options.lua has
+ * checked, so every value here is of the right type and range. Strings live in the ls_config's arena. */
+#ifndef LS_CONFIG_H
+#define LS_CONFIG_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ls_conf_pair {
+    const char *name, *value;
+} ls_conf_pair;
+
+typedef struct ls_kafka_options {
+    bool memory; /* kafka_conf = "memory" */
+    const ls_conf_pair *pairs;
+    size_t npairs;
+} ls_kafka_options;
+
+typedef struct ls_connector_options {
+    const char *name, *db_type /* "postgres" | "mysql" */, *host, *user, *password /* or NULL */, *database;
+    int port;
+    const char *const *tables; /* patterns */
+    size_t ntables;
+    const char *const *topics; /* templates; each row goes to each */
+    size_t ntopics;
+    int partitions, replication /* 0: 3, or what the cluster has */;
+    const char *plugin, *slot, *publication /* or NULL */, *start;
+    uint32_t server_id; /* 0: made from the name */
+    bool partition_root, ddl;
+    size_t memory; /* bytes */
+} ls_connector_options;
+
+typedef struct ls_csv_options {
+    const char *filename;
+    bool split_files, header, bom;
+    char delimiter, quote;
+    const char *newline, *null_text, *absent_text;
+} ls_csv_options;
+
+typedef struct ls_consumer_options {
+    const char *name, *group_id, *consumer_id, *auto_offset_reset;
+    const char *const *topics;
+    size_t ntopics;
+    int instances;
+    ls_csv_options csv;
+    size_t memory; /* bytes an instance */
+} ls_consumer_options;
+
+typedef struct ls_stage {
+    bool is_connector;
+    bool has_hooks; /* a filter or map: Lua is entered once a batch */
+    int line;       /* of its `name =`, for messages */
+    const char *name;
+    ls_kafka_options kafka;
+    union {
+        ls_connector_options connector;
+        ls_consumer_options consumer;
+    } as;
+} ls_stage;
+
+typedef struct ls_config {
+    ls_arena arena;
+    const char *script; /* path as given */
+    ls_stage *stages;   /* in the script's order */
+    size_t nstages;
+} ls_config;
+
+void ls_config_free(ls_config *c);
+
+#endif

@@ -1,0 +1,33 @@
+/* script.h - one lua_State that runs one script. A stage thread has its own; nothing is shared between them.
+ * All Lua stands behind this header. */
+#ifndef LS_SCRIPT_H
+#define LS_SCRIPT_H
+
+#include "change/batch.h"
+#include "script/config.h"
+
+typedef struct ls_script ls_script;
+
+/* What the script may ask for. Borrowed for the script's life. */
+typedef struct ls_script_env {
+    const ls_conf_pair *params; /* --set NAME=VALUE */
+    size_t nparams;
+    bool offline; /* ls.env and ls.file give "" instead of raising: check --offline */
+} ls_script_env;
+
+/* Evaluates the script. Errors are LS_USAGE with script:line (syntax, unknown option, wrong type, an --set that no
+ * ls.param asked for, a missing ls.env ...). A script that cannot be read: LS_USAGE. */
+int ls_script_open(ls_script **out, const char *path, const ls_script_env *env, ls_error *err) LS_MUST_CHECK;
+/* The stages that it declared. */
+int ls_script_config(ls_script *s, ls_config *out, ls_error *err) LS_MUST_CHECK;
+/* Picks the stage whose hooks ls_script_run() runs. */
+int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
+/* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
+ * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. */
+int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+void ls_script_close(ls_script *s);
+
+/* The option reference as text, for `list_sync options [NAME]`, appended to *out; name NULL: all. LS_USAGE: no such option. */
+int ls_script_options(const char *name, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+
+#endif

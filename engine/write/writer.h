@@ -1,0 +1,35 @@
+/* writer.h - where a consumer instance puts its rows. One thread. */
+#ifndef LS_WRITER_H
+#define LS_WRITER_H
+
+#include "change/batch.h"
+
+typedef struct ls_writer ls_writer;
+
+typedef struct ls_writer_ops {
+    /* Writes the batch's changes that are not LS_DROPPED; on -1 none of them counts as written until flush succeeds. */
+    int (*write)(ls_writer *w, ls_batch *b, ls_error *err);
+    /* All that was written is with the operating system: offsets may be committed. */
+    int (*flush)(ls_writer *w, ls_error *err);
+    void (*close)(ls_writer *w); /* without a flush */
+} ls_writer_ops;
+
+struct ls_writer {
+    const ls_writer_ops *ops;
+};
+
+/* Strings are borrowed for the writer's life. */
+typedef struct ls_csv_conf {
+    const char *filename; /* path, without the consumer and .csv */
+    const char *consumer; /* what stands behind it: the consumer id */
+    bool split_files;
+    bool header;
+    bool bom;
+    char delimiter, quote;
+    const char *newline; /* "\n" or "\r\n" */
+    const char *null_text, *absent_text; /* written raw, unquoted */
+} ls_csv_conf;
+
+int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
+
+#endif
