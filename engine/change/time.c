@@ -90,11 +90,12 @@ int ls_time_from_postgres(ls_buf *out, const char *p, size_t n, bool zoned) {
     if (bc) end -= 3;
     size_t date = three_parts(at, (size_t)(end - at), '-');
     at += date;
-    if (date && at < end && *at == ' ') at++;
+    bool blank = date && at < end && *at == ' ';
+    at += blank;
     size_t clock = three_parts(at, (size_t)(end - at), ':');
     const char *whole_clock = at;
     at += clock;
-    if (!date && !clock) return -1;
+    if (!clock && (!date || blank)) return -1;
     const char *fraction = at;
     size_t flen = 0;
     if (clock && at < end && *at == '.') {

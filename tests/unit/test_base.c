@@ -1,0 +1,151 @@
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static void buf_is(ls_buf *b, const char *want) {
+    assert_false(b->failed);
+    assert_string_equal(ls_buf_cstr(b), want);
+    ls_buf_clear(b);
+}
+
+static void test_buf(void **state) {
+    (void)state;
+    ls_buf b = {0};
+    ls_buf_str(&b, "a");
+    ls_buf_u64(&b, UINT64_MAX);
+    ls_buf_char(&b, ' ');
+    ls_buf_i64(&b, INT64_MIN);
+    buf_is(&b, "a18446744073709551615 -9223372036854775808");
+    ls_buf_fmt(&b, "%300d|%s", 7, "x"); /* longer than the first guess at its length */
+    assert_int_equal(b.len, 302);
+    ls_buf_free(&b);
+}
+
+static void test_buf_keeps_to_its_limit(void **state) {
+    (void)state;
+    ls_buf b = {.max = 300};
+    for (int i = 0; i < 300; i++) ls_buf_char(&b, 'x');
+    assert_false(b.failed);
+    ls_buf_char(&b, 'y');
+    assert_true(b.failed);
+    assert_int_equal(b.len, 300);
+    ls_buf_add(&b, "z", 1);
+    assert_int_equal(b.len, 300);
+    ls_buf_free(&b);
+}
+
+static void test_arena(void **state) {
+    (void)state;
+    ls_arena a = {0};
+    char *small = ls_arena_copy(&a, "small", 5);
+    char *large = ls_arena_alloc(&a, 3 * LS_ARENA_CHUNK);
+    char *after = ls_arena_alloc(&a, 16);
+    assert_string_equal(small, "small");
+    memset(large, 1, 3 * LS_ARENA_CHUNK);
+    assert_ptr_equal(after, small + 8); /* the chunk in use stays in use */
+    assert_true(a.bytes >= 3 * LS_ARENA_CHUNK);
+    ls_arena_reset(&a);
+    assert_int_equal(a.bytes, 0);
+    for (int i = 0; i < 10000; i++) assert_non_null(ls_arena_zalloc(&a, 100));
+    ls_arena_free(&a);
+}
+
+static void test_cursor(void **state) {
+    (void)state;
+    ls_cursor c = ls_cursor_over("\x01\x02\x03\x04hi\0rest", 11);
+    size_t n;
+    assert_int_equal(ls_cursor_be(&c, 2), 0x0102);
+    assert_int_equal(ls_cursor_le(&c, 2), 0x0403);
+    assert_string_equal(ls_cursor_cstr(&c, &n), "hi");
+    assert_int_equal(n, 2);
+    assert_null(ls_cursor_cstr(&c, &n)); /* no NUL in "rest" */
+    assert_true(c.failed);
+    assert_int_equal(c.fail_offset, 7);
+    assert_int_equal(c.fail_remaining, 4);
+    assert_int_equal(ls_cursor_u8(&c), 0); /* sticky */
+}
+
+static void test_cursor_wants_too_much(void **state) {
+    (void)state;
+    ls_cursor c = ls_cursor_over("abc", 3);
+    ls_cursor_u8(&c);
+    assert_null(ls_cursor_take(&c, SIZE_MAX));
+    assert_int_equal(c.fail_wanted, SIZE_MAX);
+    assert_int_equal(c.fail_offset, 1);
+    assert_int_equal(c.fail_remaining, 2);
+}
+
+static void test_base64(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {/* RFC 4648, section 10 */
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    ls_buf b = {0};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        ls_base64_add(&b, pairs[i][0], strlen(pairs[i][0]));
+        buf_is(&b, pairs[i][1]);
+        assert_int_equal(ls_base64_read(&b, pairs[i][1], strlen(pairs[i][1])), 0);
+        buf_is(&b, pairs[i][0]);
+    }
+    assert_int_equal(ls_base64_read(&b, "Zg=", 3), -1);
+    assert_int_equal(ls_base64_read(&b, "Z*==", 4), -1);
+    ls_buf_free(&b);
+}
+
+static void test_hex(void **state) {
+    (void)state;
+    ls_buf b = {0};
+    uint8_t out[3];
+    ls_hex_add(&b, "\x00\xfe\x10", 3);
+    buf_is(&b, "00fe10");
+    assert_int_equal(ls_hex_read(out, "00FE10", 6), 0);
+    assert_memory_equal(out, "\x00\xfe\x10", 3);
+    assert_int_equal(ls_hex_read(out, "0g", 2), -1);
+    ls_buf_free(&b);
+}
+
+static void test_utf8(void **state) {
+    (void)state;
+    static const char *const good[] = {"", "plain ascii longer than eight", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+                                       "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xe2\x82\xac"};
+    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc2", "\xe2\x82", "\xff", "12345678\xe2\x82"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(ls_utf8_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(ls_utf8_valid(bad[i], strlen(bad[i])));
+}
+
+static void test_nearest(void **state) {
+    (void)state;
+    static const char *const names[] = {"filter", "format", "tables", "topic"};
+    assert_string_equal(ls_nearest("filtr", names, 4), "filter");
+    assert_string_equal(ls_nearest("table", names, 4), "tables");
+    assert_null(ls_nearest("zzzzzzzz", names, 4));
+}
+
+static void test_glob(void **state) {
+    (void)state;
+    assert_true(ls_glob("public.*", "public.orders"));
+    assert_true(ls_glob("*", ""));
+    assert_true(ls_glob("a*b*c", "a-b-b-c"));
+    assert_false(ls_glob("a*b*c", "a-b-b-cd"));
+    assert_true(ls_glob("t?", "t\xc3\xa4")); /* one character */
+    assert_false(ls_glob("t?", "t"));
+    assert_true(ls_glob("a\\*b", "a*b"));
+    assert_false(ls_glob("a\\*b", "axb"));
+    assert_true(ls_glob("\\?*", "?x"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buf),     cmocka_unit_test(test_buf_keeps_to_its_limit), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_glob),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
