@@ -83,6 +83,8 @@ typedef struct ls_tx {
     int64_t ts;     /* commit time, microseconds since 1970 UTC */
     char pos[40];   /* the transaction's place, fixed-width lower-case hex, NUL-terminated */
     char id[96];    /* xid or GTID, NUL-terminated */
+    const char *connector; /* its name; on a consumer that of the message's source, "" without */
+    const char *db;        /* "postgres", "mysql", "mariadb", or "" */
 } ls_tx;
 
 enum ls_change_flag {
@@ -114,8 +116,6 @@ typedef struct ls_batch {
     uint32_t count;
     uint32_t generation; /* grows with each reset: a row of an older generation is dead */
     ls_change *changes;
-    const char *connector; /* the connector's name; on a consumer that of the message's source, "" without */
-    const char *db;        /* "postgres", "mysql", "mariadb", or "" */
 } ls_batch;
 
 /* Canonical text of a present value. *p stays valid until the next call with this batch, or the batch's reset.

@@ -38,8 +38,8 @@ ls_work *ls_work_new(ls_schemas *schemas, const char *connector, const char *db)
     }
     w->schemas = schemas;
     w->seen.generation = 1;
-    w->seen.connector = connector;
-    w->seen.db = db;
+    w->connector = connector;
+    w->db = db;
     return w;
 }
 
@@ -106,7 +106,11 @@ ls_value *ls_work_values(ls_work *w, size_t n) {
 
 const ls_tx *ls_work_tx(ls_work *w, const ls_tx *tx) {
     ls_tx *t = ls_arena_alloc(&w->arena, sizeof *t);
-    return t ? memcpy(t, tx, sizeof *t) : NULL;
+    if (!t) return NULL;
+    *t = *tx;
+    if (!t->connector) t->connector = w->connector;
+    if (!t->db) t->db = w->db;
+    return t;
 }
 
 int ls_work_mark(ls_work *w, const ls_place *place) {

@@ -29,6 +29,7 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     uint32_t nmarks;
     size_t kept_bytes; /* bytes of the kept buffers */
     ls_schemas *schemas;
+    const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */
     ls_buf text;        /* ls_row_text()'s result */
     char why[256];      /* ls_row_error() */
     uint32_t cap_changes, cap_marks;
@@ -50,7 +51,7 @@ ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t 
 int ls_work_hold(ls_work *w, const ls_schema *s) LS_MUST_CHECK;
 /* n values, all LS_ABSENT; NULL when memory is out. */
 ls_value *ls_work_values(ls_work *w, size_t n);
-/* A copy of *tx in the arena; NULL when memory is out. A transaction that goes on in the next batch is copied again. */
+/* A copy of *tx in the arena, its connector and db the work's own where they are NULL; NULL when memory is out. A transaction that goes on in the next batch is copied again. */
 const ls_tx *ls_work_tx(ls_work *w, const ls_tx *tx);
 /* Notes that everything so far may be passed over once delivered. -1: memory. */
 int ls_work_mark(ls_work *w, const ls_place *place) LS_MUST_CHECK;

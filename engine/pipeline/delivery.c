@@ -19,6 +19,7 @@ struct ls_delivery {
     bool rows_moved, place_moved; /* since the last stored checkpoint */
     bool store_failed;            /* said once a change of state */
     int64_t stored_at;            /* ls_clock_ms() */
+    int64_t heard_at;             /* the last report, or nothing was outstanding: ls_clock_ms() */
     ls_buf json;
 
     atomic_int_fast64_t finish_by; /* ls_clock_ms() until which to drain; 0: go on */
@@ -107,25 +108,46 @@ static void store_if_due(ls_delivery *d, bool last) {
     }
 }
 
+/* --until-caught-up does not wait for ever, and does not end well with rows that nobody has acknowledged. */
+static void look_for_silence(ls_delivery *d, int taken) {
+    ls_error err;
+    int64_t now = ls_clock_ms();
+    if (taken || !ls_inflight_bytes(&d->inflight)) d->heard_at = now;
+    if (!d->worker->run->until_caught_up || now - d->heard_at < LS_SILENCE_MS) return;
+    ls_fail(&err, LS_FAIL, "Kafka has acknowledged nothing for %d s, and --until-caught-up does not wait longer: see that the brokers "
+                           "run and that the topics have enough replicas in sync", LS_SILENCE_MS / 1000);
+    fail(d, &err);
+}
+
+/* Ends with what is not acknowledged: not lost, since the checkpoint stands before it. */
+static void leave_undelivered(ls_delivery *d) {
+    ls_error err;
+    ls_fail(&err, LS_FAIL, "Kafka has not acknowledged everything: those rows come again at the next start");
+    if (d->worker->run->until_caught_up)
+        fail(d, &err);
+    else
+        ls_log_line(&d->worker->log, LS_WARN, "%s", err.text);
+}
+
 static void *body(void *arg) {
     ls_delivery *d = arg;
     ls_error err;
+    d->heard_at = ls_clock_ms();
     for (;;) {
         int64_t finish_by = atomic_load(&d->finish_by);
         int taken = ls_producer_reports(d->producer, LS_REPORT_WAIT_MS, take_report, d);
         if (ls_producer_health(d->producer, &err)) fail(d, &err);
+        look_for_silence(d, taken);
         advance(d);
         if (taken) {
             pthread_mutex_lock(&d->mutex);
             pthread_cond_broadcast(&d->room);
             pthread_mutex_unlock(&d->mutex);
         }
-        bool all = ls_inflight_bytes(&d->inflight) == 0;
-        if (finish_by && (all || ls_clock_ms() >= finish_by || atomic_load(&d->failed))) break;
+        if (finish_by && (ls_inflight_bytes(&d->inflight) == 0 || ls_clock_ms() >= finish_by || atomic_load(&d->failed))) break;
         store_if_due(d, false);
     }
-    if (ls_inflight_bytes(&d->inflight))
-        ls_log_line(&d->worker->log, LS_WARN, "Kafka has not acknowledged everything: those rows come again at the next start");
+    if (ls_inflight_bytes(&d->inflight) && !atomic_load(&d->failed)) leave_undelivered(d);
     store_if_due(d, true);
     return NULL;
 }
