@@ -118,6 +118,15 @@ typedef struct ls_batch {
     ls_change *changes;
 } ls_batch;
 
+/* A present value of an integer or float column as Lua has it. 1: *out's d, exact (floats, whole numbers up to 2^53); 2: i;
+ * 3: u; 0: its text is no such number, or memory is out. */
+typedef struct ls_number {
+    double d;
+    int64_t i;
+    uint64_t u;
+} ls_number;
+int ls_row_number(ls_batch *b, const ls_value *v, int type, ls_number *out);
+
 /* Canonical text of a present value. *p stays valid until the next call with this batch, or the batch's reset.
  * 0, or -1 when memory is out. */
 int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n);
@@ -144,6 +153,21 @@ int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn
 
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
+
+/* Where the hooks are. C sets batch and run before it enters Lua, Lua keeps index and hook, C reads them when a hook
+ * raised. A row that a hook was given is alive while index and run are its own. */
+enum ls_hook { LS_HOOK_FILTER = 1, LS_HOOK_MAP };
+typedef struct ls_hook_place {
+    ls_batch *batch; /* NULL between two runs */
+    uint32_t run;    /* grows with each batch that the hooks see */
+    uint32_t index;
+    uint32_t hook; /* enum ls_hook */
+} ls_hook_place;
+
+/* base/text.c: the name of `names` (n of them) nearest to `to`, or NULL when none is near. */
+const char *ls_nearest(const char *to, const char *const *names, size_t n);
+/* kafka/client.c: why the engine owns this librdkafka property, or NULL. */
+const char *ls_kafka_owned(const char *property);
 
 /* ffi end */
 

@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 enum {
-    LS_LOOK_MS = 200,         /* the main thread looks at workers and signals this often */
-    LS_MEMORY_PARTITIONS = 3  /* of a topic that the in-process broker makes unasked */
+    LS_LOOK_MS = 200 /* the main thread looks at workers and signals this often */
 };
 
 typedef struct running {
@@ -29,7 +28,7 @@ static size_t count_workers(const ls_config *c) {
 
 static int start_broker(running *r, ls_error *err) {
     for (size_t i = 0; i < r->config.nstages; i++)
-        if (r->config.stages[i].kafka.memory) return ls_memory_broker_new(&r->run.memory, LS_MEMORY_PARTITIONS, err);
+        if (r->config.stages[i].kafka.memory) return ls_memory_broker_new(&r->run.memory, err);
     return 0;
 }
 

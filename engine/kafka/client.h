@@ -20,7 +20,7 @@ typedef struct ls_pair {
 
 /* The in-process broker, for demos and trials. One for the whole program; outlives every client that uses it. */
 typedef struct ls_memory_broker ls_memory_broker;
-int ls_memory_broker_new(ls_memory_broker **out, int partitions, ls_error *err) LS_MUST_CHECK;
+int ls_memory_broker_new(ls_memory_broker **out, ls_error *err) LS_MUST_CHECK;
 const char *ls_memory_broker_servers(const ls_memory_broker *m);
 /* Makes a topic there; made already is fine. */
 int ls_memory_broker_topic(ls_memory_broker *m, const char *topic, int partitions, ls_error *err) LS_MUST_CHECK;

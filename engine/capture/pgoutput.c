@@ -1,0 +1,303 @@
+#include "capture/pgoutput.h"
+
+#include "capture/pgrelation.h"
+#include "change/row.h"
+#include "change/value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US_1970_TO_2000 UINT64_C(946684800000000) /* PostgreSQL counts from 2000-01-01 */
+
+enum delivered { /* how the transaction under way stands to the row delivered last */
+    TX_AFTER,  /* nothing of it was delivered */
+    TX_WITHIN, /* its first rows were */
+    TX_BEFORE  /* all of it was */
+};
+
+struct ls_pgoutput {
+    ls_pgoutput_conf conf;
+    char delivered_pos[40];
+    ls_pg_relations relations;
+    ls_buf scratch;
+
+    bool in_tx;
+    ls_tx tx;
+    uint64_t commit_lsn;
+    uint64_t seq; /* of the transaction's last captured row */
+    enum delivered delivered;
+
+    const ls_tx *held; /* tx's copy in the batch that is being filled */
+    const ls_work *held_in;
+    uint32_t held_generation;
+};
+
+/* One message on its way. */
+typedef struct message {
+    ls_cursor c;
+    const char *name;
+    ls_error *err;
+} message;
+
+ls_pgoutput *ls_pgoutput_new(const ls_pgoutput_conf *conf) {
+    ls_pgoutput *d = calloc(1, sizeof *d);
+    if (!d) return NULL;
+    d->conf = *conf;
+    snprintf(d->delivered_pos, sizeof d->delivered_pos, "%s", conf->delivered_pos);
+    d->conf.delivered_pos = d->delivered_pos;
+    d->relations.conf = &d->conf;
+    return d;
+}
+
+void ls_pgoutput_free(ls_pgoutput *d) {
+    if (!d) return;
+    ls_pg_relations_free(&d->relations);
+    ls_buf_free(&d->scratch);
+    free(d);
+}
+
+bool ls_pgoutput_in_transaction(const ls_pgoutput *d) { return d->in_tx; }
+
+/* ---- errors */
+
+static int short_message(const message *m) {
+    return ls_fail(m->err, LS_FAIL, "pgoutput %s message ends early: at byte %zu %zu bytes were wanted, %zu remained",
+                   m->name, m->c.fail_offset, m->c.fail_wanted, m->c.fail_remaining);
+}
+
+static int wrong_byte(const message *m, uint8_t found, const char *wanted) {
+    return ls_fail(m->err, LS_FAIL, "pgoutput %s message has 0x%02x at byte %zu, where %s was wanted, with %zu bytes "
+                   "remaining", m->name, found, ls_cursor_offset(&m->c) - 1, wanted, ls_cursor_left(&m->c));
+}
+
+/* Was all of the message read? */
+static int ended(const message *m) {
+    if (m->c.failed) return short_message(m);
+    if (!ls_cursor_left(&m->c)) return 0;
+    return ls_fail(m->err, LS_FAIL, "pgoutput %s message goes on: at byte %zu its end was wanted, %zu bytes remained",
+                   m->name, ls_cursor_offset(&m->c), ls_cursor_left(&m->c));
+}
+
+static int outside(const message *m) {
+    return ls_fail(m->err, LS_FAIL, "pgoutput %s message outside of a transaction", m->name);
+}
+
+static int in_row(const ls_pgoutput *d, const ls_pg_relation *t, uint32_t col, ls_error *err) {
+    return ls_fail_in(err, "table %s.%s, column \"%s\", transaction %s (xid %s), row %" PRIu64, t->schema->schema,
+                      t->schema->table, t->schema->cols[col].name, d->tx.pos, d->tx.id, d->seq + 1);
+}
+
+/* ---- transactions */
+
+static int begin(ls_pgoutput *d, message *m) {
+    uint64_t commit_lsn = ls_cursor_be(&m->c, 8);
+    uint64_t ts = ls_cursor_be(&m->c, 8);
+    uint32_t xid = (uint32_t)ls_cursor_be(&m->c, 4);
+    if (ended(m)) return -1;
+    if (d->in_tx) return ls_fail(m->err, LS_FAIL, "pgoutput Begin message inside transaction %s", d->tx.id);
+    d->tx = (ls_tx){.ts = (int64_t)(ts + US_1970_TO_2000)};
+    ls_place_pos_postgres(d->tx.pos, 0, commit_lsn);
+    snprintf(d->tx.id, sizeof d->tx.id, "%" PRIu32, xid);
+    d->commit_lsn = commit_lsn;
+    d->in_tx = true;
+    d->held = NULL;
+    d->seq = 0;
+    int cmp = strcmp(d->tx.pos, d->delivered_pos);
+    d->delivered = cmp > 0 ? TX_AFTER : cmp == 0 ? TX_WITHIN : TX_BEFORE;
+    return 0;
+}
+
+static int commit(ls_pgoutput *d, ls_work *w, message *m) {
+    ls_cursor_u8(&m->c); /* flags: none is defined */
+    uint64_t commit_lsn = ls_cursor_be(&m->c, 8);
+    ls_place end = {.offset = ls_cursor_be(&m->c, 8)};
+    ls_cursor_be(&m->c, 8); /* commit time, as in Begin */
+    if (ended(m)) return -1;
+    if (!d->in_tx) return outside(m);
+    if (commit_lsn != d->commit_lsn || end.offset < commit_lsn)
+        return ls_fail(m->err, LS_FAIL, "pgoutput Commit message at %016" PRIx64 " to %016" PRIx64 " does not end the "
+                       "transaction %s that was begun", commit_lsn, end.offset, d->tx.pos);
+    d->in_tx = false;
+    return ls_work_mark(w, &end) ? ls_fail_memory(m->err, "noting a position") : 0;
+}
+
+/* The transaction's data in this batch: one that goes on in the next batch is copied there again. */
+static const ls_tx *held_tx(ls_pgoutput *d, ls_work *w) {
+    if (d->held && d->held_in == w && d->held_generation == w->seen.generation) return d->held;
+    d->held_in = w;
+    d->held_generation = w->seen.generation;
+    return d->held = ls_work_tx(w, &d->tx);
+}
+
+/* Takes out of w's changes from number `from` on those that were delivered before: they were counted, no more. */
+static void leave_out_delivered(const ls_pgoutput *d, ls_work *w, uint32_t from) {
+    if (d->delivered != TX_WITHIN) return;
+    uint32_t kept = from;
+    for (uint32_t i = from; i < w->seen.count; i++)
+        if (w->seen.changes[i].seq > d->conf.delivered_seq) w->seen.changes[kept++] = w->seen.changes[i];
+    w->seen.count = kept;
+}
+
+/* ---- rows */
+
+/* One value of a tuple; `what` is its kind byte. */
+static int read_value(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, uint32_t col, bool skip,
+                      ls_value *out) {
+    uint8_t what = ls_cursor_u8(&m->c);
+    switch (m->c.failed ? 0 : what) {
+    case 0: return short_message(m);
+    case 'n': *out = ls_value_state(LS_NULL); return 0;
+    case 'u': *out = ls_value_state(LS_UNCHANGED); return 0;
+    case 't': break;
+    default: return wrong_byte(m, what, "the kind of a value (n, u or t)");
+    }
+    size_t n = (size_t)ls_cursor_be(&m->c, 4);
+    const char *p = (const char *)ls_cursor_take(&m->c, n);
+    if (!p) return short_message(m);
+    if (skip) return 0;
+    return t->types[col]->read(w, &d->scratch, p, n, out, m->err) ? in_row(d, t, col, m->err) : 0;
+}
+
+/* A tuple: 'N' a row after, 'O' a whole row before, 'K' a row before of which only the replica identity was sent, the
+ * rest standing as NULL (an identity's own columns are never NULL). NULL with the error. */
+static ls_value *read_tuple(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, uint8_t kind) {
+    uint32_t ncols = (uint32_t)ls_cursor_be(&m->c, 2);
+    if (m->c.failed) {
+        short_message(m);
+        return NULL;
+    }
+    if (ncols != t->ncols) {
+        ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %s.%s has %u values at byte %zu, where the table's %u "
+                "were wanted, with %zu bytes remaining", m->name, t->schema->schema, t->schema->table, ncols,
+                ls_cursor_offset(&m->c) - 2, t->ncols, ls_cursor_left(&m->c));
+        return NULL;
+    }
+    ls_value *v = ls_work_values(w, ncols);
+    if (!v) {
+        ls_fail_memory(m->err, "reading a row");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < ncols; i++) {
+        if (read_value(d, w, m, t, i, kind == 'K' && !t->identity[i], &v[i])) return NULL;
+        bool sent = v[i].state == LS_PRESENT || (v[i].state == LS_NULL && kind == 'O');
+        if (kind != 'N' && !sent) v[i] = ls_value_state(LS_ABSENT);
+    }
+    return v;
+}
+
+static int row_memory(const message *m) { return ls_fail_memory(m->err, "adding a row"); }
+
+static int insert(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
+    uint8_t kind = ls_cursor_u8(&m->c);
+    if (m->c.failed) return short_message(m);
+    if (kind != 'N') return wrong_byte(m, kind, "the row after (N)");
+    ls_value *after = read_tuple(d, w, m, t, kind);
+    if (!after || ended(m)) return -1;
+    return ls_row_insert(w, t->schema, tx, &d->seq, after) ? row_memory(m) : 0;
+}
+
+static int update(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
+    ls_value *before = NULL;
+    uint8_t kind = ls_cursor_u8(&m->c);
+    if (kind == 'K' || kind == 'O') {
+        if (!(before = read_tuple(d, w, m, t, kind))) return -1;
+        kind = ls_cursor_u8(&m->c);
+    }
+    if (m->c.failed) return short_message(m);
+    if (kind != 'N') return wrong_byte(m, kind, before ? "the row after (N)" : "a row (K, O or N)");
+    ls_value *after = read_tuple(d, w, m, t, kind);
+    if (!after || ended(m)) return -1;
+    return ls_row_update(w, t->schema, tx, &d->seq, before, after) ? row_memory(m) : 0;
+}
+
+static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
+    uint8_t kind = ls_cursor_u8(&m->c);
+    if (m->c.failed) return short_message(m);
+    if (kind != 'K' && kind != 'O') return wrong_byte(m, kind, "the row before (K or O)");
+    ls_value *before = read_tuple(d, w, m, t, kind);
+    if (!before || ended(m)) return -1;
+    for (uint32_t i = 0; i < t->schema->nkey; i++) {
+        uint16_t k = t->schema->key[i];
+        if (before[k].state != LS_ABSENT) continue;
+        ls_fail(m->err, LS_FAIL, "the server did not send this column of the deleted row's key; give the table (of a "
+                "partitioned one each partition) the same REPLICA IDENTITY");
+        return in_row(d, t, k, m->err);
+    }
+    return ls_row_remove(w, t->schema, tx, &d->seq, before) ? row_memory(m) : 0;
+}
+
+/* An Insert, Update or Delete. */
+static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
+    uint32_t oid = (uint32_t)ls_cursor_be(&m->c, 4);
+    if (m->c.failed) return short_message(m);
+    if (!d->in_tx) return outside(m);
+    const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
+    if (!t) return ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %u, which no Relation message named", m->name, oid);
+    if (!t->captured || d->delivered == TX_BEFORE) return 0;
+    const ls_tx *tx = held_tx(d, w);
+    if (!tx) return row_memory(m);
+    uint32_t from = w->seen.count;
+    int rc = kind == 'I' ? insert(d, w, m, t, tx) : kind == 'U' ? update(d, w, m, t, tx) : remove_row(d, w, m, t, tx);
+    if (rc == 0) leave_out_delivered(d, w, from);
+    return rc;
+}
+
+static int truncate(ls_pgoutput *d, ls_work *w, message *m) {
+    uint32_t ntables = (uint32_t)ls_cursor_be(&m->c, 4);
+    ls_cursor_u8(&m->c); /* CASCADE, RESTART IDENTITY: what they did comes as changes of its own, or not at all */
+    if (!d->in_tx) return outside(m);
+    uint32_t from = w->seen.count;
+    for (uint32_t i = 0; i < ntables && !m->c.failed; i++) {
+        uint32_t oid = (uint32_t)ls_cursor_be(&m->c, 4);
+        if (m->c.failed) break;
+        const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
+        if (!t) return ls_fail(m->err, LS_FAIL, "pgoutput Truncate message for table %u, which no Relation message named", oid);
+        if (!t->captured || d->delivered == TX_BEFORE) continue;
+        const ls_tx *tx = held_tx(d, w);
+        if (!tx || !ls_work_add(w, t->schema, tx, 'T', ++d->seq)) return row_memory(m);
+    }
+    if (ended(m)) return -1;
+    leave_out_delivered(d, w, from);
+    return 0;
+}
+
+/* ---- messages */
+
+static const char *name_of(uint8_t kind) {
+    static const struct {
+        char kind;
+        const char *name;
+    } names[] = {{'B', "Begin"},  {'C', "Commit"}, {'O', "Origin"}, {'R', "Relation"}, {'Y', "Type"},
+                 {'I', "Insert"}, {'U', "Update"}, {'D', "Delete"}, {'T', "Truncate"}, {'M', "logical decoding"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].kind == (char)kind) return names[i].name;
+    return NULL;
+}
+
+static int relation_or_type(ls_pgoutput *d, message *m, uint8_t kind) {
+    int rc = kind == 'R' ? ls_pg_relations_relation(&d->relations, &m->c, m->err)
+                         : ls_pg_relations_type(&d->relations, &m->c, m->err);
+    return rc ? -1 : ended(m);
+}
+
+int ls_pgoutput_message(ls_pgoutput *d, ls_work *w, const void *p, size_t n, ls_error *err) {
+    message m = {.c = ls_cursor_over(p, n), .name = "empty", .err = err};
+    uint8_t kind = ls_cursor_u8(&m.c);
+    if (m.c.failed) return short_message(&m);
+    if (!(m.name = name_of(kind)))
+        return ls_fail(err, LS_FAIL, "pgoutput message has 0x%02x at byte 0, where a message's kind was wanted, with %zu "
+                       "bytes remaining", kind, ls_cursor_left(&m.c));
+    switch (kind) {
+    case 'B': return begin(d, &m);
+    case 'C': return commit(d, w, &m);
+    case 'R':
+    case 'Y': return relation_or_type(d, &m, kind);
+    case 'I':
+    case 'U':
+    case 'D': return row(d, w, &m, kind);
+    case 'T': return truncate(d, w, &m);
+    default: return 0; /* Origin: where a replicated transaction came from; a logical decoding message: not asked for */
+    }
+}

@@ -1,0 +1,54 @@
+/* pgoutput.h - decoder of PostgreSQL's pgoutput messages, protocol version 1 (text values, no streaming).
+ *
+ * Pure: bytes in, changes and marks out; what the wire lacks is asked through ls_pg_catalog. Any bytes at all are either
+ * decoded or refused with the message, the offset, what was wanted and what remained. One thread. */
+#ifndef LS_PGOUTPUT_H
+#define LS_PGOUTPUT_H
+
+#include "base/arena.h"
+#include "change/batch.h"
+
+#include <stdbool.h>
+
+/* An index's columns in the index's order; ncols 0: there is no such index. */
+typedef struct ls_pg_index {
+    const char **cols;
+    size_t ncols;
+} ls_pg_index;
+
+typedef struct ls_pg_keys {
+    ls_pg_index primary; /* the primary key */
+    ls_pg_index replica; /* the index of REPLICA IDENTITY USING INDEX */
+} ls_pg_keys;
+
+/* Questions to the catalog as it is now, which may be later than the message. Asked at Relation messages only. */
+typedef struct ls_pg_catalog {
+    void *ctx;
+    /* The table's indexes, in `arena`'s memory; a table that is gone has none. */
+    int (*keys)(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err);
+    /* pg_type.typtype of a type, of a domain that of its base type; 0: the type is gone. */
+    int (*type)(void *ctx, uint32_t oid, char *typtype, ls_error *err);
+    /* A captured table came whose UPDATE and DELETE the server refuses: once a table. */
+    void (*no_identity)(void *ctx, const char *schema, const char *table);
+} ls_pg_catalog;
+
+typedef struct ls_pgoutput_conf { /* strings are borrowed and outlive the decoder, but for delivered_pos, which is copied */
+    const char *const *tables; /* patterns */
+    size_t ntables;
+    ls_schemas *schemas;
+    const char *delivered_pos; /* rows up to (delivered_pos, delivered_seq) are left out; "": none */
+    uint64_t delivered_seq;
+    ls_pg_catalog catalog;
+} ls_pgoutput_conf;
+
+typedef struct ls_pgoutput ls_pgoutput;
+
+ls_pgoutput *ls_pgoutput_new(const ls_pgoutput_conf *conf); /* NULL when memory is out */
+void ls_pgoutput_free(ls_pgoutput *d);
+/* Decodes one message (the payload of one XLogData). Values of the changes that it adds to w point into p: where
+ * w->seen.count grew, p must live until w's reset. After -1 the decoder is fit for ls_pgoutput_free() only. */
+int ls_pgoutput_message(ls_pgoutput *d, ls_work *w, const void *p, size_t n, ls_error *err) LS_MUST_CHECK;
+/* Between a Begin and its Commit? */
+bool ls_pgoutput_in_transaction(const ls_pgoutput *d);
+
+#endif

@@ -1,0 +1,417 @@
+/* edit.c - what a hook does to a row: the ls_row_* functions of list_sync.h. */
+#include "base/text.h"
+#include "change/batch.h"
+#include "change/number.h"
+#include "change/value.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LS_TABLE_NAME_MAX = 255, /* bytes of a schema's, table's or column's name that a hook gives */
+    LS_NUMBER_TEXT_MAX = 512 /* bytes of a number's text that is read as a number */
+};
+static const double whole_max = 9007199254740992.0; /* 2^53: whole numbers up to here are exact in a double */
+
+static const struct {
+    const char *name, *takes;
+} types[] = {
+    [LS_TYPE_STRING] = {"string", "text"},
+    [LS_TYPE_BOOLEAN] = {"boolean", "true or false"},
+    [LS_TYPE_INTEGER] = {"integer", "a whole number"},
+    [LS_TYPE_FLOAT] = {"float", "a number"},
+    [LS_TYPE_DECIMAL] = {"decimal", "decimal text such as \"12.50\", or a whole number"},
+    [LS_TYPE_BYTES] = {"bytes", "base64 text"},
+    [LS_TYPE_DATE] = {"date", "text such as 2026-01-31"},
+    [LS_TYPE_TIME] = {"time", "text such as 13:59:59.5"},
+    [LS_TYPE_DATETIME] = {"datetime", "text such as 2026-01-31T13:59:59"},
+    [LS_TYPE_TIMESTAMP] = {"timestamp", "text such as 2026-01-31T13:59:59Z"},
+    [LS_TYPE_ARRAY] = {"array", "no value but NULL"},
+    [LS_TYPE_UNKNOWN] = {"unknown", "any value"},
+};
+
+/* ---- reading ---- */
+
+int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n) {
+    if (v->kind == LS_KIND_TEXT || v->kind == LS_KIND_JSON) {
+        *p = v->len ? v->as.p : "";
+        *n = v->len;
+        return 0;
+    }
+    ls_work *w = ls_work_of(b);
+    ls_buf_clear(&w->text);
+    ls_value_print(&w->text, v);
+    if (w->text.failed) return -1;
+    *p = w->text.len ? w->text.data : "";
+    *n = w->text.len;
+    return 0;
+}
+
+static int as_uint(uint64_t u, ls_number *out) {
+    out->d = (double)u;
+    out->i = (int64_t)u;
+    out->u = u;
+    return u <= (uint64_t)whole_max ? 1 : u <= INT64_MAX ? 2 : 3;
+}
+
+static int as_int(int64_t i, ls_number *out) {
+    if (i >= 0) return as_uint((uint64_t)i, out);
+    out->d = (double)i;
+    out->i = i;
+    return i >= -(int64_t)whole_max ? 1 : 2;
+}
+
+/* An integer's text that fits in 64 bits; 0 when it does not. */
+static int from_digits(const char *p, size_t n, ls_number *out) {
+    bool negative = *p == '-';
+    uint64_t u = 0;
+    for (size_t i = negative; i < n; i++) {
+        uint64_t digit = (uint64_t)(p[i] - '0');
+        if (u > (UINT64_MAX - digit) / 10) return 0;
+        u = u * 10 + digit;
+    }
+    if (!negative) return as_uint(u, out);
+    return u <= (uint64_t)INT64_MAX + 1 ? as_int((int64_t)(0 - u), out) : 0;
+}
+
+static int from_text(const char *p, size_t n, int type, ls_number *out) {
+    char text[LS_NUMBER_TEXT_MAX], *end;
+    if (type == LS_TYPE_INTEGER && ls_number_is_integer(p, n)) return from_digits(p, n, out);
+    if (n == 0 || n >= sizeof text) return 0;
+    memcpy(text, p, n);
+    text[n] = '\0';
+    out->d = strtod(text, &end);
+    return end == text + n;
+}
+
+int ls_row_number(ls_batch *b, const ls_value *v, int type, ls_number *out) {
+    const char *p;
+    size_t n;
+    switch ((enum ls_kind)v->kind) {
+    case LS_KIND_INT: return as_int(v->as.i, out);
+    case LS_KIND_UINT: return as_uint(v->as.u, out);
+    case LS_KIND_DOUBLE: out->d = v->as.d; return 1;
+    case LS_KIND_TEXT: return from_text(v->as.p, v->len, type, out);
+    case LS_KIND_FLOAT: /* 0.1 as the float's text says, which is what a consumer reads, not 0.10000000149011612 */
+        return ls_row_text(b, v, &p, &n) ? 0 : from_text(p, n, LS_TYPE_FLOAT, out);
+    case LS_KIND_BOOL:
+    case LS_KIND_BYTES:
+    case LS_KIND_JSON: break;
+    }
+    return 0;
+}
+
+/* ---- writing ---- */
+
+const char *ls_row_error(const ls_batch *b) { return ((const ls_work *)(const void *)b)->why; }
+
+LS_PRINTF(2, 3) static int refuse(ls_batch *b, const char *fmt, ...) {
+    ls_work *w = ls_work_of(b);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(w->why, sizeof w->why, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+static int refuse_memory(ls_batch *b) { return refuse(b, "out of memory"); }
+
+static ls_change *change_at(ls_batch *b, uint32_t change) {
+    if (change < b->count && b->changes[change].schema) return &b->changes[change];
+    refuse(b, "there is no row %u in this batch", change);
+    return NULL;
+}
+
+/* The value to write, or NULL with the reason. */
+static ls_value *value_at(ls_batch *b, uint32_t change, int image, uint32_t col, const ls_column **column) {
+    ls_change *c = change_at(b, change);
+    if (!c) return NULL;
+    ls_value *row = image ? c->after : c->before;
+    if (!row) {
+        refuse(b, "a row whose action is %c has no row %s", c->action, image ? "after" : "before");
+        return NULL;
+    }
+    if (col >= c->schema->ncols) {
+        refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+        return NULL;
+    }
+    *column = &c->schema->cols[col];
+    return &row[col];
+}
+
+static int refuse_type(ls_batch *b, const ls_column *c, const char *given) {
+    return refuse(b, "column \"%.100s\" (%s) takes %s, not %s", c->name, types[c->type].name, types[c->type].takes, given);
+}
+
+int ls_row_set_null(ls_batch *b, uint32_t change, int image, uint32_t col) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    if (!v) return -1;
+    if (c->key_at) return refuse(b, "column \"%.100s\" is part of the key, which cannot be NULL", c->name);
+    *v = ls_value_state(LS_NULL);
+    return 0;
+}
+
+static size_t digits_at(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && p[i] >= '0' && p[i] <= '9') i++;
+    return i;
+}
+
+/* Three numbers with `mark` between them, the first of `least` digits or more, the others of two. Gives their length. */
+static size_t three_numbers(const char *p, size_t n, char mark, size_t least) {
+    size_t first = digits_at(p, n);
+    if (first < least || n < first + 6 || p[first] != mark || p[first + 3] != mark) return 0;
+    return digits_at(p + first + 1, 2) == 2 && digits_at(p + first + 4, 2) == 2 ? first + 6 : 0;
+}
+
+static size_t clock_at(const char *p, size_t n) {
+    size_t at = three_numbers(p, n, ':', 2);
+    if (!at || at == n || p[at] != '.') return at;
+    size_t fraction = digits_at(p + at + 1, n - at - 1);
+    return fraction >= 1 && fraction <= 6 ? at + 1 + fraction : 0;
+}
+
+/* Has the text the shape of FORMAT's canonical date, time, datetime or timestamp? */
+static bool is_time_text(int type, const char *p, size_t n) {
+    if (type == LS_TYPE_TIME) {
+        if (n && *p == '-') p++, n--;
+        return n && clock_at(p, n) == n;
+    }
+    if ((n == 8 && memcmp(p, "infinity", 8) == 0) || (n == 9 && memcmp(p, "-infinity", 9) == 0)) return true;
+    if (n > 3 && memcmp(p + n - 3, " BC", 3) == 0) n -= 3;
+    size_t date = three_numbers(p, n, '-', 4);
+    if (!date || type == LS_TYPE_DATE) return date && date == n;
+    if (type == LS_TYPE_TIMESTAMP) {
+        if (p[n - 1] != 'Z') return false;
+        n--;
+    }
+    return date < n && p[date] == 'T' && clock_at(p + date + 1, n - date - 1) == n - date - 1 && n > date + 1;
+}
+
+static bool is_decimal_text(const char *p, size_t n) {
+    static const char *const special[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (strlen(special[i]) == n && memcmp(special[i], p, n) == 0) return true;
+    return ls_number_is_decimal(p, n);
+}
+
+/* Copies bytes into the batch: the value that a column then holds. */
+static int put_bytes(ls_batch *b, ls_value *v, enum ls_kind kind, const char *p, size_t n) {
+    if (n >= UINT32_MAX) return refuse(b, "a value of %zu bytes is too large: the limit is 4 GiB", n);
+    const char *copy = ls_arena_copy(&ls_work_of(b)->arena, p, n);
+    if (!copy) return refuse_memory(b);
+    *v = ls_value_bytes_of(kind, copy, n);
+    return 0;
+}
+
+static int put_base64(ls_batch *b, ls_value *v, const ls_column *c, const char *p, size_t n) {
+    ls_buf bytes = {0};
+    int rc = ls_base64_read(&bytes, p, n) ? refuse_type(b, c, "another text")
+             : bytes.failed               ? refuse_memory(b)
+                                          : put_bytes(b, v, LS_KIND_BYTES, bytes.data, bytes.len);
+    ls_buf_free(&bytes);
+    return rc;
+}
+
+int ls_row_set_text(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    if (!v) return -1;
+    switch ((enum ls_type)c->type) {
+    case LS_TYPE_STRING:
+    case LS_TYPE_UNKNOWN:
+        if (!ls_utf8_valid(p, n)) return refuse(b, "column \"%.100s\" takes UTF-8 text, and these bytes are none", c->name);
+        break;
+    case LS_TYPE_DECIMAL:
+        if (!is_decimal_text(p, n)) return refuse_type(b, c, "another text");
+        break;
+    case LS_TYPE_DATE:
+    case LS_TYPE_TIME:
+    case LS_TYPE_DATETIME:
+    case LS_TYPE_TIMESTAMP:
+        if (!is_time_text(c->type, p, n)) return refuse_type(b, c, "another text");
+        break;
+    case LS_TYPE_BYTES: return put_base64(b, v, c, p, n);
+    case LS_TYPE_INTEGER:
+    case LS_TYPE_FLOAT: return refuse_type(b, c, "text: tonumber() makes one of it");
+    case LS_TYPE_BOOLEAN:
+    case LS_TYPE_ARRAY: return refuse_type(b, c, "text");
+    }
+    return put_bytes(b, v, LS_KIND_TEXT, p, n);
+}
+
+int ls_row_set_bytes(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    if (!v) return -1;
+    if (c->type != LS_TYPE_BYTES && c->type != LS_TYPE_UNKNOWN) return refuse_type(b, c, "bytes");
+    return put_bytes(b, v, LS_KIND_BYTES, p, n);
+}
+
+/* A whole number for an integer, float or decimal column; `of` already holds it. */
+static int put_whole(ls_batch *b, ls_value *v, const ls_column *c, ls_value of) {
+    ls_buf text = {0};
+    int rc = 0;
+    switch ((enum ls_type)c->type) {
+    case LS_TYPE_INTEGER:
+    case LS_TYPE_FLOAT:
+    case LS_TYPE_UNKNOWN: *v = of; return 0;
+    case LS_TYPE_DECIMAL:
+        ls_value_print(&text, &of);
+        rc = text.failed ? refuse_memory(b) : put_bytes(b, v, LS_KIND_TEXT, text.data, text.len);
+        ls_buf_free(&text);
+        return rc;
+    case LS_TYPE_STRING:
+    case LS_TYPE_DATE:
+    case LS_TYPE_TIME:
+    case LS_TYPE_DATETIME:
+    case LS_TYPE_TIMESTAMP: return refuse_type(b, c, "a number: tostring() makes text of it");
+    case LS_TYPE_BOOLEAN:
+    case LS_TYPE_BYTES:
+    case LS_TYPE_ARRAY: break;
+    }
+    return refuse_type(b, c, "a number");
+}
+
+int ls_row_set_number(ls_batch *b, uint32_t change, int image, uint32_t col, double d) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    if (!v) return -1;
+    bool whole = d == floor(d) && fabs(d) <= whole_max;
+    if (c->type == LS_TYPE_FLOAT || (c->type == LS_TYPE_UNKNOWN && !whole)) {
+        *v = (ls_value){.kind = LS_KIND_DOUBLE, .as.d = d};
+        return 0;
+    }
+    if (whole) return put_whole(b, v, c, ls_value_int((int64_t)d));
+    if (c->type == LS_TYPE_DECIMAL) return refuse_type(b, c, "a rounded number: string.format(\"%.2f\", v) makes text of it");
+    return refuse_type(b, c, c->type == LS_TYPE_INTEGER ? "a fraction, nor a number above 2^53" : "a number");
+}
+
+int ls_row_set_int(ls_batch *b, uint32_t change, int image, uint32_t col, int64_t i) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    return v ? put_whole(b, v, c, ls_value_int(i)) : -1;
+}
+
+int ls_row_set_uint(ls_batch *b, uint32_t change, int image, uint32_t col, uint64_t u) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    return v ? put_whole(b, v, c, ls_value_uint(u)) : -1;
+}
+
+int ls_row_set_bool(ls_batch *b, uint32_t change, int image, uint32_t col, int on) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    if (!v) return -1;
+    if (c->type != LS_TYPE_BOOLEAN && c->type != LS_TYPE_UNKNOWN) return refuse_type(b, c, on ? "true" : "false");
+    *v = (ls_value){.kind = LS_KIND_BOOL, .as.i = on != 0};
+    return 0;
+}
+
+/* ---- columns, action, names ---- */
+
+static int take_schema(ls_batch *b, ls_change *c, const ls_schema *s) {
+    if (!s || ls_work_hold(ls_work_of(b), s)) return refuse_memory(b);
+    c->schema = s;
+    return 0;
+}
+
+static bool is_name(const char *p, size_t n) { return n > 0 && n <= LS_TABLE_NAME_MAX && !memchr(p, 0, n) && ls_utf8_valid(p, n); }
+
+/* The image with one more value, which is absent. */
+static int widen(ls_batch *b, ls_value **row, uint32_t ncols) {
+    if (!*row) return 0;
+    ls_value *wider = ls_work_values(ls_work_of(b), (size_t)ncols + 1);
+    if (!wider) return -1;
+    if (ncols) memcpy(wider, *row, ncols * sizeof *wider);
+    *row = wider;
+    return 0;
+}
+
+int ls_row_add(ls_batch *b, uint32_t change, const char *name, size_t n, int type) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    uint32_t ncols = c->schema->ncols;
+    ls_value *after = c->after, *before = c->before;
+    if (!is_name(name, n)) return refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+    if (ls_schema_find(c->schema, name, n) >= 0) return refuse(b, "there is a column \"%.*s\" already", (int)n, name);
+    if (type < 0 || type > LS_TYPE_UNKNOWN) return refuse(b, "there is no type %d", type);
+    if (ncols >= LS_COLUMNS_MAX) return refuse(b, "a row has at most %d columns", LS_COLUMNS_MAX);
+    if (widen(b, &after, ncols) || widen(b, &before, ncols)) return refuse_memory(b);
+    if (take_schema(b, c, ls_schema_with(c->schema, name, n, type))) return -1;
+    c->after = after;
+    c->before = before;
+    return (int)ncols;
+}
+
+static void close_gap(ls_value *row, uint32_t col, uint32_t ncols) {
+    if (row) memmove(row + col, row + col + 1, (ncols - col - 1) * sizeof *row);
+}
+
+int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    uint32_t ncols = c->schema->ncols;
+    if (col >= ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    const ls_column *column = &c->schema->cols[col];
+    if (column->key_at) return refuse(b, "column \"%.100s\" is part of the key, which a row cannot be without", column->name);
+    if (ncols == 1) return refuse(b, "column \"%.100s\" is the row's last; return false drops the row", column->name);
+    if (take_schema(b, c, ls_schema_without(c->schema, col))) return -1;
+    close_gap(c->after, col, ncols);
+    close_gap(c->before, col, ncols);
+    return 0;
+}
+
+/* What an update says of the row before, made from the row after: its key, or without a key all that is known. */
+static ls_value *identity_of(ls_batch *b, const ls_change *c) {
+    const ls_schema *s = c->schema;
+    ls_value *before = ls_work_values(ls_work_of(b), s->ncols);
+    for (uint32_t i = 0; before && i < s->ncols; i++)
+        if ((s->cols[i].key_at || !s->nkey) && c->after[i].state != LS_UNCHANGED) before[i] = c->after[i];
+    return before;
+}
+
+static int insert_of_update(ls_batch *b, ls_change *c) {
+    for (uint32_t i = 0; i < c->schema->ncols; i++)
+        if (c->after[i].state == LS_UNCHANGED)
+            return refuse(b, "an insert needs every column, and \"%.100s\" was not sent with this update", c->schema->cols[i].name);
+    c->before = NULL;
+    c->action = 'I';
+    return 0;
+}
+
+static int update_of_insert(ls_batch *b, ls_change *c) {
+    ls_value *before = identity_of(b, c);
+    if (!before) return refuse_memory(b);
+    c->before = before;
+    c->action = 'U';
+    c->flags &= (uint8_t)~LS_MOVED_FROM;
+    c->moved = NULL;
+    return 0;
+}
+
+int ls_row_set_action(ls_batch *b, uint32_t change, int action) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    if (action == c->action) return 0;
+    if (c->action == 'U' && action == 'I') return insert_of_update(b, c);
+    if (c->action == 'I' && action == 'U') return update_of_insert(b, c);
+    if (c->action != 'U' || action != 'D')
+        return refuse(b, "an action is changed from \"U\" to \"D\", from \"U\" to \"I\", or from \"I\" to \"U\", not from \"%c\" to \"%c\"",
+                      c->action, action);
+    c->after = NULL;
+    c->action = 'D';
+    return 0;
+}
+
+int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    if (!is_name(schema, sn) || !is_name(table, tn))
+        return refuse(b, "the name of a schema or table is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+    return take_schema(b, c, ls_schema_named(c->schema, schema, sn, table, tn));
+}

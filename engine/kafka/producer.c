@@ -1,0 +1,184 @@
+#include "kafka/producer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LS_QUEUE_MESSAGES = 1000000, /* the client's own bound on queued messages; the budget in bytes comes first */
+    LS_LINGER_MS = 5,            /* how long a batch waits for more; a script may set linger.ms */
+    LS_REPORTS_AT_ONCE = 20000   /* reports taken in one call, so that the caller gets to its other work */
+};
+
+struct ls_topic {
+    ls_topic *next;
+    rd_kafka_topic_t *rkt;
+    int partitions;
+    char name[250];
+};
+
+struct ls_producer {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events;
+    ls_kafka_conf conf;
+    const ls_log *log;
+    ls_topic *topics;
+    bool down; /* all brokers are away: said once a change of state; the delivery thread's own */
+    pthread_mutex_t mutex;
+    bool fatal; /* below: under the mutex */
+    ls_error err;
+};
+
+int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) {
+    char kbytes[24], messages[24], linger[24], largest[24], why[512];
+    snprintf(kbytes, sizeof kbytes, "%zu", budget / 1024);
+    snprintf(messages, sizeof messages, "%d", LS_QUEUE_MESSAGES);
+    snprintf(linger, sizeof linger, "%d", LS_LINGER_MS);
+    snprintf(largest, sizeof largest, "%d", LS_MESSAGE_MAX);
+    const ls_pair ours[] = {{"enable.idempotence", "true"},
+                            {"acks", "all"},
+                            {"message.timeout.ms", "0"},
+                            {"message.max.bytes", largest},
+                            {"compression.type", "lz4"},
+                            {"linger.ms", linger},
+                            {"queue.buffering.max.messages", messages},
+                            {"queue.buffering.max.kbytes", kbytes}};
+    rd_kafka_conf_t *c;
+    if (ls_kafka_conf_make(&c, conf, ours, sizeof ours / sizeof *ours, log, err)) return -1;
+    rd_kafka_conf_set_events(c, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    ls_producer *p = calloc(1, sizeof *p);
+    if (!p) {
+        rd_kafka_conf_destroy(c);
+        return ls_fail_memory(err, "starting a producer");
+    }
+    p->conf = *conf;
+    p->log = log;
+    pthread_mutex_init(&p->mutex, NULL);
+    p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, c, why, sizeof why);
+    if (!p->rk) {
+        rd_kafka_conf_destroy(c);
+        ls_producer_close(p);
+        return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
+    }
+    p->events = rd_kafka_queue_get_main(p->rk);
+    *out = p;
+    return 0;
+}
+
+rd_kafka_t *ls_producer_handle(ls_producer *p) { return p->rk; }
+
+int ls_producer_topic(ls_producer *p, const char *name, int partitions, int replication, ls_topic **out, ls_error *err) {
+    for (ls_topic *t = p->topics; t; t = t->next)
+        if (strcmp(t->name, name) == 0) {
+            *out = t;
+            return 0;
+        }
+    int has;
+    if (ls_topic_make(p->rk, &p->conf, name, partitions, replication, false, &has, err)) return -1;
+    ls_topic *t = calloc(1, sizeof *t);
+    rd_kafka_topic_t *rkt = t ? rd_kafka_topic_new(p->rk, name, NULL) : NULL;
+    if (!rkt) {
+        free(t);
+        return ls_fail(err, LS_FAIL, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    *t = (ls_topic){.next = p->topics, .rkt = rkt, .partitions = has};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    p->topics = t;
+    *out = t;
+    return 0;
+}
+
+int ls_topic_count(const ls_topic *t) { return t->partitions; }
+const char *ls_topic_title(const ls_topic *t) { return t->name; }
+
+int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
+                     size_t value_len, void *opaque, ls_error *err) {
+    (void)p;
+    if (rd_kafka_produce(t->rkt, partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, value_len, key, key_len, opaque) == 0) return 0;
+    rd_kafka_resp_err_t e = rd_kafka_last_error();
+    if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
+    if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        return ls_fail(err, LS_FAIL,
+                       "a message of %zu bytes for topic %s is over the limit of %d: the producer's message.max.bytes and the "
+                       "topic's max.message.bytes; leave the large column out of the row with a map", key_len + value_len, t->name, LS_MESSAGE_MAX);
+    if (e == RD_KAFKA_RESP_ERR__FATAL) {
+        char why[256];
+        rd_kafka_fatal_error(p->rk, why, sizeof why);
+        return ls_fail(err, LS_FAIL, "the producer cannot go on: %s; start the program again", why);
+    }
+    return ls_fail(err, LS_FAIL, "topic %s, partition %d: %s", t->name, partition, rd_kafka_err2str(e));
+}
+
+static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
+    const rd_kafka_message_t *m;
+    while ((m = rd_kafka_event_message_next(ev))) {
+        ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0};
+        if (m->err) {
+            r.code = ls_kafka_code(m->err);
+            bool size = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+            snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", m->rkt ? rd_kafka_topic_name(m->rkt) : "?", m->partition, rd_kafka_err2str(m->err),
+                     size ? " (raise the topic's max.message.bytes to 67108864, the producer's message.max.bytes)" : "");
+        }
+        take(ctx, &r);
+        ++*n;
+    }
+}
+
+static void take_error(ls_producer *p, rd_kafka_event_t *ev) {
+    rd_kafka_resp_err_t e = rd_kafka_event_error(ev);
+    if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !p->down) {
+        p->down = true;
+        ls_log_line(p->log, LS_WARN, "no broker answers: see that they run and can be reached; trying again until one does");
+    } else if (e == RD_KAFKA_RESP_ERR__FATAL) {
+        char why[256] = "";
+        rd_kafka_resp_err_t cause = rd_kafka_fatal_error(p->rk, why, sizeof why);
+        pthread_mutex_lock(&p->mutex);
+        p->fatal = true;
+        ls_fail(&p->err, ls_kafka_code(cause) == LS_FENCED ? LS_FENCED : LS_FAIL, "the producer cannot go on: %s; start the program again", why);
+        pthread_mutex_unlock(&p->mutex);
+    } else {
+        ls_log_line(p->log, LS_DEBUG, "producer: %s", rd_kafka_event_error_string(ev));
+    }
+}
+
+int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *, const ls_report *), void *ctx) {
+    int n = 0;
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(p->events, wait_ms);
+    for (; ev; ev = rd_kafka_queue_poll(p->events, 0)) {
+        if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR)
+            take_messages(ev, take, ctx, &n);
+        else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
+            take_error(p, ev);
+        rd_kafka_event_destroy(ev);
+        if (n >= LS_REPORTS_AT_ONCE) break;
+    }
+    if (n && p->down) {
+        p->down = false;
+        ls_log_line(p->log, LS_INFO, "the brokers answer again");
+    }
+    return n;
+}
+
+int ls_producer_health(ls_producer *p, ls_error *err) {
+    pthread_mutex_lock(&p->mutex);
+    bool fatal = p->fatal;
+    if (fatal) *err = p->err;
+    pthread_mutex_unlock(&p->mutex);
+    return fatal ? -1 : 0;
+}
+
+int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
+
+void ls_producer_close(ls_producer *p) {
+    if (p->rk) rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (ls_topic *t = p->topics, *next; t; t = next) {
+        next = t->next;
+        rd_kafka_topic_destroy(t->rkt);
+        free(t);
+    }
+    if (p->events) rd_kafka_queue_destroy(p->events);
+    if (p->rk) rd_kafka_destroy(p->rk);
+    pthread_mutex_destroy(&p->mutex);
+    free(p);
+}

@@ -1,0 +1,165 @@
+#include "kafka/client.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LS_TOPIC_NAME_MAX = 249,     /* bytes: Kafka's own limit */
+    LS_REPLICATION_WANTED = 3,
+    LS_TOPIC_WAIT_MS = 100       /* between two looks at a topic that was just made */
+};
+
+/* How many partitions with a leader the topic has (0: it does not exist), and how many brokers there are.
+ * The whole listing is asked for: asking for one topic by name would make it with the brokers' defaults. */
+static int look(rd_kafka_t *rk, const char *topic, int *partitions, int *led, int *brokers, ls_error *err) {
+    const struct rd_kafka_metadata *md;
+    rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 1, NULL, &md, LS_KAFKA_ASK_MS);
+    if (e) return ls_fail(err, ls_kafka_code(e), "the brokers do not answer (%s): see that kafka_conf's bootstrap.servers is right and that they run", rd_kafka_err2str(e));
+    *partitions = *led = 0;
+    *brokers = md->broker_cnt;
+    for (int i = 0; i < md->topic_cnt; i++) {
+        const rd_kafka_metadata_topic_t *t = &md->topics[i];
+        if (strcmp(t->topic, topic) != 0 || t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) continue;
+        *partitions = t->partition_cnt;
+        for (int p = 0; p < t->partition_cnt; p++) *led += t->partitions[p].leader >= 0;
+    }
+    rd_kafka_metadata_destroy(md);
+    return 0;
+}
+
+int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *err) {
+    int led, brokers;
+    return look(rk, topic, has, &led, &brokers, err);
+}
+
+static int creation_outcome(const char *topic, rd_kafka_event_t *ev, ls_error *err) {
+    if (!ev) return ls_fail(err, LS_AGAIN, "topic %s could not be made: the brokers do not answer", topic);
+    const rd_kafka_CreateTopics_result_t *r = rd_kafka_event_CreateTopics_result(ev);
+    size_t n = 0;
+    const rd_kafka_topic_result_t **results = r ? rd_kafka_CreateTopics_result_topics(r, &n) : NULL;
+    rd_kafka_resp_err_t e = n ? rd_kafka_topic_result_error(results[0]) : rd_kafka_event_error(ev);
+    const char *why = n ? rd_kafka_topic_result_error_string(results[0]) : rd_kafka_event_error_string(ev);
+    if (!e || e == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return 0;
+    if (!why) why = rd_kafka_err2str(e);
+    if (e == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
+        return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: set `replication` to at most the number of brokers", topic, why);
+    return ls_fail(err, ls_kafka_code(e), "topic %s could not be made: %s: make it by hand, or give the user the right to", topic, why);
+}
+
+static int create(rd_kafka_t *rk, const char *topic, int partitions, int replication, bool compact, ls_error *err) {
+    char why[256], bytes[24];
+    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions, replication, why, sizeof why);
+    if (!t) return ls_fail(err, LS_USAGE, "topic %s: %s", topic, why);
+    snprintf(bytes, sizeof bytes, "%d", LS_MESSAGE_MAX);
+    rd_kafka_NewTopic_set_config(t, "max.message.bytes", bytes);
+    if (compact) rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+    rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_request_timeout(o, LS_KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_CreateTopics(rk, &t, 1, o, q);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, LS_KAFKA_ASK_MS + 1000);
+    int rc = creation_outcome(topic, ev, err);
+    if (ev) rd_kafka_event_destroy(ev);
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_NewTopic_destroy(t);
+    return rc;
+}
+
+int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, int partitions, int replication, bool compact,
+                  int *has, ls_error *err) {
+    int led, brokers;
+    if (look(rk, topic, has, &led, &brokers, err)) return -1;
+    if (*has) return 0;
+    if (!replication) replication = brokers < LS_REPLICATION_WANTED ? brokers : LS_REPLICATION_WANTED;
+    if (conf->memory ? ls_memory_broker_topic(conf->memory, topic, partitions, err)
+                     : create(rk, topic, partitions, replication, compact, err))
+        return -1;
+    for (int64_t until = ls_clock_ms() + LS_KAFKA_ASK_MS;;) {
+        if (look(rk, topic, has, &led, &brokers, err)) return -1;
+        if (*has && led == *has) return 0;
+        if (ls_clock_ms() >= until) return ls_fail(err, LS_AGAIN, "topic %s was made, but its partitions have no leaders yet", topic);
+        usleep(LS_TOPIC_WAIT_MS * 1000);
+    }
+}
+
+/* murmur2 as org.apache.kafka.common.utils.Utils.murmur2 has it (seed 0x9747b28c). */
+uint32_t ls_murmur2(const void *key, size_t n) {
+    const uint32_t m = 0x5bd1e995;
+    const uint8_t *p = key;
+    uint32_t h = 0x9747b28c ^ (uint32_t)n;
+    for (; n >= 4; n -= 4, p += 4) {
+        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        k *= m;
+        k ^= k >> 24;
+        h = h * m ^ k * m;
+    }
+    if (n == 3) h ^= (uint32_t)p[2] << 16;
+    if (n >= 2) h ^= (uint32_t)p[1] << 8;
+    if (n >= 1) h = (h ^ p[0]) * m;
+    h = (h ^ h >> 13) * m;
+    return h ^ h >> 15;
+}
+
+int ls_partition_for(const void *key, size_t n, int partitions) {
+    return (int)((ls_murmur2(key, n) & 0x7fffffff) % (uint32_t)partitions);
+}
+
+static bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+/* Injective: bytes outside [A-Za-z0-9_-] become _hh, and an underscore that would read as such an escape becomes _5f. */
+static void escape(ls_buf *out, const char *name) {
+    for (const char *p = name; *p; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' ||
+                     (*p == '_' && !(is_hex(p[1]) && is_hex(p[2])));
+        if (plain)
+            ls_buf_char(out, *p);
+        else
+            ls_buf_fmt(out, "_%02x", (unsigned)(unsigned char)*p);
+    }
+}
+
+/* FNV-1a, 64 bits: an over-long name's end, so that two of them stay apart. */
+static uint64_t hash(const char *p, size_t n) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
+    return h;
+}
+
+static int expand(ls_buf *b, const char *template_, const char *const *names, const char *const *values, size_t n, ls_error *err) {
+    for (const char *p = template_; *p;) {
+        const char *close = *p == '{' ? strchr(p, '}') : NULL;
+        if (*p == '{' && !close) return ls_fail(err, LS_USAGE, "topic \"%s\": a { without its }", template_);
+        if (!close) {
+            ls_buf_char(b, *p++);
+            continue;
+        }
+        size_t len = (size_t)(close - p - 1), i = 0;
+        while (i < n && (strlen(names[i]) != len || memcmp(names[i], p + 1, len) != 0)) i++;
+        if (i == n)
+            return ls_fail(err, LS_USAGE, "topic \"%s\": {%.*s} is not known: use {database}, {schema} or {table}", template_, (int)len, p + 1);
+        escape(b, values[i]);
+        p = close + 1;
+    }
+    return 0;
+}
+
+int ls_topic_name(char out[250], const char *template_, const char *database, const char *schema, const char *table, ls_error *err) {
+    const char *names[] = {"database", "schema", "table"}, *values[] = {database, schema, table};
+    ls_buf b = {0};
+    int rc = expand(&b, template_, names, values, 3, err);
+    if (rc == 0 && b.failed) rc = ls_fail_memory(err, "naming a topic");
+    if (rc == 0 && b.len > LS_TOPIC_NAME_MAX) {
+        uint64_t h = hash(b.data, b.len);
+        b.len = LS_TOPIC_NAME_MAX - 17;
+        ls_buf_fmt(&b, "-%016llx", (unsigned long long)h);
+    }
+    if (rc == 0) snprintf(out, LS_TOPIC_NAME_MAX + 1, "%.*s", (int)b.len, b.data ? b.data : "");
+    ls_buf_free(&b);
+    return rc;
+}

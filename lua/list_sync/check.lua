@@ -1,0 +1,362 @@
+-- check.lua - looks a call's table over against options.lua and fills in the defaults. What it finds wrong it raises as
+-- `script:line: text`, where the line is the option's own if it can be found in the call's text.
+local ffi = require "list_sync.ffi"
+local calls = require "list_sync.options"
+local place = require "list_sync.place"
+local C = ffi.C
+
+-- offline: what ls.env could not know is "", and passes. script: the script's path.
+local check = { offline = false, script = "" }
+
+local SIZE_UNITS = { [""] = 1, KiB = 1024, MiB = 1024 ^ 2, GiB = 1024 ^ 3 }
+
+-- ---- where an option stands ----
+
+local OPENS = { ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
+local CLOSES = { ["end"] = true, ["until"] = true }
+
+-- Where the token at `at` ends that holds no option: a comment, a text, white space. nil: it is another one.
+local function skip(text, at)
+    local equals = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
+    if equals then return select(2, text:find("]" .. equals .. "]", at, true)) or #text end
+    local _, last = text:find("^%-%-[^\n]*", at)
+    if not last then _, last = text:find("^%s+", at) end
+    if last then return last end
+    local quote = text:match("^[\"']", at)
+    if not quote then return nil end
+    repeat
+        at = text:find("[\\\n" .. quote .. "]", at + 1)
+        if at and text:sub(at, at) == "\\" then at = at + 1 else break end
+    until false
+    return at or #text
+end
+
+-- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text.
+local function option_lines(text, at, line)
+    local lines, depth = {}, 1
+    while at <= #text and depth > 0 do
+        local last = skip(text, at)
+        local word = not last and text:match("^[%a_][%w_]*", at)
+        local key = depth == 1 and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
+        if key then
+            last = text:find("]", at + #key, true)
+        elseif word then
+            last, key = at + #word - 1, depth == 1 and text:match("^%s*=[^=]", at + #word) and word
+            if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
+        elseif not last then
+            local sign = text:sub(at, at)
+            last = at
+            if sign:find "[{(%[]" then depth = depth + 1 elseif sign:find "[})%]]" then depth = depth - 1 end
+        end
+        if key and not lines[key] then lines[key] = line end
+        line = line + select(2, text:sub(at, last):gsub("\n", ""))
+        at = last + 1
+    end
+    return lines
+end
+
+local function lines_of_call(path, line, call)
+    local file = io.open(path, "rb")
+    local text = file and file:read "*a"
+    if file then file:close() end
+    if not text then return {} end
+    local from = 1
+    for _ = 2, line do
+        from = (text:find("\n", from, true) or #text) + 1
+    end
+    local stop = text:find("\n", from, true) or #text
+    local _, brace = text:find(call .. "%s*%(?%s*{", from)
+    if not brace or brace > stop then brace = text:find("{", from, true) end
+    if not brace or brace > stop then return {} end
+    return option_lines(text, brace + 1, line)
+end
+
+-- ---- what is wrong ----
+
+local function fail(at, key, text, ...)
+    if select("#", ...) > 0 then text = text:format(...) end
+    local line = at.lines[key] or at.lines.name or at.line
+    place.say(("%s:%s %s"):format(at.path, line and line .. ":" or "", text))
+end
+
+local function nearest(word, names)
+    local list = ffi.new("const char *[?]", #names, names)
+    local found = C.ls_nearest(word, list, #names)
+    return found ~= nil and ffi.string(found) or nil
+end
+
+local function shown(option, value)
+    local kind = type(value)
+    if kind == "string" then return option.secret and "a text" or ("the text %q"):format(value) end
+    if kind == "number" or kind == "boolean" then return tostring(value) end
+    return "a " .. kind
+end
+
+local function range(option)
+    if option.min and option.max then return (" from %.0f to %.0f"):format(option.min, option.max) end
+    return ""
+end
+
+local function quoted(names)
+    local out = {}
+    for i, name in ipairs(names) do out[i] = ("%q"):format(name):gsub("\\\n", "\\n"):gsub("\r", "\\r") end
+    return table.concat(out, ", ")
+end
+
+local function must(at, option, wanted, value)
+    fail(at, option.name, "option %q in %s must be %s, not %s", option.name, at.title, wanted, shown(option, value))
+end
+
+-- ---- one check a type: each gives the value as C takes it ----
+
+local types = {}
+
+function types.text(at, option, value)
+    local wanted = "text"
+    if option.pattern then wanted = ("1 to %d %s"):format(option.max, option.wants) end
+    if type(value) ~= "string" then must(at, option, wanted, value) end
+    if value == "" and not option.empty and not check.offline then
+        fail(at, option.name, "option %q in %s must not be empty", option.name, at.title)
+    end
+    if value:find("%z") then fail(at, option.name, "option %q in %s holds a NUL byte", option.name, at.title) end
+    if option.max and #value > option.max then
+        fail(at, option.name, "option %q in %s is %d bytes long, and may have %d", option.name, at.title, #value, option.max)
+    end
+    if option.pattern and value ~= "" and not value:find(option.pattern) then must(at, option, wanted, value) end
+    return value
+end
+
+function types.integer(at, option, value)
+    if type(value) ~= "number" or value % 1 ~= 0 or value < option.min or value > option.max then
+        must(at, option, "an integer" .. range(option), value)
+    end
+    return value
+end
+
+function types.boolean(at, option, value)
+    if type(value) ~= "boolean" then must(at, option, "true or false", value) end
+    return value
+end
+
+function types.choice(at, option, value)
+    value = option.means and option.means[value] or value
+    local open = {}
+    for _, choice in ipairs(option.choices) do
+        local only = option.choice_only and option.choice_only[choice]
+        if not only or only == at.db then
+            if value == choice then return value end
+            open[#open + 1] = choice
+        end
+    end
+    must(at, option, (#open > 1 and "one of " or "") .. quoted(open), value)
+end
+
+function types.char(at, option, value)
+    if type(value) ~= "string" or #value ~= 1 or value:find "[%c\128-\255]" and value ~= "\t" then
+        must(at, option, "one ASCII character", value)
+    end
+    return value
+end
+
+function types.size(at, option, value)
+    local bytes = value
+    if type(value) == "string" then
+        local number, unit = value:match "^(%d+)%s*(%a*)$"
+        bytes = number and SIZE_UNITS[unit] and tonumber(number) * SIZE_UNITS[unit]
+    end
+    if type(bytes) ~= "number" or bytes % 1 ~= 0 then
+        must(at, option, 'bytes, as a number or as text such as "24MiB"', value)
+    end
+    if bytes < option.min or bytes > option.max then
+        must(at, option, ("from %.0f MiB to %.0f MiB"):format(option.min / 1024 ^ 2, option.max / 1024 ^ 2), value)
+    end
+    return bytes
+end
+
+function types.hook(at, option, value)
+    if type(value) ~= "function" then must(at, option, "a function", value) end
+    return value
+end
+
+function types.list(at, option, value)
+    if type(value) == "string" then value = { value } end
+    if type(value) ~= "table" then must(at, option, "a text or a list of texts", value) end
+    for key in pairs(value) do
+        if type(key) ~= "number" or key % 1 ~= 0 or key < 1 or key > #value then
+            fail(at, option.name, "option %q in %s must be a list of texts, and has the key %s", option.name, at.title, tostring(key))
+        end
+    end
+    if #value == 0 then fail(at, option.name, "option %q in %s is an empty list", option.name, at.title) end
+    local out = {}
+    for i, text in ipairs(value) do
+        if type(text) ~= "string" then must(at, option, "a list of texts", text) end
+        out[i] = types.text(at, { name = option.name }, text)
+    end
+    return out
+end
+
+local function property(at, option, name, value)
+    if type(name) ~= "string" then
+        fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title, tostring(name))
+    end
+    local why = C.ls_kafka_owned(name)
+    if why ~= nil then fail(at, option.name, "option %q in %s: %s", option.name, at.title, ffi.string(why)) end
+    local kind = type(value)
+    if kind == "number" then return { name, (value % 1 == 0 and "%.0f" or "%.17g"):format(value) } end
+    if kind == "boolean" then return { name, tostring(value) } end
+    if kind ~= "string" or value:find "%z" then
+        fail(at, option.name, "option %q in %s: the property %q must be a text, a number or a boolean, not a %s", option.name, at.title, name, kind)
+    end
+    return { name, value }
+end
+
+function types.kafka(at, option, value)
+    if value == "memory" then return { memory = true, pairs = {} } end
+    if type(value) == "string" then value = { ["bootstrap.servers"] = types.text(at, option, value) } end
+    if type(value) ~= "table" then
+        must(at, option, 'bootstrap servers, "memory", or a table of librdkafka properties', value)
+    end
+    local out = {}
+    for name, given in pairs(value) do out[#out + 1] = property(at, option, name, given) end
+    table.sort(out, function(a, b) return a[1] < b[1] end)
+    if not value["bootstrap.servers"] and not value["metadata.broker.list"] then
+        fail(at, option.name, 'option %q in %s names no brokers: add ["bootstrap.servers"] = "host:9092"', option.name, at.title)
+    end
+    return { memory = false, pairs = out }
+end
+
+local writers = setmetatable({}, { __mode = "k" })
+
+function types.writer(at, option, value)
+    if not writers[value] then must(at, option, "made by ls.csv_writer", value) end
+    return value
+end
+
+-- ---- what one option's check cannot see ----
+
+local rules = {}
+
+local function check_patterns(at, key, patterns)
+    local schema_known = at.db == "mysql" and at.given.database
+    for _, pattern in ipairs(patterns) do
+        if not pattern:gsub("\\.", ""):find("[.*]") and not schema_known and pattern ~= "" then
+            fail(at, key, "option %q in %s: the pattern %q names no schema: write it as %q", key, at.title, pattern,
+                at.db == "mysql" and "database." .. pattern or "public." .. pattern)
+        end
+    end
+end
+
+local function check_topics(at, topics)
+    for _, topic in ipairs(topics) do
+        local rest = topic:gsub("{database}", ""):gsub("{schema}", ""):gsub("{table}", "")
+        if rest:find "[{}]" then
+            fail(at, "topic", 'option "topic" in %s: the template %q has %s; it may have {database}, {schema} and {table}', at.title,
+                topic, rest:match "{[^{}]*}" or "a single brace")
+        end
+    end
+end
+
+function rules.connector(at, out)
+    if out.table and out.tables then
+        fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
+    elseif not (out.table or out.tables) then
+        fail(at, nil, 'option "tables" is missing in %s: add tables = { "public.*" }', at.title)
+    end
+    local key = out.table and "table" or "tables"
+    out.tables, out.table = out.tables or { out.table }, nil
+    check_patterns(at, key, out.tables)
+    check_topics(at, out.topic)
+    out.database = out.database or ""
+    if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
+end
+
+function rules.consumer(_, out)
+    out.name = out.name or out.group_id
+    out.consumer_id = out.consumer_id or out.name
+end
+
+function rules.csv_writer(at, out)
+    if out.filename:find "[{}]" then
+        fail(at, "filename", 'option "filename" in %s is %q, and templates are not known: braces have no place in a file name here', at.title, out.filename)
+    end
+    if out.delimiter == out.quote then fail(at, "quote", "delimiter and quote in %s are the same character", at.title) end
+    for _, key in ipairs { "null", "absent" } do
+        for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
+            if out[key]:find(sign, 1, true) then
+                fail(at, key, "option %q in %s must not hold %q, since it is written as it is", key, at.title, sign)
+            end
+        end
+    end
+    writers[out] = true
+end
+
+-- ---- a call ----
+
+local function title_of(call, given)
+    local name = type(given.name) == "string" and given.name or call.name == "consumer" and given.group_id
+    if call.title and type(name) == "string" then return ("%s %q"):format(call.title, name) end
+    return "ls." .. call.name
+end
+
+local function check_names(at, call)
+    local names, known, unknown = {}, {}, {}
+    for i, option in ipairs(call.options) do names[i], known[option.name] = option.name, option end
+    for key, value in pairs(at.given) do
+        if type(key) ~= "string" then
+            fail(at, nil, "ls.%s takes name = value pairs, and %s has no name", call.name, shown({}, value))
+        elseif not known[key] then
+            unknown[#unknown + 1] = key
+        end
+    end
+    table.sort(unknown, function(a, b)
+        local x, y = at.lines[a] or 0, at.lines[b] or 0
+        return x < y or x == y and a < b
+    end)
+    local key = unknown[1]
+    if not key then return end
+    local near = nearest(key, names)
+    fail(at, key, "unknown option %q in %s; %s", key, at.title,
+        near and ("did you mean %q?"):format(near) or ("`list_sync options %s` tells the known ones"):format(call.name))
+end
+
+local function default(at, option)
+    if option.by_db then return option.by_db[at.db] end
+    if option.only and option.only ~= at.db then return nil end
+    return option.default
+end
+
+local function check_option(at, option)
+    local value = at.given[option.name]
+    if value == nil then
+        if option.required == true or option.required and option.required == at.db then
+            fail(at, nil, "option %q is missing in %s: add %s = %s", option.name, at.title, option.name, option.example)
+        end
+        return default(at, option)
+    end
+    if option.only and option.only ~= at.db then
+        fail(at, option.name, "option %q in %s belongs to db_type %q, not %q", option.name, at.title, option.only, at.db)
+    end
+    return types[option.type](at, option, value)
+end
+
+-- The checked options of one call, and the line of its `name =`. Called by the ls.* function itself.
+function check.call(name, given)
+    local call
+    for _, c in ipairs(calls) do call = c.name == name and c or call end
+    local path, line = place.user()
+    local at = { path = path or check.script, line = line, lines = {}, given = given, title = "ls." .. name }
+    if type(given) ~= "table" then fail(at, nil, "ls.%s takes a table: ls.%s { ... }", name, name) end
+    at.title = title_of(call, given)
+    if path then at.lines = lines_of_call(path, line, name) end
+    check_names(at, call)
+    local out = {}
+    for _, option in ipairs(call.options) do -- db_type stands before the options that depend on it
+        out[option.name] = check_option(at, option)
+        if option.name == "db_type" then at.db = out.db_type end
+    end
+    rules[name](at, out)
+    return out, { path = at.path, line = at.lines.name or line, title = at.title }
+end
+
+check.nearest = nearest
+return check

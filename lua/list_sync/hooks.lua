@@ -1,0 +1,81 @@
+-- hooks.lua - the loop over a batch's rows that runs a stage's filter and map. C enters it once a batch.
+local ffi = require "list_sync.ffi"
+local bit = require "bit"
+local place = require "list_sync.place"
+local row = require "list_sync.row"
+local script = require "list_sync.script"
+
+local C = ffi.C
+local at, new_row = row.at, row.new
+local bor, band = bit.bor, bit.band
+local DROPPED, FILTER, MAP = C.LS_DROPPED, C.LS_HOOK_FILTER, C.LS_HOOK_MAP
+local INSERT, UPDATE, DELETE = 73, 85, 68
+local KEY_SHOWN = 100    -- bytes of a row's key in a message
+local TEXT_SHOWN = 1200  -- bytes of an error's text in a message
+
+local hooks = {}
+
+-- One loop a stage, so that LuaJIT takes filter and map for the constants that they are.
+local function loop_over(filter, map)
+    local function wrong(answer)
+        error(("it returned a %s; a hook returns false to leave the row out, and true or nothing to let it pass"):format(type(answer)), 0)
+    end
+    return function()
+        local changes, count, run = at.batch.changes, at.batch.count, at.run
+        for i = 0, count - 1 do
+            local c = changes[i]
+            local action = c.action
+            if (action == INSERT or action == UPDATE or action == DELETE) and band(c.flags, DROPPED) == 0 then
+                local view, keep = new_row(i, run), nil
+                at.index = i
+                if filter then
+                    at.hook = FILTER
+                    keep = filter(view)
+                    if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
+                end
+                if map and keep ~= false then
+                    at.hook = MAP
+                    keep = map(view)
+                    if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
+                end
+                if keep == false then c.flags = bor(c.flags, DROPPED) end
+            end
+        end
+    end
+end
+
+local function shortened(text, max) return #text > max and text:sub(1, max) .. "..." or text end
+
+local function where(c)
+    local key = row.key_text(c)
+    local tx = c.tx ~= nil and (", position %s/%s"):format(ffi.string(c.tx.pos), tostring(c.seq)) or ""
+    return ("%s.%s, %s%s"):format(row.fields.schema(c), row.fields.table(c), key and "key " .. shortened(key, KEY_SHOWN) or "no key", tx)
+end
+
+-- The place of a hook's definition, for an error that no line of the user's raised.
+local function definition(hook)
+    local info = debug.getinfo(hook, "S")
+    return info.source:sub(2), info.linedefined
+end
+
+local function handler_for(title, options)
+    return function(e)
+        local filtering = at.hook == FILTER
+        local text, path, line = place.of_error(e)
+        if not path then path, line = definition(filtering and options.filter or options.map) end
+        return ("%s:%d: %s of %s: %s (%s)"):format(path, line, filtering and "filter" or "map", title, shortened(text, TEXT_SHOWN),
+            where(at.batch.changes[at.index]))
+    end
+end
+
+-- The loop and the message handler of a stage; nil when it has no hooks or does not exist.
+function hooks.of(name)
+    for _, stage in ipairs(script.stages) do
+        local options = stage.options
+        if options.name == name and (options.filter or options.map) then
+            return loop_over(options.filter, options.map), handler_for(("%s %q"):format(stage.kind, name), options)
+        end
+    end
+end
+
+return hooks

@@ -1,0 +1,180 @@
+-- options.lua - every option of every call of a script: name, type, default, range, and what it means. The checks, the
+-- defaults and the reference (list_sync options) come from this table alone.
+--
+--   name     the option
+--   type     text | integer | boolean | choice | list | size | char | kafka | hook | writer   (check.lua has one check each)
+--   required it must be given: true, or the db_type for which it must be
+--   example  how it is given, for the error about a missing one
+--   default  the value when it is not given; by_db: one for each db_type
+--   default_doc  how the reference tells a default that is worked out
+--   only     the db_type it belongs to
+--   min max  the range of an integer or size; of a text its length in bytes
+--   choices  the values of a choice; means: other spellings of them
+--   empty    a text that may be empty
+--   doc      the reference's sentences
+local MiB = 1024 * 1024
+
+local kafka_conf = {
+    name = "kafka_conf", type = "kafka", required = true, example = '"broker1:9092,broker2:9092"',
+    doc = [[Where Kafka is: bootstrap servers as one text, or a table of librdkafka properties with
+    ["bootstrap.servers"] among them, or "memory": a broker inside this process, for demos and trials, whose topics end with it.
+    Properties that delivery depends on (acks, enable.idempotence, transactional.id and the like) belong to the engine.]],
+}
+
+local connector = {
+    {
+        name = "name", type = "text", required = true, example = '"shop"', max = 200,
+        doc = [[The connector's name, unique in the script. Its checkpoint is stored under it, and messages carry it in source.connector.]],
+    },
+    {
+        name = "db_type", type = "choice", required = true, example = '"postgres"',
+        choices = { "postgres", "mysql" }, means = { pgsql = "postgres", mariadb = "mysql" },
+        doc = [[The database: "postgres", or "mysql" for MySQL and MariaDB. "pgsql" and "mariadb" are accepted too.]],
+    },
+    { name = "host", type = "text", required = true, example = '"localhost"', doc = [[The database server's name or address.]] },
+    {
+        name = "port", type = "integer", min = 1, max = 65535, by_db = { postgres = 5432, mysql = 3306 },
+        doc = [[The port it listens on.]],
+    },
+    {
+        name = "user", type = "text", required = true, example = '"repl"',
+        doc = [[The database user. It needs the right to replicate, and on PostgreSQL to read the captured tables.]],
+    },
+    {
+        name = "password", type = "text", secret = true, empty = true, default_doc = "none",
+        doc = [[The user's password; ls.env reads it from the environment.]],
+    },
+    {
+        name = "database", type = "text", required = "postgres", example = '"shop"',
+        doc = [[The database. On MySQL and MariaDB, where a connector captures any of them, it is the default for table patterns without a dot.]],
+    },
+    {
+        name = "tables", type = "list", example = '{ "public.*" }',
+        doc = [[Patterns of the tables to capture, as schema.table, with * and ?; a leading ! leaves out, a backslash makes the next
+        character literal, later patterns win. On MySQL and MariaDB the schema is the database. This or table is required.]],
+    },
+    { name = "table", type = "text", doc = [[Short for tables with one pattern.]] },
+    kafka_conf,
+    {
+        name = "topic", type = "list", required = true, example = '"{database}.{schema}.{table}"',
+        doc = [[The topic that changes go to: a name, or a template with {database}, {schema} and {table}; a list: to each of them.]],
+    },
+    {
+        name = "partitions", type = "integer", min = 1, max = 10000, default = 3,
+        doc = [[Partitions of a topic that the connector makes. A topic that exists keeps its own.]],
+    },
+    {
+        name = "replication", type = "integer", min = 0, max = 100, default = 0, default_doc = "0: 3, or the number of brokers if that is less",
+        doc = [[Replication factor of a topic that the connector makes.]],
+    },
+    {
+        name = "plugin", type = "choice", only = "postgres", choices = { "pgoutput" }, default = "pgoutput",
+        doc = [[The server's logical decoding plugin.]],
+    },
+    {
+        name = "slot", type = "text", only = "postgres", max = 63, pattern = "^[a-z0-9_]+$", wants = "lower-case letters, digits and _",
+        default_doc = "the connector's name in lower case, with _ for all but letters and digits",
+        doc = [[The replication slot. It is made at the first start.]],
+    },
+    {
+        name = "publication", type = "text", only = "postgres", max = 63, default_doc = "made by the connector",
+        doc = [[A publication that the administrator made. Without it the connector makes one, for which it needs to own the tables;
+        patterns need FOR ALL TABLES, which takes a superuser.]],
+    },
+    {
+        name = "partition_root", type = "boolean", only = "postgres", default = true,
+        doc = [[A partitioned table's changes appear under its own name; false: under the partitions' names.]],
+    },
+    {
+        name = "server_id", type = "integer", only = "mysql", min = 0, max = 4294967295, default = 0, default_doc = "made from the name",
+        doc = [[The replica id under which the connector reads the binlog. No other replica of the server may have it.]],
+    },
+    {
+        name = "start", type = "choice", choices = { "now", "slot", "earliest" }, default = "now",
+        choice_only = { slot = "postgres", earliest = "mysql" },
+        doc = [[Where a connector without a checkpoint starts: "now"; "slot" (PostgreSQL): where its existing slot stands; "earliest"
+        (MySQL and MariaDB): the oldest binlog.]],
+    },
+    {
+        name = "ddl", type = "boolean", only = "mysql", default = false,
+        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
+    },
+    {
+        name = "filter", type = "hook",
+        doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
+    },
+    {
+        name = "map", type = "hook",
+        doc = [[function(row), after filter: changes the row in place; false leaves it out.]],
+    },
+    {
+        name = "memory", type = "size", min = 4 * MiB, max = 1024 * 1024 * MiB, default = 24 * MiB,
+        doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector
+        waits for Kafka; a larger row goes through alone.]],
+    },
+}
+
+local consumer = {
+    {
+        name = "name", type = "text", max = 200, default_doc = "group_id",
+        doc = [[The consumer's name, unique in the script.]],
+    },
+    { name = "group_id", type = "text", required = true, example = '"reports"', max = 200, doc = [[The Kafka consumer group.]] },
+    { name = "topic_list", type = "list", required = true, example = '{ "wal" }', doc = [[The topics to read: a list, or one name.]] },
+    kafka_conf,
+    {
+        name = "instances", type = "integer", min = 1, max = 256, default = 1,
+        doc = [[How many members of the group this process runs, each in a thread of its own and with files of its own.]],
+    },
+    {
+        name = "consumer_id", type = "text", max = 200, default_doc = "the consumer's name",
+        doc = [[What stands in the names of the files; of several instances the k-th has -k behind it.]],
+    },
+    {
+        name = "auto_offset_reset", type = "choice", choices = { "earliest", "latest" }, default = "earliest",
+        doc = [[Where a group without stored offsets starts.]],
+    },
+    { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
+    { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
+    { name = "writer", type = "writer", required = true, example = 'ls.csv_writer { filename = "out/rows" }', doc = [[Where the rows go.]] },
+    {
+        name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
+        doc = [[Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".]],
+    },
+}
+
+local csv_writer = {
+    {
+        name = "filename", type = "text", required = true, example = '"out/rows"',
+        doc = [[The files' path without its end: rows go to <filename>_<consumer_id>.csv.]],
+    },
+    {
+        name = "split_files", type = "boolean", default = false,
+        doc = [[Insert rows go to <filename>_<consumer_id>_insert.csv and delete rows to <filename>_<consumer_id>_delete.csv.]],
+    },
+    { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
+    { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
+    { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells.]] },
+    { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within.]] },
+    { name = "newline", type = "choice", choices = { "\n", "\r\n" }, default = "\n", doc = [[What ends a line.]] },
+    { name = "null", type = "text", empty = true, default = "", doc = [[How NULL is written. An empty string is written as "".]] },
+    {
+        name = "absent", type = "text", empty = true, default = "",
+        doc = [[How a value is written that the message does not carry.]],
+    },
+}
+
+return {
+    {
+        name = "connector", title = "connector", options = connector,
+        doc = [[Captures one database and sends its changes to Kafka.]],
+    },
+    {
+        name = "consumer", title = "consumer", options = consumer,
+        doc = [[Reads changes from Kafka and writes them.]],
+    },
+    {
+        name = "csv_writer", options = csv_writer,
+        doc = [[Writes rows to CSV files (RFC 4180, UTF-8): action, table, then the columns. An update is a delete row and an insert row.]],
+    },
+}

@@ -1,0 +1,345 @@
+-- row.lua - a row as a hook sees it: cdata that names a change of the batch at hand, and reads and writes it in place.
+-- Everything here is on the hot path: it compiles, allocates nothing that outlives a row, and makes a Lua string only of a
+-- column that a hook reads.
+local ffi = require "list_sync.ffi"
+
+local C, cast = ffi.C, ffi.cast
+local text_of, tonumber, type = ffi.string, tonumber, type
+
+local at = cast("ls_hook_place *", require "list_sync.place_of_hooks") -- C's, and valid as long as this lua_State
+
+local PRESENT, NULL, UNCHANGED = C.LS_PRESENT, C.LS_NULL, C.LS_UNCHANGED
+local TEXT, INT, BOOL, BYTES, JSON = C.LS_KIND_TEXT, C.LS_KIND_INT, C.LS_KIND_BOOL, C.LS_KIND_BYTES, C.LS_KIND_JSON
+local INTEGER, FLOAT, DECIMAL = C.LS_TYPE_INTEGER, C.LS_TYPE_FLOAT, C.LS_TYPE_DECIMAL
+local WHOLE_MAX = 2 ^ 53            -- whole numbers up to here are exact in a Lua number
+local SCHEMAS_MAX = 4096            -- schemas whose column names are remembered
+local INSERT, UPDATE, DELETE = 73, 85, 68
+local ACTIONS = { [INSERT] = "I", [UPDATE] = "U", [DELETE] = "D" }
+local ACTION_BYTES = { I = INSERT, U = UPDATE, D = DELETE }
+
+-- The fields' names are no UTF-8, so that no column and no typing error meets them.
+local INDEX, RUN, AFTER = "\255index", "\255run", "\255after"
+local row_type = ffi.typeof("struct { uint32_t " .. INDEX .. ", " .. RUN .. "; }")
+local image_type = ffi.typeof("struct { uint32_t " .. INDEX .. ", " .. RUN .. "; int32_t " .. AFTER .. "; }")
+local source_type = ffi.typeof("struct { uint32_t " .. INDEX .. ", " .. RUN .. "; int32_t source; }")
+local absent_type = ffi.typeof "struct { int32_t absent; }"
+local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+local number = ffi.new "ls_number"
+local text_at, text_len = ffi.new "const char *[1]", ffi.new "size_t[1]"
+local new_row, new_image, new_source, absent
+
+local function raise(text, ...) error(select("#", ...) > 0 and text:format(...) or text, 0) end
+
+-- ---- what was not sent ----
+
+local last_absent = "?" -- the column that was read last of those that were absent: for the message
+
+local function raise_absent(name)
+    raise("column %q was not sent with this image, so it has no value to work with. A row before holds its key only; a large "
+        .. "value that an update leaves alone is sent by PostgreSQL after ALTER TABLE ... REPLICA IDENTITY FULL, by MySQL and "
+        .. "MariaDB with binlog_row_image=FULL. Test with row:has(%q), or compare with ls.absent", name, name)
+end
+
+local function used_absent() raise_absent(last_absent) end
+
+local absent_meta = {}
+for _, event in ipairs { "add", "sub", "mul", "div", "mod", "pow", "unm", "concat", "len", "lt", "le", "index", "newindex", "call",
+                         "tostring", "pairs", "ipairs" } do
+    absent_meta["__" .. event] = used_absent
+end
+absent = ffi.metatype(absent_type, absent_meta)()
+
+-- ---- columns ----
+
+local schemas, remembered = {}, 0 -- by id: { at = { name = number }, names = { in order } }
+
+local function learn(s)
+    if remembered == SCHEMAS_MAX then
+        for id in pairs(schemas) do schemas[id] = nil end
+        remembered = 0
+    end
+    local known = { at = {}, names = {} }
+    for i = 0, s.ncols - 1 do
+        local name = text_of(s.cols[i].name, s.cols[i].name_len)
+        known.names[i + 1], known.at[name] = name, i
+    end
+    schemas[s.id] = known
+    remembered = remembered + 1
+    return known
+end
+
+local function columns_of(s) return schemas[s.id] or learn(s) end
+
+local function stale()
+    raise "this row's hook has returned: a row is kept with row:copy()"
+end
+
+-- The change behind a row or image, which must be the one that the hook at work was given.
+local function change_of(view)
+    local index = view[INDEX]
+    if index ~= at.index or view[RUN] ~= at.run then stale() end
+    return at.batch.changes[index]
+end
+
+local function raise_unknown(s, name)
+    local table_name = ("%s.%s"):format(text_of(s.schema, s.schema_len), text_of(s.table, s.table_len))
+    if type(name) ~= "string" then raise("a column of %s is named by a text, not by a %s", table_name, type(name)) end
+    local names = columns_of(s).names
+    local found = C.ls_nearest(name, ffi.new("const char *[?]", #names, names), #names)
+    raise("%s has no column %q; %s", table_name, name, found ~= nil and ("did you mean %q?"):format(text_of(found))
+        or "it has " .. table.concat(names, ", "))
+end
+
+local function values_of(view, c)
+    if view[AFTER] == 1 then
+        if c.after == nil then raise "row.action was changed: there is no row after any more" end
+        return c.after
+    end
+    if c.before == nil then raise "row.action was changed: there is no row before any more" end
+    return c.before
+end
+
+local function text_of_value(v)
+    if C.ls_row_text(at.batch, v, text_at, text_len) ~= 0 then raise "out of memory" end
+    return text_of(text_at[0], text_len[0])
+end
+
+local function number_of(v, column_type)
+    local kind = C.ls_row_number(at.batch, v, column_type, number)
+    if kind == 1 then return number.d end
+    if kind == 2 then return number.i end
+    if kind == 3 then return number.u end
+    raise("%s cannot be read as a number; row:text gives its text", text_of_value(v))
+end
+
+local function read(v, column_type, name)
+    if v.state ~= PRESENT then
+        if v.state == NULL then return nil end
+        last_absent = name
+        return absent
+    end
+    local kind = v.kind
+    if kind == TEXT then
+        if column_type ~= INTEGER and column_type ~= FLOAT then return text_of(v.as.p, v.len) end
+    elseif kind == INT then
+        local i = v.as.i
+        if column_type ~= DECIMAL and i <= WHOLE_MAX and i >= -WHOLE_MAX then return tonumber(i) end
+    elseif kind == BOOL then
+        return v.as.i ~= 0
+    end
+    if kind == BYTES or kind == JSON or column_type == DECIMAL then return text_of_value(v) end
+    return number_of(v, column_type)
+end
+
+local function image_index(image, name)
+    local c = change_of(image)
+    local s = c.schema
+    local col = columns_of(s).at[name]
+    if col == nil then raise_unknown(s, name) end
+    return read(values_of(image, c)[col], s.cols[col].type, name)
+end
+
+-- ---- writing ----
+
+local function refused() raise("%s", text_of(C.ls_row_error(at.batch))) end
+
+local function type_for(value)
+    local kind = type(value)
+    if kind == "number" then return C.LS_TYPE_FLOAT end -- one type for a column, whether its values are whole or not
+    if kind == "boolean" then return C.LS_TYPE_BOOLEAN end
+    if kind == "cdata" then return INTEGER end
+    return value == nil and C.LS_TYPE_UNKNOWN or C.LS_TYPE_STRING
+end
+
+local function put(index, after, col, value, name)
+    local b, kind = at.batch, type(value)
+    if kind == "string" then return C.ls_row_set_text(b, index, after, col, value, #value) end
+    if kind == "number" then return C.ls_row_set_number(b, index, after, col, value) end
+    if kind == "boolean" then return C.ls_row_set_bool(b, index, after, col, value and 1 or 0) end
+    if ffi.istype(int64, value) then return C.ls_row_set_int(b, index, after, col, value) end
+    if ffi.istype(uint64, value) then return C.ls_row_set_uint(b, index, after, col, value) end
+    raise("column %q takes a text, a number, a boolean or nil, not a %s", name, kind)
+end
+
+local function image_newindex(image, name, value)
+    local c = change_of(image)
+    values_of(image, c)
+    local col = columns_of(c.schema).at[name]
+    if value ~= nil and type(value) == "cdata" and value == absent then
+        raise("column %q cannot be set to ls.absent: nil writes NULL, row:drop(%q) takes the column out", name, name)
+    end
+    if col == nil then
+        if type(name) ~= "string" then raise_unknown(c.schema, name) end
+        col = C.ls_row_add(at.batch, image[INDEX], name, #name, type_for(value))
+        if col < 0 then refused() end
+    end
+    local rc
+    if value == nil then
+        rc = C.ls_row_set_null(at.batch, image[INDEX], image[AFTER], col)
+    else
+        rc = put(image[INDEX], image[AFTER], col, value, name)
+    end
+    if rc ~= 0 then refused() end
+end
+
+-- ---- walking over the columns ----
+
+-- The walk is over the columns that there were at its start, so that row:drop within it is fine.
+local function next_column(walk, name)
+    local image = walk.image
+    local c = change_of(image)
+    local values, now = values_of(image, c), columns_of(c.schema).at
+    local i = name == nil and 0 or walk.columns.at[name] + 1
+    while i < #walk.columns.names do
+        i = i + 1
+        local next_name = walk.columns.names[i]
+        local col = now[next_name]
+        if col and values[col].state <= NULL then return next_name, read(values[col], c.schema.cols[col].type, next_name) end
+    end
+    return nil
+end
+
+local function image_pairs(image)
+    return next_column, { image = image, columns = columns_of(change_of(image).schema) }, nil
+end
+
+new_image = ffi.metatype(image_type, {
+    __index = image_index, __newindex = image_newindex, __pairs = image_pairs,
+    __tostring = function(image) return image[AFTER] == 1 and "row after" or "row before" end,
+})
+
+-- ---- row.source ----
+
+local source_fields = {}
+function source_fields.pos(c) return c.tx ~= nil and text_of(c.tx.pos) or nil end
+function source_fields.tx(c) return c.tx ~= nil and text_of(c.tx.id) or nil end
+function source_fields.ts(c) return c.tx ~= nil and tonumber(c.tx.ts) or nil end
+function source_fields.seq(c) return tonumber(c.seq) end
+function source_fields.sub(c) return c.sub end
+function source_fields.connector()
+    local name = text_of(at.batch.connector)
+    return name ~= "" and name or nil
+end
+
+new_source = ffi.metatype(source_type, {
+    __index = function(source, name)
+        local field = source_fields[name]
+        if field == nil then raise("row.source has no %q; it has pos, seq, tx, sub, ts and connector", tostring(name)) end
+        return field(change_of(source))
+    end,
+    __newindex = function() raise "row.source is read-only" end,
+    __tostring = function() return "row.source" end,
+})
+
+-- ---- the row ----
+
+local fields, methods, writable = {}, {}, {}
+
+function fields.action(c) return ACTIONS[c.action] end
+function fields.schema(c) return text_of(c.schema.schema, c.schema.schema_len) end
+function fields.table(c) return text_of(c.schema.table, c.schema.table_len) end
+function fields.ts(c) return c.tx ~= nil and tonumber(c.tx.ts) or nil end
+function fields.new(c, row) return c.after ~= nil and new_image(row[INDEX], row[RUN], 1) or nil end
+function fields.old(c, row) return c.before ~= nil and new_image(row[INDEX], row[RUN], 0) or nil end
+function fields.image(c, row) return new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0) end
+function fields.source(_, row) return new_source(row[INDEX], row[RUN], 0) end
+function fields.db()
+    local name = text_of(at.batch.db)
+    return name ~= "" and name or nil
+end
+
+local function image_value(row, name)
+    local c = change_of(row)
+    local col = columns_of(c.schema).at[name]
+    if col == nil then return nil, c end
+    return (c.after ~= nil and c.after or c.before)[col], c
+end
+
+function methods.has(row, name)
+    local v = image_value(row, name)
+    return v ~= nil and v.state <= NULL
+end
+
+function methods.text(row, name)
+    local v, c = image_value(row, name)
+    if v == nil then raise_unknown(c.schema, name) end
+    if v.state == PRESENT then return text_of_value(v) end
+    if v.state ~= NULL then raise_absent(name) end
+    return nil
+end
+
+function methods.drop(row, name)
+    local c = change_of(row)
+    local col = columns_of(c.schema).at[name]
+    if col == nil then raise_unknown(c.schema, name) end
+    if C.ls_row_drop(at.batch, row[INDEX], col) ~= 0 then refused() end
+end
+
+local function copy_image(image)
+    local out = {}
+    if image == nil then return nil end
+    local c = change_of(image)
+    local values = values_of(image, c)
+    for i, name in ipairs(columns_of(c.schema).names) do out[name] = read(values[i - 1], c.schema.cols[i - 1].type, name) end
+    return out
+end
+
+function methods.copy(row)
+    local new, old = copy_image(row.new), copy_image(row.old)
+    local source = row.source
+    return {
+        action = row.action, db = row.db, schema = row.schema, table = row.table, ts = row.ts,
+        new = new, old = old, image = new or old,
+        source = { pos = source.pos, seq = source.seq, tx = source.tx, sub = source.sub, ts = source.ts, connector = source.connector },
+    }
+end
+
+function writable.action(row, value)
+    local byte = ACTION_BYTES[value]
+    if byte == nil then raise('row.action is "I", "U" or "D", not %s', tostring(value)) end
+    if C.ls_row_set_action(at.batch, row[INDEX], byte) ~= 0 then refused() end
+end
+
+local function rename(row, schema, name)
+    if type(schema) ~= "string" or type(name) ~= "string" then raise "row.schema and row.table take a text" end
+    if C.ls_row_set_table(at.batch, row[INDEX], schema, #schema, name, #name) ~= 0 then refused() end
+end
+
+function writable.schema(row, value) rename(row, value, row.table) end
+function writable.table(row, value) rename(row, row.schema, value) end
+
+new_row = ffi.metatype(row_type, {
+    __index = function(row, name)
+        local method = methods[name]
+        if method ~= nil then return method end
+        local field = fields[name]
+        if field ~= nil then return field(change_of(row), row) end
+        raise("a row has no field %q: columns are read through row.new, row.old or row.image", tostring(name))
+    end,
+    __newindex = function(row, name, value)
+        local write = writable[name]
+        if write == nil then
+            raise("row.%s cannot be written: columns are written through row.new, and of the row action, schema and table", tostring(name))
+        end
+        change_of(row)
+        write(row, value)
+    end,
+    __tostring = function(row)
+        local c = change_of(row)
+        return ("row %s %s.%s"):format(fields.action(c), fields.schema(c), fields.table(c))
+    end,
+})
+
+-- The key of a change as a person reads it, for messages; nil without one.
+local function key_text(c)
+    local values = c.after ~= nil and c.after or c.before
+    local out = {}
+    if c.schema.nkey == 0 or values == nil then return nil end
+    for i = 0, c.schema.nkey - 1 do
+        local v = values[c.schema.key[i]]
+        out[i + 1] = v.state == PRESENT and text_of_value(v) or "?"
+    end
+    return table.concat(out, ", ")
+end
+
+return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields }
