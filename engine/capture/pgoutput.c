@@ -146,8 +146,8 @@ static void leave_out_delivered(const ls_pgoutput *d, ls_work *w, uint32_t from)
 static int read_value(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, uint32_t col, bool skip,
                       ls_value *out) {
     uint8_t what = ls_cursor_u8(&m->c);
-    switch (m->c.failed ? 0 : what) {
-    case 0: return short_message(m);
+    if (m->c.failed) return short_message(m);
+    switch (what) {
     case 'n': *out = ls_value_state(LS_NULL); return 0;
     case 'u': *out = ls_value_state(LS_UNCHANGED); return 0;
     case 't': break;

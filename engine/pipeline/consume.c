@@ -87,6 +87,7 @@ static int at_ends(instance *in, bool *noted, ls_retry *retry, ls_error *err) {
         ls_retry_ok(retry, in->worker, "Kafka answers");
         *noted = true;
     }
+    if (ls_consumer_commit(in->consumer, err)) return -1; /* ends that lie behind the last message count, too */
     int all = ls_consumer_at_ends(in->consumer, err);
     if (all < 0) return ls_retry_wait(retry, in->worker, err);
     ls_retry_ok(retry, in->worker, "Kafka answers");

@@ -62,20 +62,23 @@ local function handler_for(title, options)
     return function(e)
         local filtering = at.hook == FILTER
         local text, path, line = place.of_error(e)
+        if at.index >= at.batch.count then return text end
         if not path then path, line = definition(filtering and options.filter or options.map) end
         return ("%s:%d: %s of %s: %s (%s)"):format(path, line, filtering and "filter" or "map", title, shortened(text, TEXT_SHOWN),
             where(at.batch.changes[at.index]))
     end
 end
 
--- The loop and the message handler of a stage; nil when it has no hooks or does not exist.
+-- The loop and the message handler of a stage; nil when it has no hooks.
 function hooks.of(name)
     for _, stage in ipairs(script.stages) do
         local options = stage.options
-        if options.name == name and (options.filter or options.map) then
+        if options.name == name then
+            if not (options.filter or options.map) then return nil end
             return loop_over(options.filter, options.map), handler_for(("%s %q"):format(stage.kind, name), options)
         end
     end
+    place.say(("there is no stage %q"):format(name))
 end
 
 return hooks

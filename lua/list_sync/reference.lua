@@ -1,5 +1,7 @@
 -- reference.lua - the text of `list_sync options`, from options.lua. It is Markdown that reads well on a terminal too.
 local calls = require "list_sync.options"
+local check = require "list_sync.check"
+local place = require "list_sync.place"
 
 local WIDTH = 118 -- characters of a line
 
@@ -32,10 +34,10 @@ end
 local function when_not_given(option)
     if option.required == true then return "required" end
     if option.required then return "required on " .. DATABASES[option.required] end
-    if option.default_doc then return "default " .. option.default_doc end
-    if option.by_db then return ("default %d, MySQL and MariaDB %d"):format(option.by_db.postgres, option.by_db.mysql) end
-    if option.default == nil then return "default none" end
-    return "default " .. (option.type == "size" and size(option.default) or literal(option.default))
+    if option.default_doc then return "default: " .. option.default_doc end
+    if option.by_db then return ("default: %d, on MySQL and MariaDB %d"):format(option.by_db.postgres, option.by_db.mysql) end
+    if option.default == nil then return nil end
+    return "default: " .. (option.type == "size" and size(option.default) or literal(option.default))
 end
 
 local function wrapped(text, indent)
@@ -53,15 +55,17 @@ local function wrapped(text, indent)
 end
 
 local function describe(option)
-    local only = option.only and DATABASES[option.only] .. " only; " or ""
-    return wrapped(("- `%s` (%s; %s%s): %s"):format(option.name, kind(option), only, when_not_given(option), option.doc), "  ")
+    local facts = { kind(option) }
+    if option.only then facts[2] = DATABASES[option.only] .. " only" end
+    facts[#facts + 1] = when_not_given(option)
+    return wrapped(("- `%s` (%s): %s"):format(option.name, table.concat(facts, "; "), option.doc), "  ")
 end
 
 local function heading(call) return ("## ls.%s\n\n%s\n"):format(call.name, wrapped(call.doc, "")) end
 
 local reference = {}
 
--- The whole; or one call's part; or each option of that name. nil when there is none: then all names that there are.
+-- The whole; or one call's part; or each option of that name.
 function reference.text(name)
     local out, names = {}, {}
     if not name then out[1] = "# Options\n\nWhat the calls of a script take; `list_sync options` prints this page, `list_sync options NAME` a part of it.\n\n" end
@@ -74,7 +78,10 @@ function reference.text(name)
         end
         if #part > 0 then out[#out + 1] = heading(call) .. table.concat(part) .. "\n" end
     end
-    if #out == 0 then return nil, names end
+    if #out == 0 then
+        local near = check.nearest(name, names)
+        place.say(("there is no option %q; %s"):format(name, near and ("did you mean %q?"):format(near) or "`list_sync options` tells all of them"))
+    end
     return (table.concat(out):gsub("\n\n$", "\n"))
 end
 

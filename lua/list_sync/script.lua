@@ -5,6 +5,7 @@ local place = require "list_sync.place"
 
 local script = {
     reading = false, -- the script is being evaluated
+    path = "",
     offline = false,
     params = {}, -- --set
     asked = {},  -- the names that ls.param was called with
@@ -70,7 +71,7 @@ end
 
 -- Evaluates the script; errors are texts, complete.
 function script.evaluate(path, params, offline)
-    script.params, script.offline = params, offline
+    script.path, script.params, script.offline = path, params, offline
     check.offline, check.script = offline, path
     local ok, why = xpcall(function()
         look_beside(path)

@@ -1,0 +1,268 @@
+#include "capture/postgres.h"
+
+#include "base/clock.h"
+#include "base/cursor.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CLOCK_EVERY = 256 }; /* messages between two looks at the clock */
+
+#define US_1970_TO_2000 INT64_C(946684800000000)
+
+static ls_pg *session(ls_source *s) { return (ls_pg *)s; }
+
+/* ---- opening and closing */
+
+static void pg_close(ls_source *source) {
+    ls_pg *s = session(source);
+    if (!s) return;
+    PQfinish(s->repl);
+    PQfinish(s->side);
+    ls_pgoutput_free(s->decoder);
+    ls_arena_free(&s->arena);
+    free(s);
+}
+
+/* The slot's name: the connector's, or one that no other process uses. */
+static int name_slot(ls_pg *s, ls_error *err) {
+    const ls_source_conf *o = s->conf;
+    if (!o->temporary_slot) {
+        if (snprintf(s->slot, sizeof s->slot, "%s", o->slot) < (int)sizeof s->slot) return 0;
+        return ls_fail(err, LS_USAGE, "slot \"%s\" is longer than PostgreSQL's %d bytes", o->slot, LS_PG_NAME_MAX - 1);
+    }
+    int n = snprintf(s->slot, sizeof s->slot, "%.40s_tmp_%ld", o->slot, (long)getpid());
+    return n < (int)sizeof s->slot ? 0 : ls_fail(err, LS_FAIL, "slot name too long");
+}
+
+static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
+                   ls_error *err) {
+    ls_pg *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s) return ls_fail_memory(err, "opening a connector");
+    *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
+    if (name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, checkpointed, err) || ls_pg_publication(s, err)) {
+        pg_close(&s->source);
+        return -1;
+    }
+    *id = (ls_source_identity){.db = "postgres"};
+    snprintf(id->json, sizeof id->json, "\"system\":\"%s\",\"timeline\":%u", s->system, s->timeline);
+    *out = &s->source;
+    return 0;
+}
+
+static int pg_create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_error *err) {
+    ls_buf_clear(gtid);
+    return ls_pg_slot_create(session(source), again, at, err);
+}
+
+/* ---- starting */
+
+/* A name inside the quotes of the option's value: one identifier of a list. */
+static void publication_option(ls_buf *sql, const char *name) {
+    ls_buf identifier = {0};
+    ls_pg_quote(&identifier, name);
+    for (size_t i = 0; i < identifier.len; i++) {
+        if (identifier.data[i] == '\'') ls_buf_char(sql, '\'');
+        ls_buf_char(sql, identifier.data[i]);
+    }
+    if (identifier.failed) sql->failed = true;
+    ls_buf_free(&identifier);
+}
+
+static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+    ls_buf sql = {0};
+    ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (proto_version '1', publication_names '", s->slot,
+               LS_PG_LSN_ARGS(from));
+    publication_option(&sql, s->publication);
+    ls_buf_str(&sql, "')");
+    const char *text = ls_buf_cstr(&sql);
+    PGresult *res = text ? PQexec(s->repl, text) : NULL;
+    int rc = 0;
+    if (!text) {
+        rc = ls_fail_memory(err, "starting to stream");
+    } else if (PQresultStatus(res) != PGRES_COPY_BOTH) {
+        char doing[LS_PG_NAME_MAX + 64];
+        snprintf(doing, sizeof doing, "streaming from replication slot \"%s\"", s->slot);
+        rc = ls_pg_failed(s->repl, res, err, doing);
+    }
+    PQclear(res);
+    ls_buf_free(&sql);
+    return rc;
+}
+
+static int pg_start(ls_source *source, const ls_resume *from, ls_error *err) {
+    ls_pg *s = session(source);
+    if (ls_pg_slot_verify(s, from, err)) return -1;
+    ls_pgoutput_conf conf = {.tables = s->conf->tables,
+                             .ntables = s->conf->ntables,
+                             .schemas = s->conf->schemas,
+                             .delivered_pos = from->delivered_pos,
+                             .delivered_seq = from->delivered_seq,
+                             .catalog = ls_pg_catalog_of(s)};
+    s->marked = from->restart.offset;
+    if (start_replication(s, from->restart.offset, err)) return -1;
+    s->decoder = ls_pgoutput_new(&conf);
+    return s->decoder ? 0 : ls_fail_memory(err, "starting to stream");
+}
+
+/* ---- feedback */
+
+static void put_be(uint8_t *p, uint64_t v) {
+    for (int i = 8; i-- > 0; v >>= 8) p[i] = (uint8_t)v;
+}
+
+/* Standby status update: written, flushed and applied up to what is confirmed. */
+static int feedback(ls_pg *s, ls_error *err) {
+    uint8_t m[1 + 8 + 8 + 8 + 8 + 1] = {'r'};
+    put_be(m + 1, s->confirmed);
+    put_be(m + 9, s->confirmed);
+    put_be(m + 17, s->confirmed);
+    put_be(m + 25, (uint64_t)(ls_clock_wall_us() - US_1970_TO_2000));
+    if (PQputCopyData(s->repl, (const char *)m, sizeof m) == 1 && PQflush(s->repl) >= 0) return 0;
+    return ls_pg_failed(s->repl, NULL, err, "answering PostgreSQL");
+}
+
+static int pg_confirm(ls_source *source, const ls_place *restart, ls_error *err) {
+    ls_pg *s = session(source);
+    if (restart->offset > s->confirmed) s->confirmed = restart->offset;
+    return s->decoder ? feedback(s, err) : 0;
+}
+
+/* ---- reading */
+
+/* The stream has ended, which it does not do by itself. */
+static int stream_ended(ls_pg *s, ls_error *err) {
+    static const char doing[] = "streaming from PostgreSQL";
+    PGresult *res = PQgetResult(s->repl);
+    bool failed = PQresultStatus(res) == PGRES_FATAL_ERROR;
+    ls_pg_failed(s->repl, failed ? res : NULL, err, doing);
+    const char *state = failed ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    if (!failed)
+        ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
+    else if (state && strcmp(state, "42704") == 0) /* undefined object: the publication, at this place of the WAL */
+        err->code = LS_LOST;
+    else if (err->code == LS_USAGE)
+        err->code = LS_FAIL;
+    PQclear(res);
+    return -1;
+}
+
+static int keepalive(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
+    ls_place end = {.offset = ls_cursor_be(c, 8)};
+    ls_cursor_be(c, 8); /* the server's clock */
+    bool answer = ls_cursor_u8(c);
+    if (c->failed)
+        return ls_fail(err, LS_FAIL, "keepalive message ends early: at byte %zu %zu bytes were wanted, %zu remained", c->fail_offset,
+                       c->fail_wanted, c->fail_remaining);
+    /* all that was committed below it has been sent: an idle database's position moves too */
+    if (end.offset > s->marked && !ls_pgoutput_in_transaction(s->decoder)) {
+        if (ls_work_mark(w, &end)) return ls_fail_memory(err, "noting a position");
+        s->marked = end.offset;
+    }
+    return answer ? feedback(s, err) : 0;
+}
+
+static int wal_data(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
+    uint64_t lsn = ls_cursor_be(c, 8);
+    ls_cursor_be(c, 8); /* the WAL's end */
+    ls_cursor_be(c, 8); /* the server's clock */
+    if (c->failed)
+        return ls_fail(err, LS_FAIL, "XLogData message ends early: at byte %zu %zu bytes were wanted, %zu remained", c->fail_offset,
+                       c->fail_wanted, c->fail_remaining);
+    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c), err))
+        return ls_fail_in(err, "at WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(lsn));
+    if (w->nmarks && w->marks[w->nmarks - 1].place.offset > s->marked) s->marked = w->marks[w->nmarks - 1].place.offset;
+    return 0;
+}
+
+static void drop_message(void *p) { PQfreemem(p); }
+
+/* One CopyData message; its buffer goes to the batch if values point into it. */
+static int take(ls_pg *s, ls_work *w, char *message, int n, ls_error *err) {
+    ls_cursor c = ls_cursor_over(message, (size_t)n);
+    uint32_t count = w->seen.count;
+    uint8_t kind = ls_cursor_u8(&c);
+    int rc = kind == 'w' ? wal_data(s, w, &c, err)
+             : kind == 'k' ? keepalive(s, w, &c, err)
+                           : ls_fail(err, LS_FAIL, "replication message of kind 0x%02x (%d bytes), where w or k was wanted", kind, n);
+    if (rc || w->seen.count == count) {
+        if (rc) ls_work_reset(w); /* nothing of a failed batch is looked at */
+        PQfreemem(message);
+        return rc;
+    }
+    if (ls_work_keep(w, message, (size_t)n, drop_message)) return ls_fail_memory(err, "keeping a message");
+    return 0;
+}
+
+/* How many bytes make the socket readable. Each small message wakes its reader up; while batches come back full it is
+ * cheaper for both sides to wait for more of them. */
+static void set_low_water(ls_pg *s, int bytes) {
+    if (s->low_water != bytes && setsockopt(PQsocket(s->repl), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0)
+        s->low_water = bytes;
+}
+
+/* Takes what the socket has, waiting up to wait_ms for something. 1: there was something; 0: not. */
+static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
+    static const char doing[] = "streaming from PostgreSQL";
+    set_low_water(s, s->eager ? LS_PG_LOW_WATER : 1);
+    struct pollfd f = {.fd = PQsocket(s->repl), .events = POLLIN};
+    int n = poll(&f, 1, s->eager ? LS_PG_LOW_WATER_WAIT_MS : wait_ms);
+    if (n < 0 && errno != EINTR) return ls_fail(err, LS_AGAIN, "%s: poll: %s", doing, strerror(errno));
+    bool ready = n > 0;
+    if (!ready && s->eager) { /* less than the mark is there, or nothing */
+        s->eager = false;
+        ready = poll(&f, 1, 0) >= 0;
+    }
+    if (ready && !PQconsumeInput(s->repl)) return ls_pg_failed(s->repl, NULL, err, doing);
+    return ready;
+}
+
+static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
+    ls_pg *s = session(source);
+    int64_t until = ls_clock_ms() + wait_ms;
+    for (unsigned taken = 0; !ls_work_full(w);) {
+        char *message = NULL;
+        int n = PQgetCopyData(s->repl, &message, 1);
+        if (n < 0) return stream_ended(s, err);
+        if (n > 0) {
+            if (take(s, w, message, n, err)) return -1;
+            /* changes of tables that are left out fill no batch: the pipeline must get its turn all the same */
+            if (++taken % CLOCK_EVERY == 0 && ls_clock_ms() >= until) return 0;
+            continue;
+        }
+        int64_t left = w->seen.count || w->nmarks ? 0 : until - ls_clock_ms();
+        int ready = wait_for_bytes(s, left > 0 ? (int)left : 0, err);
+        if (ready < 0) return -1;
+        if (!ready && left <= 0) return 0;
+    }
+    s->eager = true;
+    return 0;
+}
+
+static int pg_end(ls_source *source, ls_place *end, ls_error *err) {
+    PGresult *res = ls_pg_query(session(source), err, "reading the WAL's end", "SELECT pg_current_wal_flush_lsn()", 0, NULL);
+    if (!res) return -1;
+    *end = (ls_place){0};
+    int rc = ls_pg_lsn(PQgetvalue(res, 0, 0), &end->offset);
+    if (rc) ls_fail(err, LS_FAIL, "the WAL's end is no position: \"%s\"", PQgetvalue(res, 0, 0));
+    PQclear(res);
+    return rc;
+}
+
+const ls_source_ops ls_source_postgres = {
+    .db_type = "postgres",
+    .open = pg_open,
+    .create = pg_create,
+    .start = pg_start,
+    .read = pg_read,
+    .confirm = pg_confirm,
+    .end = pg_end,
+    .close = pg_close,
+};

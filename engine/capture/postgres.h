@@ -1,0 +1,88 @@
+/* postgres.h - what the files of the PostgreSQL session share. Private to them.
+ *
+ * Two connections: `repl` speaks the replication protocol, `side` is an ordinary one for questions to the catalog and for
+ * the publication. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
+#ifndef LS_POSTGRES_H
+#define LS_POSTGRES_H
+
+#include "base/arena.h"
+#include "capture/pgoutput.h"
+#include "capture/source.h"
+
+#include <libpq-fe.h>
+
+enum {
+    LS_PG_NAME_MAX = 64,            /* bytes of a slot's or publication's name, with the NUL: NAMEDATALEN */
+    LS_PG_VERSION_MIN = 130000,     /* publish_via_partition_root came with 13 */
+    LS_PG_CONNECT_MS = 10000,       /* a server that has not answered by then does not answer */
+    LS_PG_SLOT_WAIT_MS = 5000,      /* a slot that takes longer to make is spoken of */
+    LS_PG_LOW_WATER = 64 * 1024,    /* bytes to wait for while batches come back full */
+    LS_PG_LOW_WATER_WAIT_MS = 5,    /* ... for so long */
+    LS_PG_DECODING_KIB = 256 * 1024 /* the server's memory for decoding on our connection, before it spills to disk */
+};
+
+#define LS_PG_LSN "%X/%X" /* as PostgreSQL writes a WAL position */
+#define LS_PG_LSN_ARGS(lsn) (unsigned)((lsn) >> 32), (unsigned)((lsn) & 0xffffffffu)
+
+typedef struct ls_pg_table { /* an exact name of the patterns whose table exists */
+    const char *schema, *name;
+    const char *oid; /* decimal */
+    bool partitioned;
+} ls_pg_table;
+
+typedef struct ls_pg {
+    ls_source source; /* first: the pipeline's view */
+    const ls_source_conf *conf;
+    ls_log log;
+    PGconn *repl, *side;
+    char slot[LS_PG_NAME_MAX];
+    char publication[LS_PG_NAME_MAX];
+    char system[24]; /* the server's system identifier */
+    unsigned timeline;
+
+    ls_arena arena; /* what follows */
+    ls_pg_table *tables;
+    size_t ntables;
+
+    ls_pgoutput *decoder;  /* NULL until the stream has begun */
+    uint64_t confirmed;    /* what the server is told: everything below is safe */
+    uint64_t marked;       /* the highest mark given */
+    bool eager;            /* the last batch came back full: wait for more than one byte */
+    int low_water;         /* SO_RCVLOWAT as it is set */
+} ls_pg;
+
+/* postgres_connect.c */
+/* Opens both connections. LS_AGAIN: does not answer; LS_USAGE: refuses us. */
+int ls_pg_connect(ls_pg *s, ls_error *err) LS_MUST_CHECK;
+/* Fills *err with what the server said about `doing`; res NULL: the connection's own text. Gives -1. */
+int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doing);
+/* What a failure means by its SQLSTATE ("" or NULL: none came, the connection is gone). */
+ls_code ls_pg_code(const char *sqlstate);
+/* Runs a statement on `side`, its parameters as text ($1 ..). The caller clears the result; NULL with *err. */
+PGresult *ls_pg_query(ls_pg *s, ls_error *err, const char *doing, const char *sql, int n, const char *const *params);
+/* The same without a result to look at. */
+int ls_pg_run(ls_pg *s, ls_error *err, const char *doing, const char *sql) LS_MUST_CHECK;
+/* Appends a quoted identifier, or "schema"."table". */
+void ls_pg_quote(ls_buf *out, const char *name);
+void ls_pg_quote_table(ls_buf *out, const char *schema, const char *table);
+/* Text like 0/2A1F00 of the server's; -1 when it is not that. */
+int ls_pg_lsn(const char *text, uint64_t *lsn) LS_MUST_CHECK;
+
+/* postgres_check.c: settings, the exact names' tables and their columns' types. */
+int ls_pg_check(ls_pg *s, bool checkpointed, ls_error *err) LS_MUST_CHECK;
+/* Tables whose UPDATE and DELETE the server refuses once they are published: by `from`, a FROM list with p(oid, shown
+ * schema, shown table) over $1. */
+PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param);
+
+/* postgres_publication.c: makes it, brings it in line, or verifies the one that is given. */
+int ls_pg_publication(ls_pg *s, ls_error *err) LS_MUST_CHECK;
+
+/* postgres_slot.c */
+int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST_CHECK;
+/* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
+int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;
+
+/* postgres_catalog.c: the decoder's questions. */
+ls_pg_catalog ls_pg_catalog_of(ls_pg *s);
+
+#endif

@@ -1,0 +1,62 @@
+#include "capture/postgres.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Copies the rows of one index: column 0 says which (primary, replica), column 1 the column's name. */
+static int copy_index(const PGresult *res, const char *which, ls_arena *arena, ls_pg_index *out, ls_error *err) {
+    int rows = PQntuples(res);
+    out->cols = ls_arena_alloc(arena, (size_t)rows * sizeof *out->cols);
+    if (!out->cols) return ls_fail_memory(err, "reading a table's keys");
+    for (int i = 0; i < rows; i++) {
+        if (strcmp(PQgetvalue(res, i, 0), which) != 0) continue;
+        const char *name = ls_arena_copy(arena, PQgetvalue(res, i, 1), (size_t)PQgetlength(res, i, 1));
+        if (!name) return ls_fail_memory(err, "reading a table's keys");
+        out->cols[out->ncols++] = name;
+    }
+    return 0;
+}
+
+static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err) {
+    char oid[16];
+    const char *param = oid;
+    snprintf(oid, sizeof oid, "%u", table);
+    PGresult *res = ls_pg_query(ctx, err, "reading a table's keys",
+        "SELECT which, a.attname FROM pg_index i"
+        " CROSS JOIN LATERAL (VALUES ('primary', i.indisprimary), ('replica', i.indisreplident)) w(which, is_it)"
+        " CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, at)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+        "WHERE i.indrelid = $1::oid AND w.is_it AND k.at <= i.indnkeyatts ORDER BY i.indexrelid, k.at", 1, &param);
+    if (!res) return -1;
+    int rc = copy_index(res, "primary", arena, &out->primary, err) || copy_index(res, "replica", arena, &out->replica, err) ? -1 : 0;
+    PQclear(res);
+    return rc;
+}
+
+static int type(void *ctx, uint32_t oid, char *typtype, ls_error *err) {
+    char text[16];
+    const char *param = text;
+    snprintf(text, sizeof text, "%u", oid);
+    PGresult *res = ls_pg_query(ctx, err, "reading a type",
+        "WITH RECURSIVE t(kind, base) AS (SELECT typtype, typbasetype FROM pg_type WHERE oid = $1::oid"
+        " UNION ALL SELECT typtype, typbasetype FROM t JOIN pg_type ON oid = base WHERE kind = 'd') "
+        "SELECT kind FROM t WHERE kind <> 'd'", 1, &param);
+    if (!res) return -1;
+    *typtype = PQntuples(res) ? *PQgetvalue(res, 0, 0) : '\0';
+    PQclear(res);
+    return 0;
+}
+
+static void no_identity(void *ctx, const char *schema, const char *table) {
+    const ls_pg *s = ctx;
+    ls_buf name = {0};
+    ls_pg_quote_table(&name, schema, table);
+    const char *quoted = ls_buf_cstr(&name);
+    ls_log_line(&s->log, LS_WARN, "table %s.%s is published without a primary key or REPLICA IDENTITY: the server refuses its UPDATE and "
+                "DELETE; run: ALTER TABLE %s REPLICA IDENTITY FULL", schema, table, quoted ? quoted : table);
+    ls_buf_free(&name);
+}
+
+ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
+    return (ls_pg_catalog){.ctx = s, .keys = keys, .type = type, .no_identity = no_identity};
+}

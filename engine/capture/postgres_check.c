@@ -1,0 +1,154 @@
+#include "capture/postgres.h"
+
+#include "capture/pgvalue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- settings */
+
+static int check_server(ls_pg *s, ls_error *err) {
+    static const char doing[] = "reading the server's settings";
+    PGresult *res = ls_pg_query(s, err, doing, "SELECT current_setting('wal_level'), pg_is_in_recovery()", 0, NULL);
+    if (!res) return -1;
+    int rc = 0;
+    if (strcmp(PQgetvalue(res, 0, 1), "t") == 0)
+        rc = ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d is a standby (in recovery): changes are read from the primary",
+                     s->conf->host, s->conf->port);
+    else if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0)
+        rc = ls_fail(err, LS_USAGE, "wal_level is %s, and must be logical; as an administrator run: "
+                     "ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL", PQgetvalue(res, 0, 0));
+    PQclear(res);
+    return rc;
+}
+
+static int check_conf(const ls_pg *s, ls_error *err) {
+    const ls_source_conf *o = s->conf;
+    char schema[LS_NAME_MAX], table[LS_NAME_MAX];
+    if (strcmp(o->start, "now") != 0 && strcmp(o->start, "slot") != 0)
+        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for PostgreSQL, whose log goes back no further than its slots: "
+                       "take \"now\" or \"slot\"", o->start);
+    for (size_t i = 0; i < o->ntables; i++) {
+        const char *p = o->tables[i];
+        if (ls_pattern_is_exact(p) && ls_pattern_split(p, schema, table))
+            return ls_fail(err, LS_USAGE, "table \"%s\": write schema.table, such as \"public.%s\"", p, p);
+    }
+    return 0;
+}
+
+/* ---- the tables of exact names */
+
+/* Looks one up: 1 and *t filled, 0 when there is none. */
+static int find_table(ls_pg *s, const char *schema, const char *table, ls_pg_table *t, ls_error *err) {
+    const char *params[] = {schema, table};
+    PGresult *res = ls_pg_query(s, err, "looking up the tables",
+        "SELECT c.oid, c.relkind, c.relpersistence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = $1 AND c.relname = $2", 2, params);
+    if (!res) return -1;
+    int rc = PQntuples(res);
+    char kind = rc ? *PQgetvalue(res, 0, 1) : 'r';
+    if (kind != 'r' && kind != 'p') {
+        rc = ls_fail(err, LS_USAGE, "%s.%s is no table: only tables have changes that can be captured", schema, table);
+    } else if (rc && *PQgetvalue(res, 0, 2) != 'p') {
+        rc = ls_fail(err, LS_USAGE, "table %s.%s is unlogged or temporary: its changes are not in the WAL; run: "
+                     "ALTER TABLE %s.%s SET LOGGED, or leave it out of `tables`", schema, table, schema, table);
+    } else if (rc && kind == 'p' && !s->conf->partition_root) {
+        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with partition_root = false name its partitions", schema, table);
+    } else if (rc) {
+        *t = (ls_pg_table){.schema = ls_arena_copy(&s->arena, schema, strlen(schema)),
+                           .name = ls_arena_copy(&s->arena, table, strlen(table)),
+                           .oid = ls_arena_copy(&s->arena, PQgetvalue(res, 0, 0), (size_t)PQgetlength(res, 0, 0)),
+                           .partitioned = kind == 'p'};
+        if (!t->schema || !t->name || !t->oid) rc = ls_fail_memory(err, "looking up the tables");
+    }
+    PQclear(res);
+    return rc;
+}
+
+static bool listed(const ls_pg *s, const char *oid) {
+    for (size_t i = 0; i < s->ntables; i++)
+        if (strcmp(s->tables[i].oid, oid) == 0) return true;
+    return false;
+}
+
+static int find_tables(ls_pg *s, bool checkpointed, ls_error *err) {
+    const ls_source_conf *o = s->conf;
+    char schema[LS_NAME_MAX], table[LS_NAME_MAX];
+    s->tables = ls_arena_alloc(&s->arena, o->ntables * sizeof *s->tables);
+    if (!s->tables) return ls_fail_memory(err, "looking up the tables");
+    for (size_t i = 0; i < o->ntables; i++) {
+        if (!ls_pattern_is_exact(o->tables[i]) || ls_pattern_split(o->tables[i], schema, table)) continue;
+        if (!ls_tables_match(o->tables, o->ntables, schema, table)) continue; /* a later pattern leaves it out */
+        ls_pg_table *t = &s->tables[s->ntables];
+        int found = find_table(s, schema, table, t, err);
+        if (found < 0) return -1;
+        if (found && !listed(s, t->oid)) s->ntables++;
+        if (found) continue;
+        if (!checkpointed)
+            return ls_fail(err, LS_USAGE, "table %s.%s does not exist in database \"%s\"; make it first, or take a pattern "
+                           "(which needs a publication FOR ALL TABLES)", schema, table, o->database);
+        ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more", schema, table);
+    }
+    return 0;
+}
+
+/* ---- types: what would stop at the table's first row stops at the start */
+
+static int refuse_types(const PGresult *res, ls_error *err) {
+    for (int i = 0; i < PQntuples(res); i++) {
+        const char *schema = PQgetvalue(res, i, 0), *table = PQgetvalue(res, i, 1), *type = PQgetvalue(res, i, 4);
+        uint32_t oid = (uint32_t)strtoul(PQgetvalue(res, i, 3), NULL, 10);
+        bool built_in = strcmp(PQgetvalue(res, i, 6), "pg_catalog") == 0;
+        if (*PQgetvalue(res, i, 5) == 'e' || ls_pg_type_by_oid(oid)) continue;
+        if (!built_in && ls_pg_type_by_name(PQgetvalue(res, i, 6), type)) continue;
+        return ls_fail(err, LS_USAGE, "table %s.%s, column \"%s\": values of type %s cannot be read; leave the table out of "
+                       "`tables` with \"!%s.%s\"", schema, table, PQgetvalue(res, i, 2), type, schema, table);
+    }
+    return 0;
+}
+
+static int check_types(ls_pg *s, ls_error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s->ntables; i++) {
+        PGresult *res = ls_pg_query(s, err, "looking up the columns' types",
+            "WITH RECURSIVE col(num, name, typ) AS ("
+            " SELECT attnum, attname, atttypid FROM pg_attribute"
+            " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+            " UNION ALL SELECT num, name, typbasetype FROM col JOIN pg_type ON pg_type.oid = typ WHERE typtype = 'd') "
+            "SELECT cn.nspname, c.relname, col.name, t.oid, t.typname, t.typtype, n.nspname FROM col"
+            " JOIN pg_type t ON t.oid = col.typ AND t.typtype <> 'd' JOIN pg_namespace n ON n.oid = t.typnamespace"
+            " JOIN pg_class c ON c.oid = $1::oid JOIN pg_namespace cn ON cn.oid = c.relnamespace ORDER BY col.num",
+            1, &s->tables[i].oid);
+        rc = res ? refuse_types(res, err) : -1;
+        PQclear(res);
+    }
+    return rc;
+}
+
+int ls_pg_check(ls_pg *s, bool checkpointed, ls_error *err) {
+    if (check_conf(s, err) || check_server(s, err) || find_tables(s, checkpointed, err)) return -1;
+    return check_types(s, err);
+}
+
+/* ---- identity */
+
+/* Of a partitioned table the partitions count: the server looks at the one that a row is in. */
+PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param) {
+    ls_buf sql = {0};
+    ls_buf_fmt(&sql,
+        "SELECT p.shown_schema, p.shown_table, n.nspname, c.relname FROM %s"
+        " LEFT JOIN LATERAL pg_partition_tree(p.oid) leaf ON leaf.isleaf"
+        " JOIN pg_class c ON c.oid = coalesce(leaf.relid::oid, p.oid) AND c.relkind = 'r'"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
+        " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate"
+        " ELSE false END) ORDER BY 1, 2, 3, 4", from);
+    const char *text = ls_buf_cstr(&sql);
+    PGresult *res = NULL;
+    if (text)
+        res = ls_pg_query(s, err, "looking up the tables' REPLICA IDENTITY", text, 1, &param);
+    else
+        ls_fail_memory(err, "looking up the tables' REPLICA IDENTITY");
+    ls_buf_free(&sql);
+    return res;
+}

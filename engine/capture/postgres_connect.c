@@ -1,0 +1,224 @@
+#include "capture/postgres.h"
+
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The settings on which the canonical values and our own statements rest, whatever the role or database has set. */
+static const char pinned[] = "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=1 "
+                             "-c bytea_output=hex -c lc_monetary=C -c search_path=pg_catalog -c statement_timeout=0";
+
+/* ---- what a failure means */
+
+ls_code ls_pg_code(const char *sqlstate) {
+    static const struct {
+        const char *begins;
+        ls_code code;
+    } meanings[] = {
+        {"57P04", LS_USAGE}, /* database dropped */
+        {"55006", LS_AGAIN}, /* slot or object in use: often our own session that the server has not yet missed */
+        {"55P03", LS_AGAIN}, /* lock not available */
+        {"55", LS_LOST},     /* not in prerequisite state: the slot was invalidated */
+        {"58P01", LS_LOST},  /* a WAL file that the slot needs is gone */
+        {"08", LS_AGAIN},    {"40", LS_AGAIN}, {"53", LS_AGAIN}, {"57", LS_AGAIN},
+        {"0A", LS_USAGE},    {"22023", LS_USAGE}, {"25006", LS_USAGE}, {"28", LS_USAGE}, {"3D", LS_USAGE}, {"42", LS_USAGE},
+    };
+    if (!sqlstate || !*sqlstate) return LS_AGAIN;
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strncmp(sqlstate, meanings[i].begins, strlen(meanings[i].begins)) == 0) return meanings[i].code;
+    return LS_FAIL;
+}
+
+/* libpq's text in one line, without the place in the server's source. */
+static void one_line(const char *text, char *out, size_t size) {
+    size_t n = 0;
+    while (*text && n + 3 < size) {
+        size_t line = strcspn(text, "\n");
+        if (strncmp(text, "LOCATION:", 9) != 0 && line) {
+            if (n) n += (size_t)snprintf(out + n, size - n, "; ");
+            for (size_t i = 0; i < line && n + 1 < size; i++)
+                if (!(text[i] == ' ' && text[i + 1] == ' ')) out[n++] = text[i] == '\t' ? ' ' : text[i];
+        }
+        text += line + (text[line] == '\n');
+    }
+    out[n < size ? n : size - 1] = '\0';
+}
+
+int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doing) {
+    const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *detail = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    const char *hint = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) : NULL;
+    char line[LS_ERROR_MAX / 2];
+    one_line(text ? text : PQerrorMessage(c), line, sizeof line);
+    ls_code code = PQstatus(c) == CONNECTION_BAD && !state ? LS_AGAIN : ls_pg_code(state);
+    return ls_fail(err, code, "%s: %s%s%s%s%s%s%s%s", doing, *line ? line : "the connection was closed", detail ? ": " : "",
+                   detail ? detail : "", hint ? "; " : "", hint ? hint : "", state ? " (SQLSTATE " : "", state ? state : "",
+                   state ? ")" : "");
+}
+
+/* ---- connecting */
+
+/* The SQLSTATE of the last failure in a connection's verbose text ("FATAL:  28P01: password ..."); "" without one. */
+static void state_of(const char *text, char out[6]) {
+    out[0] = '\0';
+    for (const char *p = text; (p = strstr(p, ":  ")); p++) {
+        size_t n = 0;
+        while (n < 5 && (isdigit((unsigned char)p[3 + n]) || isupper((unsigned char)p[3 + n]))) n++;
+        if (n < 5 || p[8] != ':') continue;
+        memcpy(out, p + 3, 5);
+        out[5] = '\0';
+    }
+}
+
+static int refused(const ls_pg *s, PGconn *c, bool replication, ls_error *err) {
+    static const struct {
+        const char *state, *mend;
+    } mends[] = {
+        {"28P01", "; check `user` and `password`"},
+        {"28000", "; check `user`, and the server's pg_hba.conf"},
+        {"3D000", "; check `database`"},
+        {"42501", "; let the role connect to this database"},
+    };
+    const ls_source_conf *o = s->conf;
+    char state[6], line[LS_ERROR_MAX / 2];
+    const char *mend = "";
+    state_of(PQerrorMessage(c), state);
+    one_line(PQerrorMessage(c), line, sizeof line);
+    if (!*state && PQconnectionNeedsPassword(c))
+        return ls_fail(err, LS_USAGE, "cannot connect to PostgreSQL as \"%s\": %s; set `password`", o->user, line);
+    if (replication && strcmp(state, "42501") == 0) {
+        ls_buf role = {0};
+        ls_pg_quote(&role, o->user);
+        const char *name = ls_buf_cstr(&role);
+        ls_fail(err, LS_USAGE, "the role may not replicate: %s; as an administrator run: ALTER ROLE %s REPLICATION", line,
+                name ? name : o->user);
+        ls_buf_free(&role);
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof mends / sizeof *mends; i++)
+        if (strcmp(mends[i].state, state) == 0) mend = mends[i].mend;
+    return ls_fail(err, ls_pg_code(state), "cannot connect to PostgreSQL at %s port %d: %s%s", o->host, o->port, line, mend);
+}
+
+/* Carries the connection through; -1 when it failed or the time is over. */
+static int establish(PGconn *c) {
+    int64_t until = ls_clock_ms() + LS_PG_CONNECT_MS;
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
+        struct pollfd f = {.fd = PQsocket(c), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        int64_t left = until - ls_clock_ms();
+        if (f.fd < 0 || left <= 0) return -1;
+        int n = poll(&f, 1, (int)left);
+        if (n < 0 && errno != EINTR) return -1;
+        if (n > 0) state = PQconnectPoll(c);
+    }
+    return state == PGRES_POLLING_OK ? 0 : -1;
+}
+
+static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) {
+    const ls_source_conf *o = s->conf;
+    char port[16];
+    snprintf(port, sizeof port, "%d", o->port);
+    const char *const words[] = {"host", "port", "user", "password", "dbname", "options", "client_encoding",
+                                 "application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                 replication ? "replication" : NULL, NULL};
+    const char *const values[] = {o->host, port, o->user, o->password, o->database, pinned, "UTF8",
+                                  "list_sync", "30", "10", "3", replication ? "database" : NULL, NULL};
+    PGconn *c = *out = PQconnectStartParams(words, values, 0);
+    if (!c) return ls_fail_memory(err, "connecting to PostgreSQL");
+    if (PQstatus(c) == CONNECTION_BAD) return refused(s, c, replication, err);
+    PQsetErrorVerbosity(c, PQERRORS_VERBOSE); /* for the SQLSTATE, which libpq gives for results only */
+    bool ok = establish(c) == 0;
+    if (!ok && !*PQerrorMessage(c))
+        return ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d does not answer: nothing within %d seconds", o->host, o->port,
+                       LS_PG_CONNECT_MS / 1000);
+    return ok ? 0 : refused(s, c, replication, err);
+}
+
+static void notice(void *ctx, const PGresult *res) {
+    const ls_pg *s = ctx;
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    if (text) ls_log_line(&s->log, LS_DEBUG, "PostgreSQL: %s", text);
+}
+
+/* Who the server is. */
+static int identify(ls_pg *s, ls_error *err) {
+    static const char doing[] = "IDENTIFY_SYSTEM";
+    PGresult *res = PQexec(s->repl, doing);
+    int rc = -1;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2) {
+        ls_pg_failed(s->repl, res, err, doing);
+    } else {
+        snprintf(s->system, sizeof s->system, "%s", PQgetvalue(res, 0, 0));
+        rc = sscanf(PQgetvalue(res, 0, 1), "%u", &s->timeline) == 1 ? 0 : ls_fail(err, LS_FAIL, "%s gave no timeline", doing);
+    }
+    PQclear(res);
+    return rc;
+}
+
+/* More memory means fewer transactions that the server spills to its disk. Any role may set it; if it is refused all the
+ * same, the server's own setting does. */
+static void raise_decoding_memory(ls_pg *s) {
+    char sql[256];
+    snprintf(sql, sizeof sql, "SELECT set_config(name, '%dkB', false) FROM pg_settings "
+             "WHERE name = 'logical_decoding_work_mem' AND setting::bigint < %d", LS_PG_DECODING_KIB, LS_PG_DECODING_KIB);
+    PQclear(PQexec(s->repl, sql));
+}
+
+int ls_pg_connect(ls_pg *s, ls_error *err) {
+    if (connect_one(s, false, &s->side, err)) return -1;
+    PQsetNoticeReceiver(s->side, notice, s);
+    int version = PQserverVersion(s->side);
+    if (version < LS_PG_VERSION_MIN)
+        return ls_fail(err, LS_USAGE, "PostgreSQL %d is too old: %d or later is needed", version / 10000,
+                       LS_PG_VERSION_MIN / 10000);
+    if (connect_one(s, true, &s->repl, err)) return -1;
+    PQsetNoticeReceiver(s->repl, notice, s);
+    raise_decoding_memory(s);
+    return identify(s, err);
+}
+
+/* ---- statements */
+
+PGresult *ls_pg_query(ls_pg *s, ls_error *err, const char *doing, const char *sql, int n, const char *const *params) {
+    PGresult *res = PQexecParams(s->side, sql, n, NULL, params, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(res);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return res;
+    ls_pg_failed(s->side, res, err, doing);
+    PQclear(res);
+    return NULL;
+}
+
+int ls_pg_run(ls_pg *s, ls_error *err, const char *doing, const char *sql) {
+    PGresult *res = ls_pg_query(s, err, doing, sql, 0, NULL);
+    PQclear(res);
+    return res ? 0 : -1;
+}
+
+void ls_pg_quote(ls_buf *out, const char *name) {
+    ls_buf_char(out, '"');
+    for (; *name; name++) {
+        if (*name == '"') ls_buf_char(out, '"');
+        ls_buf_char(out, *name);
+    }
+    ls_buf_char(out, '"');
+}
+
+void ls_pg_quote_table(ls_buf *out, const char *schema, const char *table) {
+    ls_pg_quote(out, schema);
+    ls_buf_char(out, '.');
+    ls_pg_quote(out, table);
+}
+
+int ls_pg_lsn(const char *text, uint64_t *lsn) {
+    unsigned high, low;
+    char more;
+    if (sscanf(text, "%8X/%8X%c", &high, &low, &more) != 2) return -1;
+    *lsn = (uint64_t)high << 32 | low;
+    return 0;
+}

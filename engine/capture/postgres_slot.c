@@ -1,0 +1,190 @@
+#include "capture/postgres.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct slot_state {
+    bool exists, lost;
+    uint64_t confirmed;
+} slot_state;
+
+/* Reads the slot's state; one that is not ours by its kind is refused. */
+static int look(ls_pg *s, slot_state *slot, ls_error *err) {
+    const char *name = s->slot;
+    PGresult *res = ls_pg_query(s, err, "looking up the replication slot",
+        "SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(confirmed_flush_lsn::text, '0/0'), "
+        "coalesce(wal_status, '') FROM pg_replication_slots WHERE slot_name = $1", 1, &name);
+    if (!res) return -1;
+    int rc = 0;
+    *slot = (slot_state){.exists = PQntuples(res) == 1};
+    if (slot->exists) {
+        const char *plugin = PQgetvalue(res, 0, 0), *database = PQgetvalue(res, 0, 1);
+        slot->lost = strcmp(PQgetvalue(res, 0, 3), "lost") == 0;
+        if (strcmp(plugin, s->conf->plugin) != 0 || strcmp(database, s->conf->database) != 0)
+            rc = ls_fail(err, LS_USAGE, "replication slot \"%s\" is another's: it is for plugin \"%s\" and database \"%s\", not for "
+                         "\"%s\" and \"%s\"; set `slot` to a name of its own", name, plugin, database, s->conf->plugin,
+                         s->conf->database);
+        else if (ls_pg_lsn(PQgetvalue(res, 0, 2), &slot->confirmed))
+            rc = ls_fail(err, LS_FAIL, "replication slot \"%s\" has no WAL position: \"%s\"", name, PQgetvalue(res, 0, 2));
+    }
+    PQclear(res);
+    return rc;
+}
+
+/* ---- making it */
+
+/* The slot's start is where all transactions that were open have ended: the server answers only then. */
+static PGresult *await_slot(ls_pg *s) {
+    PGresult *last = NULL;
+    for (bool told = false;;) {
+        struct pollfd f = {.fd = PQsocket(s->repl), .events = POLLIN};
+        int n = PQisBusy(s->repl) ? poll(&f, 1, told ? -1 : LS_PG_SLOT_WAIT_MS) : 1;
+        if (n == 0) {
+            told = true;
+            ls_log_line(&s->log, LS_INFO, "making replication slot \"%s\" waits for the transactions that are open on the server to "
+                        "end", s->slot);
+        }
+        if (n < 0 && errno != EINTR) return last;
+        if (n <= 0) continue;
+        if (PQisBusy(s->repl) && !PQconsumeInput(s->repl)) return last;
+        while (!PQisBusy(s->repl)) {
+            PGresult *res = PQgetResult(s->repl);
+            if (!res) return last;
+            PQclear(last);
+            last = res;
+        }
+    }
+}
+
+static int make(ls_pg *s, ls_place *at, ls_error *err) {
+    char sql[256];
+    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput NOEXPORT_SNAPSHOT", s->slot,
+             s->conf->temporary_slot ? "TEMPORARY " : "");
+    PGresult *res = PQsendQuery(s->repl, sql) ? await_slot(s) : NULL;
+    int rc = 0;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2) {
+        char doing[LS_PG_NAME_MAX + 64];
+        snprintf(doing, sizeof doing, "making replication slot \"%s\"", s->slot);
+        rc = ls_pg_failed(s->repl, res, err, doing);
+    } else if (ls_pg_lsn(PQgetvalue(res, 0, 1), &at->offset)) {
+        rc = ls_fail(err, LS_FAIL, "making replication slot \"%s\" gave no WAL position: \"%s\"", s->slot, PQgetvalue(res, 0, 1));
+    }
+    PQclear(res);
+    return rc;
+}
+
+static int drop(ls_pg *s, ls_error *err) {
+    const char *name = s->slot;
+    PGresult *res = ls_pg_query(s, err, "dropping the replication slot of a start that did not finish",
+                                "SELECT pg_drop_replication_slot($1)", 1, &name);
+    PQclear(res);
+    return res ? 0 : -1;
+}
+
+int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) {
+    slot_state slot;
+    bool use = strcmp(s->conf->start, "slot") == 0 && !s->conf->temporary_slot;
+    *at = (ls_place){0};
+    if (look(s, &slot, err)) return -1;
+    if (use) {
+        if (!slot.exists)
+            return ls_fail(err, LS_USAGE, "start = \"slot\", but there is no replication slot \"%s\"; take start = \"now\"", s->slot);
+        at->offset = slot.confirmed;
+        return 0;
+    }
+    if (slot.exists && !again)
+        return ls_fail(err, LS_LOST, "replication slot \"%s\" exists, but no checkpoint that goes with it; to go on from where the "
+                       "slot stands take start = \"slot\", to begin anew run: SELECT pg_drop_replication_slot('%s')", s->slot, s->slot);
+    if (slot.exists && drop(s, err)) return -1;
+    return make(s, at, err);
+}
+
+/* ---- continuing */
+
+static int another_server(const ls_pg *s, const char *was, ls_error *err) {
+    return ls_fail(err, LS_LOST, "the checkpoint is of another server: its system identifier is %s, this one's is %s; connect to "
+                   "the server of then (or a standby of it that was promoted), or drop the checkpoint to begin anew", was,
+                   s->system);
+}
+
+/* The checkpoint's system identifier and timeline. */
+static int read_identity(const char *json, char system[24], unsigned *timeline, ls_error *err) {
+    ls_json j = ls_json_over(json, strlen(json));
+    ls_json_value key, v;
+    int more;
+    system[0] = '\0';
+    *timeline = 0;
+    while ((more = ls_json_member(&j, &key, &v, err)) > 0) {
+        if (v.n >= 24) continue;
+        if (ls_json_is(&key, "system")) snprintf(system, 24, "%.*s", (int)v.n, v.p);
+        uint64_t n;
+        if (ls_json_is(&key, "timeline") && ls_json_u64(&v, &n) == 0 && n <= UINT32_MAX) *timeline = (unsigned)n;
+    }
+    return more;
+}
+
+/* Where the history file's text says that timeline `then` was left; -1 when it does not. */
+static int left_at(const char *history, unsigned then, uint64_t *lsn) {
+    for (const char *line = history; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        unsigned timeline, high, low;
+        if (sscanf(line, "%u %X/%X", &timeline, &high, &low) != 3 || timeline != then) continue;
+        *lsn = (uint64_t)high << 32 | low;
+        return 0;
+    }
+    return -1;
+}
+
+/* A standby was promoted: what the checkpoint has must be in this server's past. */
+static int verify_timeline(ls_pg *s, unsigned then, uint64_t restart, ls_error *err) {
+    char sql[64];
+    uint64_t left = 0;
+    snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", s->timeline);
+    PGresult *res = PQexec(s->repl, sql);
+    int rc = 0;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2)
+        rc = ls_pg_failed(s->repl, res, err, sql);
+    else if (left_at(PQgetvalue(res, 0, 1), then, &left))
+        rc = ls_fail(err, LS_LOST, "the checkpoint is of timeline %u, which is not in the past of this server's timeline %u; connect to "
+                     "the server of then, or drop the checkpoint to begin anew", then, s->timeline);
+    else if (restart > left)
+        rc = ls_fail(err, LS_LOST, "the checkpoint at " LS_PG_LSN " is beyond " LS_PG_LSN ", where this server left timeline %u: it lacks "
+                     "transactions that were captured; drop the checkpoint to begin anew", LS_PG_LSN_ARGS(restart),
+                     LS_PG_LSN_ARGS(left), then);
+    PQclear(res);
+    return rc;
+}
+
+static int verify_server(ls_pg *s, const ls_resume *from, ls_error *err) {
+    char system[24];
+    unsigned timeline;
+    if (!from->identity) return 0;
+    if (read_identity(from->identity, system, &timeline, err)) return ls_fail_in(err, "the checkpoint's server");
+    if (strcmp(system, s->system) != 0) return another_server(s, *system ? system : "unknown", err);
+    return timeline && timeline != s->timeline ? verify_timeline(s, timeline, from->restart.offset, err) : 0;
+}
+
+int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) {
+    slot_state slot;
+    if (verify_server(s, from, err) || look(s, &slot, err)) return -1;
+    if (!slot.exists && s->conf->temporary_slot)
+        return ls_fail(err, LS_LOST, "the temporary replication slot went with its connection: changes since then are lost; run it again");
+    if (!slot.exists)
+        return ls_fail(err, LS_LOST, "replication slot \"%s\" is gone: changes since the checkpoint are lost; drop the checkpoint to begin "
+                       "anew", s->slot);
+    if (slot.lost)
+        return ls_fail(err, LS_LOST, "replication slot \"%s\" was invalidated, the WAL that it needs is gone (max_slot_wal_keep_size); run: "
+                       "SELECT pg_drop_replication_slot('%s'), and drop the checkpoint to begin anew", s->slot, s->slot);
+    if (slot.confirmed > from->restart.offset)
+        return ls_fail(err, LS_LOST, "replication slot \"%s\" stands at " LS_PG_LSN ", beyond the checkpoint at " LS_PG_LSN ": somebody "
+                       "else read it, and what lies between is lost; drop slot and checkpoint to begin anew", s->slot,
+                       LS_PG_LSN_ARGS(slot.confirmed), LS_PG_LSN_ARGS(from->restart.offset));
+    s->confirmed = slot.confirmed;
+    return 0;
+}

@@ -1,0 +1,195 @@
+#include "script/state.h"
+
+#include <string.h>
+
+/* One option on its way from the checked Lua table to a struct: same name on both sides. */
+typedef enum field_kind { TEXT, TEXT_LIST, CHAR, INT, UINT32, SIZE, BOOL } field_kind;
+
+typedef struct field {
+    const char *name;
+    field_kind kind;
+    size_t at;       /* offset in the struct */
+    size_t count_at; /* TEXT_LIST: of its length */
+} field;
+
+static const field connector_fields[] = {
+    {.name = "name", .kind = TEXT, .at = offsetof(ls_connector_options, name)},
+    {.name = "db_type", .kind = TEXT, .at = offsetof(ls_connector_options, db_type)},
+    {.name = "host", .kind = TEXT, .at = offsetof(ls_connector_options, host)},
+    {.name = "port", .kind = INT, .at = offsetof(ls_connector_options, port)},
+    {.name = "user", .kind = TEXT, .at = offsetof(ls_connector_options, user)},
+    {.name = "password", .kind = TEXT, .at = offsetof(ls_connector_options, password)},
+    {.name = "database", .kind = TEXT, .at = offsetof(ls_connector_options, database)},
+    {.name = "tables",
+     .kind = TEXT_LIST,
+     .at = offsetof(ls_connector_options, tables),
+     .count_at = offsetof(ls_connector_options, ntables)},
+    {.name = "topic",
+     .kind = TEXT_LIST,
+     .at = offsetof(ls_connector_options, topics),
+     .count_at = offsetof(ls_connector_options, ntopics)},
+    {.name = "partitions", .kind = INT, .at = offsetof(ls_connector_options, partitions)},
+    {.name = "replication", .kind = INT, .at = offsetof(ls_connector_options, replication)},
+    {.name = "plugin", .kind = TEXT, .at = offsetof(ls_connector_options, plugin)},
+    {.name = "slot", .kind = TEXT, .at = offsetof(ls_connector_options, slot)},
+    {.name = "publication", .kind = TEXT, .at = offsetof(ls_connector_options, publication)},
+    {.name = "partition_root", .kind = BOOL, .at = offsetof(ls_connector_options, partition_root)},
+    {.name = "server_id", .kind = UINT32, .at = offsetof(ls_connector_options, server_id)},
+    {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
+    {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
+    {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
+};
+
+static const field consumer_fields[] = {
+    {.name = "name", .kind = TEXT, .at = offsetof(ls_consumer_options, name)},
+    {.name = "group_id", .kind = TEXT, .at = offsetof(ls_consumer_options, group_id)},
+    {.name = "topic_list",
+     .kind = TEXT_LIST,
+     .at = offsetof(ls_consumer_options, topics),
+     .count_at = offsetof(ls_consumer_options, ntopics)},
+    {.name = "instances", .kind = INT, .at = offsetof(ls_consumer_options, instances)},
+    {.name = "consumer_id", .kind = TEXT, .at = offsetof(ls_consumer_options, consumer_id)},
+    {.name = "auto_offset_reset", .kind = TEXT, .at = offsetof(ls_consumer_options, auto_offset_reset)},
+    {.name = "memory", .kind = SIZE, .at = offsetof(ls_consumer_options, memory)},
+};
+
+static const field csv_fields[] = {
+    {.name = "filename", .kind = TEXT, .at = offsetof(ls_csv_options, filename)},
+    {.name = "split_files", .kind = BOOL, .at = offsetof(ls_csv_options, split_files)},
+    {.name = "header", .kind = BOOL, .at = offsetof(ls_csv_options, header)},
+    {.name = "bom", .kind = BOOL, .at = offsetof(ls_csv_options, bom)},
+    {.name = "delimiter", .kind = CHAR, .at = offsetof(ls_csv_options, delimiter)},
+    {.name = "quote", .kind = CHAR, .at = offsetof(ls_csv_options, quote)},
+    {.name = "newline", .kind = TEXT, .at = offsetof(ls_csv_options, newline)},
+    {.name = "null", .kind = TEXT, .at = offsetof(ls_csv_options, null_text)},
+    {.name = "absent", .kind = TEXT, .at = offsetof(ls_csv_options, absent_text)},
+};
+
+#define COUNT(fields) (sizeof(fields) / sizeof *(fields))
+
+/* The functions below run in a protected body: memory that is out is raised as an error. */
+
+static void *take(lua_State *L, ls_config *c, size_t n) {
+    void *p = ls_arena_zalloc(&c->arena, n);
+    if (!p) luaL_error(L, "out of memory");
+    return p;
+}
+
+/* The text on top of the stack, copied; NULL when it is nil. */
+static const char *text_on_top(lua_State *L, ls_config *c) {
+    size_t n;
+    const char *p = lua_tolstring(L, -1, &n);
+    return p ? memcpy(take(L, c, n + 1), p, n + 1) : NULL;
+}
+
+static const char *const *texts_on_top(lua_State *L, ls_config *c, size_t *count) {
+    *count = lua_objlen(L, -1);
+    const char **list = take(L, c, (*count ? *count : 1) * sizeof *list);
+    for (size_t i = 0; i < *count; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        list[i] = text_on_top(L, c);
+        lua_pop(L, 1);
+    }
+    return list;
+}
+
+/* Fills the struct at `to` from the table on top of the stack. */
+static void read_fields(lua_State *L, ls_config *c, const field *fields, size_t n, void *to) {
+    for (const field *f = fields; f < fields + n; f++) {
+        void *at = (char *)to + f->at;
+        lua_getfield(L, -1, f->name);
+        switch (f->kind) {
+        case TEXT: *(const char **)at = text_on_top(L, c); break;
+        case TEXT_LIST: *(const char *const **)at = texts_on_top(L, c, (size_t *)(void *)((char *)to + f->count_at)); break;
+        case CHAR: *(char *)at = *lua_tostring(L, -1); break;
+        case INT: *(int *)at = (int)lua_tonumber(L, -1); break;
+        case UINT32: *(uint32_t *)at = (uint32_t)lua_tonumber(L, -1); break;
+        case SIZE: *(size_t *)at = (size_t)lua_tonumber(L, -1); break;
+        case BOOL: *(bool *)at = lua_toboolean(L, -1); break;
+        }
+        lua_pop(L, 1);
+    }
+}
+
+static const char *text_at(lua_State *L, ls_config *c, int i) {
+    lua_rawgeti(L, -1, i);
+    const char *text = text_on_top(L, c);
+    lua_pop(L, 1);
+    return text;
+}
+
+/* The options' kafka_conf: { memory = boolean, pairs = { { name, value } ... } }. */
+static void read_kafka(lua_State *L, ls_config *c, ls_kafka_options *k) {
+    lua_getfield(L, -1, "kafka_conf");
+    lua_getfield(L, -1, "memory");
+    k->memory = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "pairs");
+    k->npairs = lua_objlen(L, -1);
+    ls_conf_pair *list = take(L, c, (k->npairs ? k->npairs : 1) * sizeof *list);
+    for (size_t i = 0; i < k->npairs; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        list[i] = (ls_conf_pair){.name = text_at(L, c, 1), .value = text_at(L, c, 2)};
+        lua_pop(L, 1);
+    }
+    k->pairs = list;
+    lua_pop(L, 2);
+}
+
+static bool is_set(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
+    bool set = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return set;
+}
+
+/* A stage: { kind, options, line }, on top of the stack. */
+static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
+    lua_getfield(L, -1, "line");
+    s->line = (int)lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "kind");
+    s->is_connector = strcmp(lua_tostring(L, -1), "connector") == 0;
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "options");
+    s->has_hooks = is_set(L, "filter") || is_set(L, "map");
+    read_kafka(L, c, &s->kafka);
+    if (s->is_connector) {
+        read_fields(L, c, connector_fields, COUNT(connector_fields), &s->as.connector);
+        s->name = s->as.connector.name;
+    } else {
+        read_fields(L, c, consumer_fields, COUNT(consumer_fields), &s->as.consumer);
+        s->name = s->as.consumer.name;
+        lua_getfield(L, -1, "writer");
+        read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static int read_config(lua_State *L) {
+    ls_config *c = lua_touserdata(L, 1);
+    ls_lua_push_field(L, "list_sync.script", "path");
+    c->script = text_on_top(L, c);
+    ls_lua_push_field(L, "list_sync.script", "stages");
+    c->nstages = lua_objlen(L, -1);
+    c->stages = take(L, c, (c->nstages ? c->nstages : 1) * sizeof *c->stages);
+    for (size_t i = 0; i < c->nstages; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        read_stage(L, c, &c->stages[i]);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+int ls_script_config(ls_script *s, ls_config *out, ls_error *err) {
+    *out = (ls_config){0};
+    if (ls_lua_protected(s->L, read_config, out, LS_USAGE, err) == 0) return 0;
+    ls_config_free(out);
+    return -1;
+}
+
+void ls_config_free(ls_config *c) {
+    ls_arena_free(&c->arena);
+    *c = (ls_config){0};
+}

@@ -1,0 +1,45 @@
+#include "script/state.h"
+
+typedef struct choosing {
+    ls_script *script;
+    const char *stage;
+} choosing;
+
+static int choose(lua_State *L) {
+    const choosing *c = lua_touserdata(L, 1);
+    ls_lua_push_field(L, "list_sync.hooks", "of");
+    lua_pushstring(L, c->stage);
+    lua_call(L, 1, 2);
+    if (lua_isnil(L, -2)) return 0;
+    c->script->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    c->script->loop = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+int ls_script_use(ls_script *s, const char *stage, ls_error *err) {
+    choosing c = {.script = s, .stage = stage};
+    luaL_unref(s->L, LUA_REGISTRYINDEX, s->loop);
+    luaL_unref(s->L, LUA_REGISTRYINDEX, s->handler);
+    s->loop = s->handler = LUA_NOREF;
+    return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
+}
+
+int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
+    lua_State *L = s->L;
+    if (s->loop == LUA_NOREF) return 0;
+    s->at.batch = b;
+    s->at.run++;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->handler); /* nothing here but lua_pcall can raise */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->loop);
+    int rc = lua_pcall(L, 0, 0, -2);
+    s->at.batch = NULL;
+    s->at.index = UINT32_MAX; /* rows that a hook kept are dead from here on */
+    if (rc == LUA_ERRMEM)
+        ls_fail_memory(err, "running a hook");
+    else if (rc == LUA_ERRERR)
+        ls_fail(err, LS_FAIL, "a hook raised an error, and telling of it raised another one");
+    else if (rc)
+        ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
+    lua_settop(L, 0);
+    return rc ? -1 : 0;
+}

@@ -1,0 +1,16 @@
+/* state.h - what an ls_script is made of. Private to script/. */
+#ifndef LS_STATE_H
+#define LS_STATE_H
+
+#include "script/modules.h"
+#include "script/script.h"
+
+#include <lauxlib.h>
+
+struct ls_script {
+    lua_State *L;
+    ls_hook_place at;  /* where the hooks are; Lua has its address */
+    int loop, handler; /* registry references of the stage in use; LUA_NOREF: it has no hooks */
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* csv_file.h - the files that rows of one kind go to: name.csv, and name-2.csv ... for rows with other headers.
+ * One file has one header; a part is found again by it, also after a restart. One thread. */
+#ifndef LS_CSV_FILE_H
+#define LS_CSV_FILE_H
+
+#include "base/buf.h"
+#include "write/writer.h"
+
+enum {
+    LS_CSV_OPEN_FILES = 64,           /* parts held open; past it the one longest unused is closed, and opened again to append */
+    LS_CSV_PART_BUFFER = 64 * 1024,   /* bytes gathered for a part before they are written */
+    LS_CSV_ALL_BUFFERS = 256 * 1024,  /* ... for all parts of one ls_csv_files */
+    LS_CSV_PARTS_MAX = 10000          /* parts of one name */
+};
+
+typedef struct ls_csv_part {
+    char *path;
+    char *header; /* the header record without its line end; NULL: the file is not made yet */
+    size_t header_len;
+    char *table;  /* the table cell of its first record, quotes taken off; NULL: none */
+    int fd;       /* -1: closed */
+    ls_buf out;   /* rows not written yet */
+    uint64_t used; /* ticks: for the one longest unused */
+} ls_csv_part;
+
+typedef struct ls_csv_files {
+    const ls_csv_conf *conf; /* borrowed */
+    char *base;              /* path without the part's number and .csv */
+    ls_csv_part **parts;
+    size_t nparts, cap_parts;
+    size_t open, buffered;
+    uint64_t tick;
+} ls_csv_files;
+
+/* Finds the parts that are there, cuts each back to the end of its last whole record, makes the folder. */
+int ls_csv_files_open(ls_csv_files **out, const ls_csv_conf *conf, const char *base, ls_error *err) LS_MUST_CHECK;
+/* The part with this header; a new one is made when there is none. */
+int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) LS_MUST_CHECK;
+/* The newest part whose first record is of this table; NULL: none. */
+ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
+/* Adds a record and its line end. */
+int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;
+/* Everything gathered goes to the operating system. */
+int ls_csv_files_flush(ls_csv_files *f, ls_error *err) LS_MUST_CHECK;
+void ls_csv_files_close(ls_csv_files *f); /* without a flush; NULL is fine */
+
+#endif
