@@ -149,8 +149,7 @@ static int read_scalar(ls_json *j, ls_json_value *v, ls_error *err) {
     return read_number(j, v, err);
 }
 
-/* A member's name and colon. */
-static int read_name(ls_json *j, ls_json_value *key, ls_error *err) {
+int ls_json_name(ls_json *j, ls_json_value *key, ls_error *err) {
     blanks(j);
     if (!next_is(j, '"')) return wrong(j, "a member's name", err);
     if (read_string(j, key, err)) return -1;
@@ -174,7 +173,7 @@ static int pass_nested(ls_json *j, ls_error *err) {
             if (next_is(j, object[depth - 1] ? '}' : ']')) {
                 first = false;
             } else {
-                if (object[depth - 1] && read_name(j, &v, err)) return -1;
+                if (object[depth - 1] && ls_json_name(j, &v, err)) return -1;
                 continue;
             }
         } else if (first && read_scalar(j, &v, err)) {
@@ -190,7 +189,7 @@ static int pass_nested(ls_json *j, ls_error *err) {
         }
         if (!next_is(j, ',')) return wrong(j, object[depth - 1] ? "a comma or }" : "a comma or ]", err);
         j->at++;
-        if (object[depth - 1] && read_name(j, &v, err)) return -1;
+        if (object[depth - 1] && ls_json_name(j, &v, err)) return -1;
         first = true;
     }
 }
@@ -220,13 +219,36 @@ static int next(ls_json *j, ls_error *err) {
 int ls_json_member(ls_json *j, ls_json_value *key, ls_json_value *v, ls_error *err) {
     int more = next(j, err);
     if (more <= 0) return more;
-    return read_name(j, key, err) || ls_json_read(j, v, err) ? -1 : 1;
+    return ls_json_name(j, key, err) || ls_json_read(j, v, err) ? -1 : 1;
 }
 
 int ls_json_element(ls_json *j, ls_json_value *v, ls_error *err) {
     int more = next(j, err);
     if (more <= 0) return more;
     return ls_json_read(j, v, err) ? -1 : 1;
+}
+
+int ls_json_open(ls_json *j, char bracket, ls_error *err) {
+    blanks(j);
+    if (!next_is(j, bracket)) return wrong(j, bracket == '{' ? "an object" : "an array", err);
+    j->at++;
+    return 0;
+}
+
+int ls_json_more(ls_json *j, char closing, bool *first, ls_error *err) {
+    blanks(j);
+    if (next_is(j, closing)) {
+        j->at++;
+        return 0;
+    }
+    if (*first) {
+        *first = false;
+        return 1;
+    }
+    if (!next_is(j, ',')) return wrong(j, closing == '}' ? "a comma or }" : "a comma or ]", err);
+    j->at++;
+    blanks(j);
+    return next_is(j, closing) ? wrong(j, "a value", err) : 1;
 }
 
 int ls_json_end(ls_json *j, ls_error *err) {

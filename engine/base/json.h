@@ -46,6 +46,11 @@ ls_json ls_json_inside(const ls_json_value *v);
 /* Next member or element: 1 with *key (objects; always a string) and *v, 0 at the end, -1 on an error. */
 int ls_json_member(ls_json *j, ls_json_value *key, ls_json_value *v, ls_error *err) LS_MUST_CHECK;
 int ls_json_element(ls_json *j, ls_json_value *v, ls_error *err) LS_MUST_CHECK;
+/* For a reader that knows what it wants and passes over the text once: the bracket ('{' or '['), then as long as _more
+ * gives 1 (0: closed) a member's name or an element. */
+int ls_json_open(ls_json *j, char bracket, ls_error *err) LS_MUST_CHECK;
+int ls_json_more(ls_json *j, char closing, bool *first, ls_error *err) LS_MUST_CHECK; /* *first: true at the start */
+int ls_json_name(ls_json *j, ls_json_value *key, ls_error *err) LS_MUST_CHECK; /* with its colon */
 /* Nothing but white space may be left: 0, or -1 with an error. */
 int ls_json_end(ls_json *j, ls_error *err) LS_MUST_CHECK;
 

@@ -193,7 +193,6 @@ static int take(ls_pg *s, ls_work *w, char *message, int n, ls_error *err) {
              : kind == 'k' ? keepalive(s, w, &c, err)
                            : ls_fail(err, LS_FAIL, "replication message of kind 0x%02x (%d bytes), where w or k was wanted", kind, n);
     if (rc || w->seen.count == count) {
-        if (rc) ls_work_reset(w); /* nothing of a failed batch is looked at */
         PQfreemem(message);
         return rc;
     }
@@ -208,7 +207,7 @@ static void set_low_water(ls_pg *s, int bytes) {
         s->low_water = bytes;
 }
 
-/* Takes what the socket has, waiting up to wait_ms for something. 1: there was something; 0: not. */
+/* Takes what the socket has, waiting up to wait_ms for something. 1: look again; 0: there was nothing. */
 static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
     static const char doing[] = "streaming from PostgreSQL";
     set_low_water(s, s->eager ? LS_PG_LOW_WATER : 1);
@@ -218,7 +217,7 @@ static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
     bool ready = n > 0;
     if (!ready && s->eager) { /* less than the mark is there, or nothing */
         s->eager = false;
-        ready = poll(&f, 1, 0) >= 0;
+        ready = true;
     }
     if (ready && !PQconsumeInput(s->repl)) return ls_pg_failed(s->repl, NULL, err, doing);
     return ready;

@@ -210,16 +210,18 @@ new_image = ffi.metatype(image_type, {
 
 -- ---- row.source ----
 
+local function known_text(p)
+    local text = p ~= nil and text_of(p) or ""
+    return text ~= "" and text or nil
+end
+
 local source_fields = {}
 function source_fields.pos(c) return c.tx ~= nil and text_of(c.tx.pos) or nil end
 function source_fields.tx(c) return c.tx ~= nil and text_of(c.tx.id) or nil end
 function source_fields.ts(c) return c.tx ~= nil and tonumber(c.tx.ts) or nil end
 function source_fields.seq(c) return tonumber(c.seq) end
 function source_fields.sub(c) return c.sub end
-function source_fields.connector()
-    local name = text_of(at.batch.connector)
-    return name ~= "" and name or nil
-end
+function source_fields.connector(c) return known_text(c.tx ~= nil and c.tx.connector or nil) end
 
 new_source = ffi.metatype(source_type, {
     __index = function(source, name)
@@ -243,10 +245,7 @@ function fields.new(c, row) return c.after ~= nil and new_image(row[INDEX], row[
 function fields.old(c, row) return c.before ~= nil and new_image(row[INDEX], row[RUN], 0) or nil end
 function fields.image(c, row) return new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0) end
 function fields.source(_, row) return new_source(row[INDEX], row[RUN], 0) end
-function fields.db()
-    local name = text_of(at.batch.db)
-    return name ~= "" and name or nil
-end
+function fields.db(c) return known_text(c.tx ~= nil and c.tx.db or nil) end
 
 local function image_value(row, name)
     local c = change_of(row)

@@ -1,0 +1,337 @@
+"""What the end-to-end tests share: the servers, the program under test, and readers of what it made that are not its own.
+
+Addresses come from the environment (scripts/services env). psql, mariadb and kcat are the independent witnesses."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
+BROKERS = os.environ["LS_BROKERS"]
+PG = {k: os.environ["LS_PG_" + k.upper()] for k in ("host", "port", "user", "password")}
+MY = {k: os.environ["LS_MY_" + k.upper()] for k in ("host", "port", "user", "password")}
+RUN = "%x" % (int(time.time()) & 0xFFFFFF)  # names are new with each run
+WAIT = 60  # seconds for anything that should come soon
+MIB = 1024 * 1024
+
+
+def report(text):
+    """A line for whoever reads the test run: measured times and sizes."""
+    print("    " + text, flush=True)
+
+
+# ---- the databases ----
+
+
+def run(command, text=None, env=None, timeout=900, cwd=None):
+    p = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, cwd=cwd,
+                       env=dict(os.environ, **(env or {})), encoding="utf-8", errors="surrogateescape")
+    if p.returncode:
+        raise RuntimeError("exit %d: %s\n%s" % (p.returncode, " ".join(command)[:200], p.stderr[-2000:]))
+    return p.stdout
+
+
+def psql_command(database, server=None):
+    s = server or PG
+    return ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+            "host=%s port=%s user=%s dbname=%s" % (s["host"], s["port"], s["user"], database)]
+
+
+def pg(sql, database="postgres", server=None, flags=()):
+    return run(psql_command(database, server) + list(flags), sql, {"PGPASSWORD": (server or PG)["password"]}).rstrip("\n")
+
+
+def my_command():
+    return ["mariadb", "--no-defaults", "--protocol=tcp", "-h", MY["host"], "-P", MY["port"], "-u", MY["user"], "-N", "-B",
+            "--default-character-set=utf8mb4", "--binary-mode", "--max-allowed-packet=1G"]
+
+
+def my(sql, database=""):
+    return run(my_command() + ([database] if database else []), sql, {"MYSQL_PWD": MY["password"]}).rstrip("\n")
+
+
+# ---- Kafka, seen by kcat ----
+
+KCAT = ["kcat", "-q", "-b", BROKERS, "-X", "isolation.level=read_committed", "-X", "fetch.message.max.bytes=80000000",
+        "-X", "receive.message.max.bytes=200000000", "-X", "queued.max.messages.kbytes=200000"]
+
+
+def topic_partitions(topic):
+    """How many partitions the topic has; 0 when there is no such topic."""
+    text = run(KCAT + ["-L", "-J"])
+    for t in json.loads(text)["topics"]:
+        if t["topic"] == topic:
+            return len(t["partitions"])
+    return 0
+
+
+def read_topic(topic):
+    """[(partition, key or None, value text)] of all that is there, each partition in its order."""
+    if not topic_partitions(topic):
+        return []
+    text = run(KCAT + ["-C", "-e", "-Z", "-t", topic, "-o", "beginning", "-f", "%p\t%K\t%k\t%s\n"])
+    out = []
+    for line in text.split("\n"):
+        if line:
+            partition, key_len, key, value = line.split("\t", 3)
+            out.append((int(partition), None if key_len == "-1" else key, value))
+    return out
+
+
+def messages(topic):
+    return [json.loads(value) for _, _, value in read_topic(topic)]
+
+
+def checkpoint(connector):
+    """The newest committed checkpoint, or None."""
+    found = None
+    for _, key, value in read_topic("__list_sync_offsets"):
+        if json.loads(key) == [1, connector]:
+            found = json.loads(value)
+    return found
+
+
+def lsn(text):
+    high, low = text.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def values(section):
+    """A message's columns or identity as a dict."""
+    return {c["name"]: c.get("value") for c in section}
+
+
+# ---- the program ----
+
+
+def wait_until(condition, what, seconds=WAIT, programs=()):
+    """Waits for a condition; what a program said stands in the failure."""
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        for p in programs:
+            if p.ended():
+                raise AssertionError("%s: the program ended with %s\n%s" % (what, p.code(), p.log()[-3000:]))
+        if time.monotonic() > end:
+            raise AssertionError("%s: not within %d s\n%s" % (what, seconds, "\n".join(p.log()[-3000:] for p in programs)))
+        time.sleep(0.05)
+
+
+class Program:
+    """One run of list_sync; its log is a file."""
+
+    def __init__(self, args, folder, env=None):
+        number = len([f for f in os.listdir(folder) if f.endswith(".log")]) + 1
+        self.log_path = os.path.join(folder, "%02d.log" % number)
+        self.out_path = os.path.join(folder, "%02d.out" % number)
+        with open(self.log_path, "wb") as log, open(self.out_path, "wb") as out:
+            self.process = subprocess.Popen([PROGRAM] + args, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                                            env=dict(os.environ, **(env or {})))
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def code(self):
+        return self.process.returncode
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def out(self):
+        with open(self.out_path, encoding="utf-8") as f:
+            return f.read()
+
+    def wait(self, seconds=WAIT):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("the program did not end within %d s\n%s" % (seconds, self.log()[-3000:])) from None
+
+    def wait_log(self, pattern, seconds=WAIT, count=1):
+        wait_until(lambda: len(re.findall(pattern, self.log())) >= count, "log line /%s/" % pattern, seconds, [self])
+
+    def stop(self, seconds=WAIT):
+        """SIGTERM; the exit code."""
+        if not self.ended():
+            self.process.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def kill(self):
+        if not self.ended():
+            self.process.kill()
+        self.process.wait()
+
+    def peak_memory(self):
+        """Bytes of resident memory at its highest."""
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
+            return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) * 1024
+
+
+def lua(value):
+    """A Python value as Lua."""
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "{ " + ", ".join(lua(v) for v in value) + " }"
+    if isinstance(value, dict):
+        return "{ " + ", ".join("[%s] = %s" % (lua(k), lua(v)) for k, v in value.items()) + " }"
+    return '"' + re.sub(r'[^ -~]|["\\]', lambda m: "".join("\\%03d" % b for b in m.group(0).encode()), value) + '"'
+
+
+class Raw(str):
+    """Text that is Lua already."""
+
+
+def call(function, options):
+    """A call of the script with one line an option. None leaves an option out."""
+    return "ls.%s {\n%s}\n" % (function, "".join("  %s = %s,\n" % (k, lua(v)) for k, v in options.items() if v is not None))
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own and names of its own: self.id_ for databases, topics, connectors and groups."""
+
+    longMessage = True
+    counter = 0
+
+    def setUp(self):
+        Case.counter += 1
+        self.id_ = "e2e_%s_%d" % (RUN, Case.counter)
+        base = os.environ.get("LIST_SYNC_E2E_DIR", tempfile.gettempdir())
+        self.dir = os.path.join(base, self.id().split(".", 1)[-1] + "-" + self.id_)
+        os.makedirs(self.dir)
+        self.programs = []
+        self.topic = self.id_
+        self.database = None
+
+    def tearDown(self):
+        for p in self.programs:
+            p.kill()
+        if self.database:
+            self.drop_database()
+        outcome = self._outcome
+        failed = any(e for _, e in getattr(outcome, "errors", []) if e) or \
+            any(t is self for t, _ in outcome.result.failures + outcome.result.errors) if outcome else True
+        if failed:
+            report("the test's files stay in " + self.dir)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ---- servers ----
+
+    def databases(self, sql="", mariadb=None):
+        """A new database on both servers, of the test's own name; sql runs in each (mariadb: other sql there)."""
+        pg("create database %s template template0" % self.id_)
+        my("create database %s" % self.id_)
+        self.database = self.id_
+        if sql:
+            self.pg(sql)
+            self.my(sql if mariadb is None else mariadb)
+
+    def drop_database(self):
+        def free():
+            for line in pg("select slot_name, coalesce(active_pid, 0) from pg_replication_slots where database = '%s'" % self.database).split():
+                slot, pid = line.split("|")
+                if pid != "0":
+                    pg("select pg_terminate_backend(%s)" % pid)
+                    return False
+                pg("select pg_drop_replication_slot('%s')" % slot)
+            return True
+        wait_until(free, "no slot is left")
+        pg("drop database %s with (force)" % self.database)
+        my("drop database if exists %s" % self.database)
+        self.database = None
+
+    def pg(self, sql, **options):
+        return pg(sql, self.id_, **options)
+
+    def my(self, sql):
+        return my(sql, self.id_)
+
+    def both(self, sql):
+        self.pg(sql)
+        self.my(sql)
+
+    def sql(self, db, sql):
+        return self.pg(sql) if db == "postgres" else self.my(sql)
+
+    # ---- scripts and runs ----
+
+    def name(self, db):
+        return self.id_ + ("_pg" if db == "postgres" else "_my")
+
+    def topic_of(self, db):
+        return "%s.%s" % (self.topic, "pg" if db == "postgres" else "my")
+
+    def connector(self, db, **options):
+        """A connector of the test's database: `db` is postgres or mysql. options: further ones, or None to leave one out."""
+        server = PG if db == "postgres" else MY
+        schema = "public" if db == "postgres" else self.id_
+        table = options.pop("table", "t")
+        o = {"name": self.name(db), "db_type": db, "host": server["host"], "port": int(server["port"]), "user": server["user"],
+             "password": server["password"], "database": self.id_ if db == "postgres" else None, "tables": [schema + "." + table],
+             "kafka_conf": BROKERS, "topic": self.topic_of(db), "partitions": 1}
+        o.update(options)
+        return call("connector", o)
+
+    def consumer(self, group="out", csv=None, **options):
+        o = {"name": group, "group_id": self.id_ + "_" + group, "topic_list": [self.topic], "kafka_conf": BROKERS}
+        csv = dict({"filename": group}, **(csv or {}))
+        o.update(options)
+        o.setdefault("writer", Raw("ls.csv_writer { %s }" % ", ".join("%s = %s" % (k, lua(v)) for k, v in csv.items())))
+        return call("consumer", o)
+
+    def script(self, *parts, name="test.lua"):
+        with open(os.path.join(self.dir, name), "w", encoding="utf-8") as f:
+            f.write('local ls = require "list_sync"\n' + "".join(parts))
+        return name
+
+    def start(self, *args, env=None):
+        p = Program(list(args), self.dir, env)
+        self.programs.append(p)
+        return p
+
+    def run_to_end(self, *args, code=0, seconds=WAIT, env=None):
+        """Runs the program until it ends by itself; gives it, its exit code checked."""
+        p = self.start(*args, env=env)
+        p.wait(seconds)
+        self.assertEqual(p.code(), code, p.log()[-3000:])
+        return p
+
+    def start_connector(self, *args):
+        """Starts, and waits until every later change is certain to be captured."""
+        p = self.start(*args)
+        p.wait_log(r"captures from|continues at")
+        return p
+
+    def wait_messages(self, topic, count, programs=()):
+        """Waits until `count` messages are in the topic and gives them."""
+        def there():
+            got = messages(topic)
+            return got if len(got) >= count else None
+        got = wait_until(there, "%d messages in %s" % (count, topic), programs=programs)
+        self.assertEqual(len(got), count, got[-3:])
+        return got
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def lines(self, name):
+        try:
+            with open(self.path(name), encoding="utf-8") as f:
+                return f.read().split("\n")[:-1]
+        except FileNotFoundError:
+            return []

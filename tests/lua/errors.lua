@@ -1,0 +1,184 @@
+-- errors.lua - scripts that are wrong, each as a file case.lua, and what is said of them. test_script.c runs them.
+--   script   its text
+--   want     the whole error
+--   params   --set NAME=VALUE
+--   hooks    the stage whose hooks are run over test_script.c's batch: the error is the run's
+local function connector(options, before)
+    return (before or "") .. [[
+local ls = require "list_sync"
+ls.connector {
+  name = "shop", db_type = "postgres",
+  host = "db", user = "repl", database = "shop",
+  table = "public.orders", topic = "wal",
+  kafka_conf = "memory",
+]] .. options .. "\n}\n"
+end
+
+local function mysql(options)
+    return (connector(options):gsub('"postgres"', '"mysql"'))
+end
+
+local function consumer(options)
+    return [[
+local ls = require "list_sync"
+ls.consumer {
+  group_id = "reports", topic_list = "wal", kafka_conf = "memory",
+]] .. options .. "\n}\n"
+end
+
+local function csv(options)
+    return consumer("  writer = ls.csv_writer {\n    filename = \"out\",\n" .. options .. "\n  },")
+end
+
+local function hook(body, kind)
+    return connector("  " .. (kind or "filter") .. " = function(row)\n" .. body .. "\n  end,")
+end
+
+-- Where the hooks of hook() fail: the first row of the batch, unless the body looks for another.
+local function first(text, kind)
+    return "case.lua:9: " .. (kind or "filter") .. ' of connector "shop": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/1)"
+end
+
+local NOT_SENT = "column \"%s\" was not sent with this image, so it has no value to work with. A row before holds its key only; a large "
+    .. "value that an update leaves alone is sent by PostgreSQL after ALTER TABLE ... REPLICA IDENTITY FULL, by MySQL and "
+    .. "MariaDB with binlog_row_image=FULL. Test with row:has(\"%s\"), or compare with ls.absent"
+
+return {
+    -- the script itself
+    { script = "local x = = 1\n", want = "case.lua:1: unexpected symbol near '='" },
+    { script = "#!/usr/bin/env list_sync\n\nerror('no')\n", want = "case.lua:3: no" },
+    { script = "local t = nil\nreturn t.x\n", want = "case.lua:2: attempt to index local 't' (a nil value)" },
+    { script = "error({})\n", want = "case.lua:1: a table was raised as an error" },
+    { script = "local function f()\n  error('deep', 0)\nend\nf()\n", want = "case.lua:2: deep" },
+
+    -- names of options
+    { script = connector '  filtr = function() end,', want = 'case.lua:7: unknown option "filtr" in connector "shop"; did you mean "filter"?' },
+    { script = connector '  ["replicaton"] = 3,', want = 'case.lua:7: unknown option "replicaton" in connector "shop"; did you mean "replication"?' },
+    { script = connector '  colour = "red",', want = 'case.lua:7: unknown option "colour" in connector "shop"; `list_sync options connector` tells the known ones' },
+    { script = connector('  map = function(row)\n    local prot = 1 if prot == 1 then prot = 2 end\n    local s = "prot = 1"\n  end, -- prot = 1\n  --[[ prot = 2 ]] prot = 3,'),
+      want = 'case.lua:11: unknown option "prot" in connector "shop"; did you mean "port"?' },
+    { script = connector '  "stray",', want = 'case.lua:3: ls.connector takes name = value pairs, and the text "stray" has no name' },
+    { script = csv '    splt_files = true,', want = 'case.lua:6: unknown option "splt_files" in ls.csv_writer; did you mean "split_files"?' },
+    { script = 'local ls = require "list_sync"\n\nls.connector "shop"\n', want = "case.lua:3: ls.connector takes a table: ls.connector { ... }" },
+    { script = 'local ls = require "list_sync"\nlocal given = { name = "shop", db_typ = "x" }\nls.connector(given)\n',
+      want = 'case.lua:3: unknown option "db_typ" in connector "shop"; did you mean "db_type"?' },
+
+    -- missing ones
+    { script = 'local ls = require "list_sync"\nls.connector {\n\n  name = "shop",\n}\n',
+      want = 'case.lua:4: option "db_type" is missing in connector "shop": add db_type = "postgres"' },
+    { script = 'local ls = require "list_sync"\nls.connector {}\n', want = 'case.lua:2: option "name" is missing in ls.connector: add name = "shop"' },
+    { script = (connector("")):gsub('table = "public.orders",', ""), want = 'case.lua:3: option "tables" is missing in connector "shop": add tables = { "public.*" }' },
+    { script = (connector("")):gsub(', database = "shop"', ""), want = 'case.lua:3: option "database" is missing in connector "shop": add database = "shop"' },
+    { script = consumer "", want = 'case.lua:2: option "writer" is missing in consumer "reports": add writer = ls.csv_writer { filename = "out/rows" }' },
+
+    -- types and ranges
+    { script = connector '  port = "5432",', want = 'case.lua:7: option "port" in connector "shop" must be an integer from 1 to 65535, not the text "5432"' },
+    { script = connector '  port = 70000,', want = 'case.lua:7: option "port" in connector "shop" must be an integer from 1 to 65535, not 70000' },
+    { script = connector '  partitions = 1.5,', want = 'case.lua:7: option "partitions" in connector "shop" must be an integer from 1 to 10000, not 1.5' },
+    { script = connector '  partition_root = "yes",', want = 'case.lua:7: option "partition_root" in connector "shop" must be true or false, not the text "yes"' },
+    { script = connector '  password = {},', want = 'case.lua:7: option "password" in connector "shop" must be text, not a table' },
+    { script = connector '  password = 1234,', want = 'case.lua:7: option "password" in connector "shop" must be text, not 1234' },
+    { script = (connector("")):gsub('"db"', '""'), want = 'case.lua:4: option "host" in connector "shop" must not be empty' },
+    { script = (connector("")):gsub('"postgres"', '"oracle"'), want = 'case.lua:3: option "db_type" in connector "shop" must be one of "postgres", "mysql", not the text "oracle"' },
+    { script = connector '  start = "earliest",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "slot", not the text "earliest"' },
+    { script = mysql '  start = "slot",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "earliest", not the text "slot"' },
+    { script = connector '  plugin = "wal2json",', want = 'case.lua:7: option "plugin" in connector "shop" must be "pgoutput", not the text "wal2json"' },
+    { script = connector '  slot = "Shop",', want = 'case.lua:7: option "slot" in connector "shop" must be 1 to 63 lower-case letters, digits and _, not the text "Shop"' },
+    { script = connector '  server_id = 7,', want = 'case.lua:7: option "server_id" in connector "shop" belongs to db_type "mysql", not "postgres"' },
+    { script = mysql '  slot = "shop",', want = 'case.lua:7: option "slot" in connector "shop" belongs to db_type "postgres", not "mysql"' },
+    { script = connector '  memory = "24MB",', want = 'case.lua:7: option "memory" in connector "shop" must be bytes, as a number or as text such as "24MiB", not the text "24MB"' },
+    { script = connector '  memory = "1MiB",', want = 'case.lua:7: option "memory" in connector "shop" must be from 4 MiB to 1048576 MiB, not the text "1MiB"' },
+    { script = connector '  filter = "id > 1",', want = 'case.lua:7: option "filter" in connector "shop" must be a function, not the text "id > 1"' },
+    { script = connector '  tables = { "public.a" },', want = 'case.lua:5: connector "shop" has both table and tables: put the pattern into tables' },
+    { script = (connector("")):gsub('table = "public.orders"', "tables = {}"), want = 'case.lua:5: option "tables" in connector "shop" is an empty list' },
+    { script = (connector("")):gsub('table = "public.orders"', "tables = { a = 1 }"), want = 'case.lua:5: option "tables" in connector "shop" must be a list of texts, and has the key a' },
+    { script = (connector("")):gsub('table = "public.orders"', "tables = { 1 }"), want = 'case.lua:5: option "tables" in connector "shop" must be a list of texts, not 1' },
+    { script = (connector("")):gsub('public.orders', "orders"), want = 'case.lua:5: option "table" in connector "shop": the pattern "orders" names no schema: write it as "public.orders"' },
+    { script = (connector("")):gsub('"wal"', '"{databse}.x"'), want = 'case.lua:5: option "topic" in connector "shop": the template "{databse}.x" has {databse}; it may have {database}, {schema} and {table}' },
+    { script = (connector("")):gsub('"memory"', '{ acks = 1, ["bootstrap.servers"] = "b:9092" }'), want = 'case.lua:6: option "kafka_conf" in connector "shop": @owned' },
+    { script = (connector("")):gsub('"memory"', '{ ["linger.ms"] = 5 }'), want = 'case.lua:6: option "kafka_conf" in connector "shop" names no brokers: add ["bootstrap.servers"] = "host:9092"' },
+    { script = (connector("")):gsub('"memory"', "7"), want = 'case.lua:6: option "kafka_conf" in connector "shop" must be bootstrap servers, "memory", or a table of librdkafka properties, not 7' },
+    { script = consumer '  writer = {},', want = 'case.lua:4: option "writer" in consumer "reports" must be made by ls.csv_writer, not a table' },
+    { script = csv '    delimiter = ";;",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must be one ASCII character, not the text ";;"' },
+    { script = csv '    delimiter = \'"\',', want = "case.lua:5: delimiter and quote in ls.csv_writer are the same character" },
+    { script = csv '    null = "a,b",', want = 'case.lua:6: option "null" in ls.csv_writer must not hold ",", since it is written as it is' },
+    { script = (csv ""):gsub('"out"', '"out/{table}"'), want = 'case.lua:5: option "filename" in ls.csv_writer is "out/{table}", and templates are not known: braces have no place in a file name here' },
+    { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
+      want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
+
+    -- ls.env, ls.param
+    { script = 'local ls = require "list_sync"\n\nlocal p = ls.env "LIST_SYNC_TEST_NOT_SET"\n',
+      want = "case.lua:3: the environment variable LIST_SYNC_TEST_NOT_SET is not set: export LIST_SYNC_TEST_NOT_SET=... before list_sync starts" },
+    { script = 'local ls = require "list_sync"\nls.param "brokers"\n', want = 'case.lua:2: the parameter "brokers" has no default: give it as --set brokers=...' },
+    { script = 'local ls = require "list_sync"\nls.param("n", 3)\n', params = { n = "many" },
+      want = 'case.lua:2: --set n=many: the parameter "n" is a number, as its default 3 is' },
+    { script = 'local ls = require "list_sync"\nls.param("on", true)\n', params = { on = "1" },
+      want = 'case.lua:2: --set on=1: the parameter "on" is a boolean, as its default true is' },
+    { script = 'local ls = require "list_sync"\nls.param("t", {})\n', want = 'case.lua:2: the default of ls.param("t") must be a text, a number or a boolean, not a table' },
+    { script = 'local ls = require "list_sync"\nls.param("brokers", "a") ls.param("table", "b")\n', params = { brokrs = "x" },
+      want = '--set brokrs: case.lua asks for no such parameter; did you mean "brokers"? it asks for brokers, table' },
+    { script = 'local ls = require "list_sync"\n', params = { x = "1" }, want = "--set x: case.lua asks for no such parameter; it asks for none" },
+
+    -- hooks
+    { hooks = "shop", script = hook "    return row.new.note > 3", want = first "attempt to compare number with nil" },
+    { hooks = "shop", script = hook("    return row.new.note > 3", "map"), want = first("attempt to compare number with nil", "map") },
+    { hooks = "shop", script = hook "    return row.new.statos == 'x'", want = first 'public.orders has no column "statos"; did you mean "status"?' },
+    { hooks = "shop", script = hook "    return row.new.x == 'x'",
+      want = first 'public.orders has no column "x"; it has id, status, total, qty, paid, data, at, note, big, day' },
+    { hooks = "shop", script = hook "    return row.new[1] == 'x'", want = first "a column of public.orders is named by a text, not by a number" },
+    { hooks = "shop", script = hook "    return row.status == 'x'",
+      want = first 'a row has no field "status": columns are read through row.new, row.old or row.image' },
+    { hooks = "shop", script = hook "    row.status = 'x'",
+      want = first "row.status cannot be written: columns are written through row.new, and of the row action, schema and table" },
+    { hooks = "shop", script = hook "    row.source.pos = 'x'", want = first "row.source is read-only" },
+    { hooks = "shop", script = hook "    return row.source.lsn", want = first 'row.source has no "lsn"; it has pos, seq, tx, sub, ts and connector' },
+    { hooks = "shop", script = hook "    return 'x'",
+      want = 'case.lua:8: filter of connector "shop": it returned a string; a hook returns false to leave the row out, and true or nothing to let it pass'
+          .. " (public.orders, key 7, position 0000000001a3b748/1)" },
+    { hooks = "shop", script = hook "    error { code = 1 }", want = first "a table was raised as an error" },
+    { hooks = "shop", script = hook "    error 'bad row'", want = first "bad row" },
+    { hooks = "shop", script = hook "    if row.action == 'U' then error('bad', 0) end",
+      want = 'case.lua:9: filter of connector "shop": bad (public.orders, key 7, position 0000000001a3b748/2)' },
+    { hooks = "shop", script = hook "    if row.table == 'log' then error 'bad' end",
+      want = 'case.lua:9: filter of connector "shop": bad (public.log, no key, position 0000000001a3b748/5)' },
+    { hooks = "shop", script = hook "    if row.action == 'U' then return row.new.note .. '' end",
+      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    if row.action == 'U' then return row:text 'note' end",
+      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    if row.action == 'D' then return row.old.qty > 1 end",
+      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("qty", "qty") .. " (public.orders, key 7, position 0000000001a3b748/3)" },
+    { hooks = "shop", script = hook "    if row.action == 'D' then row.new.note = '' end",
+      want = 'case.lua:9: filter of connector "shop": attempt to index field \'new\' (a nil value) (public.orders, key 7, position 0000000001a3b748/3)' },
+    { hooks = "shop", script = hook("    row.new.paid = 'yes'", "map"), want = first('column "paid" (boolean) takes true or false, not text', "map") },
+    { hooks = "shop", script = hook("    row.new.total = 1.25", "map"),
+      want = first('column "total" (decimal) takes decimal text such as "12.50", or a whole number, not a rounded number: string.format("%.2f", v) makes text of it', "map") },
+    { hooks = "shop", script = hook("    row.new.total = '12,50'", "map"),
+      want = first('column "total" (decimal) takes decimal text such as "12.50", or a whole number, not another text', "map") },
+    { hooks = "shop", script = hook("    row.new.big = '7'", "map"), want = first('column "big" (integer) takes a whole number, not text: tonumber() makes one of it', "map") },
+    { hooks = "shop", script = hook("    row.new.big = 0.5", "map"), want = first('column "big" (integer) takes a whole number, not a fraction, nor a number above 2^53', "map") },
+    { hooks = "shop", script = hook("    row.new.status = 5", "map"), want = first('column "status" (string) takes text, not a number: tostring() makes text of it', "map") },
+    { hooks = "shop", script = hook("    row.new.day = '2026-1-2'", "map"), want = first('column "day" (date) takes text such as 2026-01-31, not another text', "map") },
+    { hooks = "shop", script = hook("    row.new.id = nil", "map"), want = first('column "id" is part of the key, which cannot be NULL', "map") },
+    { hooks = "shop", script = hook("    row.new.note = {}", "map"), want = first('column "note" takes a text, a number, a boolean or nil, not a table', "map") },
+    { hooks = "shop", script = hook("    row.new.status = '\\255'", "map"), want = first('column "status" takes UTF-8 text, and these bytes are none', "map") },
+    { hooks = "shop", script = hook("    row.new.note = ls.absent", "map"),
+      want = first('column "note" cannot be set to ls.absent: nil writes NULL, row:drop("note") takes the column out', "map") },
+    { hooks = "shop", script = hook("    row:drop 'id'", "map"), want = first('column "id" is part of the key, which a row cannot be without', "map") },
+    { hooks = "shop", script = hook("    row:drop 'card'", "map"),
+      want = first('public.orders has no column "card"; did you mean "paid"?', "map") },
+    { hooks = "shop", script = hook("    row.action = 'D'", "map"),
+      want = first('an action is changed from "U" to "D", from "U" to "I", or from "I" to "U", not from "I" to "D"', "map") },
+    { hooks = "shop", script = hook("    row.action = 'x'", "map"), want = first('row.action is "I", "U" or "D", not x', "map") },
+    { hooks = "shop", script = hook("    if row.action == 'U' then row.action = 'I' end", "map"),
+      want = 'case.lua:9: map of connector "shop": an insert needs every column, and "note" was not sent with this update (public.orders, key 7, position 0000000001a3b748/2)' },
+    { hooks = "shop", script = hook("    if row.action == 'U' then local new = row.new row.action = 'D' return new.id end", "map"),
+      want = 'case.lua:9: map of connector "shop": row.action was changed: there is no row after any more (public.orders, key 7, position 0000000001a3b748/2)' },
+    { hooks = "shop", script = hook("    row.table = ''", "map"), want = first("the name of a schema or table is 1 to 255 bytes of UTF-8", "map") },
+    { hooks = "shop", script = hook("    row.schema = 7", "map"), want = first("row.schema and row.table take a text", "map") },
+    { hooks = "shop", script = hook "    kept = kept or row\n    return kept.action == 'I'",
+      want = "case.lua:10: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    kept = kept or row.new\n    return kept.id == 7",
+      want = "case.lua:10: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    ls.connector {}", want = "case.lua:9: filter of connector \"shop\": @ls.connector stands in a hook" },
+    { hooks = "nobody", script = connector "", want = 'there is no stage "nobody"' },
+}

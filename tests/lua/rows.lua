@@ -1,0 +1,211 @@
+-- rows.lua - hooks that look at and change the batch of test_script.c, a stage each. What they see they assert; what they
+-- leave behind is compared there.
+local ls = require "list_sync"
+local ffi = require "ffi"
+
+local function stage(name, hooks)
+    ls.connector {
+        name = name, db_type = "postgres", host = "db", user = "u", database = "d", table = "public.*", topic = "t", kafka_conf = "memory",
+        filter = hooks.filter, map = hooks.map,
+    }
+end
+
+local function equal(got, want)
+    if got ~= want then error(("got %s, want %s"):format(tostring(got), tostring(want)), 2) end
+end
+
+local function walk(image)
+    local out = {}
+    for name, value in pairs(image) do out[#out + 1] = name .. "=" .. tostring(value) end
+    return table.concat(out, " ")
+end
+
+stage("reads", {
+    filter = function(row)
+        local source = row.source
+        equal(row.db, "postgres")
+        equal(row.schema, "public")
+        equal(row.ts, 1732313405123456)
+        equal(source.ts, row.ts)
+        equal(source.pos, "0000000001a3b748")
+        equal(source.tx, "742")
+        equal(source.sub, 0)
+        equal(source.connector, "shop")
+        if row.table == "log" then
+            equal(source.seq, 5)
+            equal(row.old.line, "old")
+            equal(row.new.line, "new")
+            return
+        end
+        equal(row.table, "orders")
+        equal(row.image.id, 7)
+        if row.action == "I" then
+            equal(source.seq, 1)
+            equal(row.old, nil)
+            local new = row.new
+            equal(new.status, "neu\195\182")
+            equal(new.total, "12.50")
+            equal(new.qty, 1.5)
+            equal(new.paid, true)
+            equal(new.data, "AP8=")
+            equal(new.at, "2026-01-02T03:04:05Z")
+            equal(new["note"], nil)
+            assert(ffi.istype("int64_t", new.big) and new.big == 9007199254740993LL)
+            equal(tostring(new.big), "9007199254740993")
+            equal(tostring(18446744073709551615ULL), "18446744073709551615")
+            equal(new.day, "2026-01-02")
+            equal(row:text "total", "12.50")
+            equal(row:text "big", "9007199254740993")
+            equal(row:text "data", "AP8=")
+            equal(row:text "paid", "true")
+            equal(row:text "qty", "1.5")
+            equal(row:text "note", nil)
+            equal(row:has "note", true)
+            equal(row:has "nothing", false)
+            equal(walk(new), "id=7 status=neu\195\182 total=12.50 qty=1.5 paid=true data=AP8= at=2026-01-02T03:04:05Z note=nil big=9007199254740993 day=2026-01-02")
+        elseif row.action == "U" then
+            equal(source.seq, 2)
+            equal(row.new.note, ls.absent)
+            equal(row:has "note", false)
+            equal(row:has "status", true)
+            equal(row.old.id, 7)
+            equal(row.old.status, ls.absent)
+            equal(row.new.total, nil)
+            equal(walk(row.old), "id=7")
+            equal(walk(row.new), "id=7 status=neu\195\182 total=nil qty=1.5 paid=true data=AP8= at=2026-01-02T03:04:05Z big=9007199254740993 day=2026-01-02")
+        else
+            equal(row.action, "D")
+            equal(source.seq, 3)
+            equal(row.new, nil)
+            equal(row:has "status", false)
+            equal(row:text "id", "7")
+            equal(walk(row.image), "id=7")
+        end
+    end,
+})
+
+stage("filters", { filter = function(row) return row.action ~= "U" end })
+
+local mapped = 0
+stage("filters_then_maps", {
+    filter = function(row) return row.action ~= "U" end,
+    map = function(row)
+        assert(row.action ~= "U", "a row that filter left out came to map")
+        mapped = mapped + 1
+        return row.action == "D"
+    end,
+})
+
+stage("writes", {
+    map = function(row)
+        if row.action ~= "I" then return end
+        local new = row.new
+        new.id = 8
+        new.status = new.status:upper()
+        new.total = 3
+        new.qty = 0.1
+        new.paid = false
+        new.data = "AAEC"
+        new.at = "2026-01-02T03:04:05.5Z"
+        new.note = "a note"
+        new.big = 18446744073709551615ULL
+        new.day = nil
+    end,
+})
+
+stage("adds", {
+    map = function(row)
+        if not row.new then return end
+        row.new.n = 2
+        row.new.text = "x"
+        row.new.flag = true
+        row.new.large = -9007199254740993LL
+        row.new.none = nil
+        equal(row.new.n, 2)
+        equal(row.new.none, nil)
+        equal(row.new.large, -9007199254740993LL)
+        if row.old then equal(row.old.n, ls.absent) end
+    end,
+})
+
+stage("drops", {
+    map = function(row)
+        if row.table ~= "orders" then return end
+        for name in pairs(row.image) do
+            if name ~= "id" and name ~= "status" and name ~= "day" then row:drop(name) end
+        end
+        if row:has "status" then row.new.added = "x" end
+    end,
+})
+
+stage("renames", {
+    map = function(row)
+        row.schema = "archive"
+        row.table = row.table .. "_2026"
+    end,
+})
+
+stage("changes_action", {
+    map = function(row)
+        if row.table == "log" then
+            row.action = "I"
+        elseif row.action == "U" then
+            row.action = "D"
+        elseif row.action == "I" then
+            row.action = "U"
+            equal(row.old.id, 7)
+            equal(row.old.status, ls.absent)
+        end
+    end,
+})
+
+local kept = {}
+stage("copies", {
+    map = function(row)
+        kept[#kept + 1] = row:copy()
+        if #kept < 4 then return end
+        local i, u, d, log = kept[1], kept[2], kept[3], kept[4]
+        equal(i.action .. u.action .. d.action .. log.action, "IUDU")
+        equal(i.new.status, "neu\195\182")
+        equal(i.old, nil)
+        equal(i.image, i.new)
+        equal(u.new.note, ls.absent)
+        equal(d.image.id, 7)
+        equal(log.old.line, "old")
+        equal(log.source.seq, 5)
+        equal(log.table, "log")
+    end,
+})
+
+local function raises(f, ...)
+    local ok, why = pcall(f, ...)
+    assert(not ok, "it did not raise")
+    assert(tostring(why):find("was not sent", 1, true), why)
+end
+
+stage("absent", {
+    filter = function(row)
+        if row.action ~= "U" or row.table ~= "orders" then return end
+        local a = row.new.note
+        assert(a == ls.absent and a ~= nil and a ~= "" and a ~= 0)
+        assert(a, "a truth test does not raise")
+        raises(function() return a + 1 end)
+        raises(function() return 1 - a end)
+        raises(function() return a .. "x" end)
+        raises(function() return "x" .. a end)
+        raises(function() return a < 1 end)
+        raises(function() return "x" <= a end)
+        raises(function() return a > nil end)
+        raises(function() return -a end)
+        raises(function() return #a end)
+        raises(function() return a.x end)
+        raises(function() return a() end)
+        raises(function() a.x = 1 end)
+        raises(function() return a:upper() end)
+        raises(tostring, a)
+        raises(string.format, "%s", a)
+        raises(pairs, a)
+    end,
+})
+
+stage("no_hooks", {})
