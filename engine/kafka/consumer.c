@@ -1,37 +1,64 @@
 #include "kafka/consumer.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LS_FETCH_BYTES = 1024 * 1024,     /* of one partition in one fetch, at most; a larger message still comes, alone */
-    LS_FETCH_WAIT_MS = 50,            /* how long a broker waits for more when nothing is there */
-    LS_SESSION_MS = 10000             /* a member that is silent for so long loses its partitions */
+    LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
+    LS_SESSION_MS = 10000,       /* a member that is silent for so long loses its partitions */
+    LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
+    LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
+    LS_LOOK_FIRST_MS = 250,      /* while brokers or topics are missing they are looked for; the wait doubles */
+    LS_LOOK_MAX_MS = 10000,      /* ... up to this */
+    LS_LOOK_ASK_MS = 500,        /* one look may take so long, since messages wait meanwhile */
+    LS_MISSING_GRACE_MS = 3000,  /* a topic may be in the making by a connector that starts now: no warning before this */
+    LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
+    LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
+    LS_FETCH_SHARE = 24,         /* of the budget: one fetch takes 1/24 of it, compressed; what it unpacks to may be ten times that */
+    LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
+    LS_QUEUE_SHARE = 6           /* of the budget: no fetch is begun while 1/6 of it waits; each message costs as much again */
 };
 
-/* What is known of one partition: next offsets. */
+/* What is known of one partition; offsets are those of the next message. -1: nothing yet. */
 typedef struct place {
     char *topic;
     int32_t partition;
-    int64_t done;      /* behind the last released message, or the end that was reached; -1: nothing yet */
-    int64_t committed; /* as we committed it; -1: not yet */
-    int64_t eof;       /* offset at which the end was seen; -1 */
+    int64_t done;      /* behind the last released message, or the end that was reached */
+    int64_t wanted;    /* `done` when the caller last asked for a commit */
+    int64_t committed; /* as Kafka has it from us */
+    int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
     bool mine;
 } place;
 
+typedef struct wanted_topic {
+    int64_t missing_since; /* ls_clock_ms(); 0: it is there as far as is known */
+    bool said;
+} wanted_topic;
+
 struct ls_consumer {
     rd_kafka_t *rk;
+    rd_kafka_queue_t *queue, *commits;
     ls_consumer_conf conf;
     const ls_log *log;
     place *places;
     size_t nplaces;
-    rd_kafka_message_t **held; /* of the last poll */
-    size_t nheld, cap_held;
-    bool rebalanced;             /* during the poll under way */
-    bool down, missing, commit_failed; /* said once a change of state */
+    /* messages from the client: [given, next) are the caller's until released, [next, nbatch) wait for the next poll */
+    rd_kafka_message_t **batch;
+    size_t cap_batch, nbatch, given, next;
+    size_t mean;              /* bytes of a message, as last seen */
+    bool rebalanced;          /* while the batch was fetched */
+    wanted_topic *topics;     /* conf.ntopics of them */
+    bool down;                /* no broker answers; said once a change of state */
+    bool slow_said;           /* max.poll.interval.ms was passed */
+    bool committing;          /* a commit's answer is to come */
+    bool commit_failed;       /* said once a change of state */
+    int64_t commit_again_at;  /* ls_clock_ms() */
+    int64_t look_at, look_ms; /* next look for what is missing */
 };
 
 static place *find(ls_consumer *c, const char *topic, int32_t partition) {
@@ -49,7 +76,7 @@ static place *find_or_add(ls_consumer *c, const char *topic, int32_t partition) 
     char *name = strdup(topic);
     if (!name) return NULL;
     p = &c->places[c->nplaces++];
-    *p = (place){.topic = name, .partition = partition, .done = -1, .committed = -1, .eof = -1};
+    *p = (place){.topic = name, .partition = partition, .done = -1, .wanted = -1, .committed = -1, .end_seen = -1};
     return p;
 }
 
@@ -59,12 +86,14 @@ static void library_line(const rd_kafka_t *rk, int level, const char *facility, 
     if (c) ls_log_line(c->log, LS_DEBUG, "librdkafka %s: %s", facility, text);
 }
 
+/* ---- joining, and what rebalances do */
+
 static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, bool mine) {
     for (int i = 0; i < l->cnt; i++) {
         place *p = find_or_add(c, l->elems[i].topic, l->elems[i].partition);
-        if (!p) continue; /* without memory the partition's offsets are not committed: its rows come again */
+        if (!p) continue; /* without memory the partition's messages are dropped and its offsets not committed: they come again */
         p->mine = mine;
-        p->done = p->committed = p->eof = -1;
+        p->done = p->wanted = p->committed = p->end_seen = -1;
     }
 }
 
@@ -88,12 +117,15 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 }
 
 static int make_client(ls_consumer *c, ls_error *err) {
-    char kbytes[24], fetch[24], wait[24], session[24], largest[24], why[512];
-    snprintf(kbytes, sizeof kbytes, "%zu", c->conf.budget / 2 / 1024);
-    snprintf(fetch, sizeof fetch, "%d", LS_FETCH_BYTES);
+    char queue[24], fetch[24], wait[24], session[24], why[512];
+    size_t one = c->conf.budget / LS_FETCH_SHARE;
+    if (one < LS_FETCH_LEAST) one = LS_FETCH_LEAST;
+    if (one > LS_MESSAGE_MAX) one = LS_MESSAGE_MAX;
+    size_t kbytes = c->conf.budget / LS_QUEUE_SHARE / 1024;
+    snprintf(queue, sizeof queue, "%zu", kbytes ? kbytes : 1);
+    snprintf(fetch, sizeof fetch, "%zu", one);
     snprintf(wait, sizeof wait, "%d", LS_FETCH_WAIT_MS);
     snprintf(session, sizeof session, "%d", LS_SESSION_MS);
-    snprintf(largest, sizeof largest, "%d", LS_MESSAGE_MAX);
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
@@ -102,10 +134,11 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"isolation.level", "read_committed"},
                             {"enable.partition.eof", "true"},
                             {"session.timeout.ms", session},
-                            {"message.max.bytes", largest},
                             {"fetch.message.max.bytes", fetch},
+                            {"fetch.max.bytes", fetch}, /* a larger message still comes, alone, up to receive.message.max.bytes */
+                            {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */
                             {"fetch.wait.max.ms", wait},
-                            {"queued.max.messages.kbytes", kbytes}};
+                            {"queued.max.messages.kbytes", queue}};
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     rd_kafka_conf_set_opaque(conf, c);
@@ -131,17 +164,100 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     if (!c) return ls_fail_memory(err, "starting a consumer");
     c->conf = *conf;
     c->log = log;
-    if (make_client(c, err)) {
-        free(c);
-        return -1;
+    c->topics = calloc(conf->ntopics + 1, sizeof *c->topics);
+    if (!c->topics) {
+        ls_fail_memory(err, "starting a consumer");
+        goto fail;
     }
+    if (make_client(c, err)) goto fail;
     rd_kafka_poll_set_consumer(c->rk);
-    if (subscribe(c, err)) {
-        ls_consumer_close(c);
-        return -1;
-    }
+    c->queue = rd_kafka_queue_get_consumer(c->rk);
+    c->commits = rd_kafka_queue_new(c->rk);
+    if (subscribe(c, err)) goto fail;
     *out = c;
     return 0;
+fail:
+    ls_consumer_close(c);
+    return -1;
+}
+
+/* ---- brokers and topics that are not there */
+
+static void look_soon(ls_consumer *c) {
+    c->look_ms = LS_LOOK_FIRST_MS;
+    c->look_at = ls_clock_ms() + c->look_ms;
+}
+
+static void topic_missing(ls_consumer *c, const char *topic) {
+    for (size_t i = 0; i < c->conf.ntopics; i++) {
+        if (strcmp(c->conf.topics[i], topic) != 0 || c->topics[i].missing_since) continue;
+        c->topics[i] = (wanted_topic){.missing_since = ls_clock_ms()};
+        look_soon(c);
+    }
+}
+
+static void topic_there(ls_consumer *c, const char *topic) {
+    for (size_t i = 0; i < c->conf.ntopics; i++) {
+        if (strcmp(c->conf.topics[i], topic) != 0) continue;
+        if (c->topics[i].said) ls_log_line(c->log, LS_INFO, "topic %s is there now", topic);
+        c->topics[i] = (wanted_topic){0};
+    }
+}
+
+static void brokers_answer(ls_consumer *c) {
+    if (c->down) ls_log_line(c->log, LS_INFO, "the brokers answer again");
+    c->down = false;
+}
+
+static bool some_missing(ls_consumer *c, int64_t now) {
+    bool some = false;
+    for (size_t i = 0; i < c->conf.ntopics; i++) {
+        wanted_topic *t = &c->topics[i];
+        if (!t->missing_since) continue;
+        some = true;
+        if (t->said || now - t->missing_since < LS_MISSING_GRACE_MS) continue;
+        t->said = true;
+        ls_log_line(c->log, LS_WARN, "topic %s does not exist: start its connector, or make the topic; looking again until it is there",
+                    c->conf.topics[i]);
+    }
+    return some;
+}
+
+/* Asks the brokers now and then while something is missing: a listing of all topics also makes the client join for a
+ * topic that has come, long before its own refresh (topic.metadata.refresh.interval.ms). */
+static void look_for_missing(ls_consumer *c) {
+    const struct rd_kafka_metadata *md;
+    if (!c->look_at) return;
+    int64_t now = ls_clock_ms();
+    if (now < c->look_at) return;
+    bool missing = some_missing(c, now);
+    if (!missing && !c->down) {
+        c->look_at = 0;
+        return;
+    }
+    c->look_ms = c->look_ms * 2 < LS_LOOK_MAX_MS ? c->look_ms * 2 : LS_LOOK_MAX_MS;
+    if (rd_kafka_metadata(c->rk, missing, NULL, &md, LS_LOOK_ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        brokers_answer(c);
+        for (int i = 0; i < md->topic_cnt; i++)
+            if (!md->topics[i].err && md->topics[i].partition_cnt > 0) topic_there(c, md->topics[i].topic);
+        rd_kafka_metadata_destroy(md);
+    }
+    c->look_at = ls_clock_ms() + c->look_ms;
+}
+
+/* ---- messages */
+
+static int refused(const ls_consumer *c, const rd_kafka_message_t *m, ls_error *err) {
+    switch (m->err) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        return ls_fail(err, LS_USAGE, "Kafka refuses: %s: give the user the right to read the topics and to use the group \"%s\"",
+                       rd_kafka_message_errstr(m), c->conf.group_id);
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+        return ls_fail(err, LS_USAGE, "Kafka refuses: %s: see the names in topic_list", rd_kafka_message_errstr(m));
+    default:
+        return ls_fail(err, LS_FAIL, "the consumer cannot go on: %s: start the program again", rd_kafka_message_errstr(m));
+    }
 }
 
 /* What stands in the queue beside messages. 0, or -1 when the consumer cannot go on. */
@@ -150,160 +266,207 @@ static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err
     switch (m->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         p = find(c, rd_kafka_topic_name(m->rkt), m->partition);
-        if (p && p->mine) p->eof = m->offset;
+        if (p && p->mine) p->end_seen = m->offset;
+        brokers_answer(c);
         return 0;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-        if (!c->missing)
-            ls_log_line(c->log, LS_WARN, "%s: start its connector, or make the topic; looking again until it is there", rd_kafka_message_errstr(m));
-        c->missing = true;
+        if (m->rkt) topic_missing(c, rd_kafka_topic_name(m->rkt));
         return 0;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-        if (!c->down)
-            ls_log_line(c->log, LS_WARN, "no broker answers: see that bootstrap.servers is right and that they run; trying again until one does");
+        if (c->down) return 0;
+        ls_log_line(c->log, LS_WARN, "no broker answers: see that bootstrap.servers is right and that they run; trying again until one does");
         c->down = true;
+        look_soon(c);
+        return 0;
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+        if (!c->slow_said)
+            ls_log_line(c->log, LS_WARN, "a batch took longer than max.poll.interval.ms, so the group took the partitions away and rows "
+                                         "come again: raise it in kafka_conf, or make the hooks or the disk faster");
+        c->slow_said = true;
         return 0;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR__FATAL:
-        return ls_fail(err, LS_FAIL, "Kafka refuses: %s; give the user the right to read the topic and to use group \"%s\"", rd_kafka_message_errstr(m), c->conf.group_id);
-    default:
-        ls_log_line(c->log, LS_DEBUG, "consumer: %s", rd_kafka_message_errstr(m));
-        return 0;
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR__FATAL: return refused(c, m, err);
+    default: ls_log_line(c->log, LS_DEBUG, "consumer: %s", rd_kafka_message_errstr(m)); return 0;
     }
-}
-
-static void heard(ls_consumer *c) {
-    if (c->down || c->missing) ls_log_line(c->log, LS_INFO, "messages come again");
-    c->down = c->missing = false;
 }
 
 static int make_room(ls_consumer *c, size_t max) {
-    if (c->cap_held >= max) return 0;
-    rd_kafka_message_t **p = realloc(c->held, max * sizeof(*p));
+    if (c->cap_batch >= max) return 0;
+    rd_kafka_message_t **p = realloc(c->batch, max * sizeof(*p));
     if (!p) return -1;
-    c->held = p;
-    c->cap_held = max;
+    c->batch = p;
+    c->cap_batch = max;
     return 0;
 }
 
-/* Keeps a message, or acts on an event and lets it go. -1: cannot go on. */
-static int sort_in(ls_consumer *c, rd_kafka_message_t *m, ls_error *err) {
-    if (!m->err) {
-        c->held[c->nheld++] = m;
-        return 0;
+/* Keeps the messages, acts on the events. A message of a partition that went away while the batch was fetched is not ours
+ * to write; one that went and came back meanwhile may be here twice, but not be missing. */
+static int sort(ls_consumer *c, ls_error *err) {
+    size_t kept = 0, bytes = 0;
+    int rc = 0;
+    for (size_t i = 0; i < c->nbatch; i++) {
+        rd_kafka_message_t *m = c->batch[i];
+        bool keep = !m->err;
+        if (m->err && rc == 0) rc = take_event(c, m, err);
+        if (keep && c->rebalanced) {
+            const place *p = find(c, rd_kafka_topic_name(m->rkt), m->partition);
+            keep = p && p->mine;
+        }
+        if (keep) {
+            bytes += m->len + m->key_len;
+            c->batch[kept++] = m;
+        } else {
+            rd_kafka_message_destroy(m);
+        }
     }
-    int rc = take_event(c, m, err);
-    rd_kafka_message_destroy(m);
+    c->nbatch = kept;
+    if (kept) {
+        c->mean = bytes / kept + 1;
+        brokers_answer(c);
+    }
     return rc;
 }
 
-/* Messages of partitions that went away while the poll ran are not ours to write. */
-static void drop_foreign(ls_consumer *c) {
-    size_t kept = 0;
-    for (size_t i = 0; i < c->nheld; i++) {
-        rd_kafka_message_t *m = c->held[i];
-        place *p = find(c, rd_kafka_topic_name(m->rkt), m->partition);
-        if (p && p->mine)
-            c->held[kept++] = m;
-        else
-            rd_kafka_message_destroy(m);
-    }
-    c->nheld = kept;
+/* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
+static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_error *err) {
+    size_t ask = c->mean ? max_bytes / c->mean + 1 : 1;
+    if (ask > max) ask = max;
+    c->given = c->next = c->nbatch = 0;
+    c->rebalanced = false;
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, wait_ms, c->batch, 1);
+    if (n > 0) c->nbatch = (size_t)n;
+    if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
+    if (n > 0 && ask > 1) c->nbatch += (size_t)n;
+    return c->nbatch ? sort(c, err) : 0;
 }
 
-static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_error *err) {
-    size_t bytes = 0;
-    while (c->nheld < max && bytes < max_bytes) {
-        /* consumer_poll, not consume_batch: it is what tells the group that this member is alive (max.poll.interval.ms),
-         * and it hands a message over one at a time, so that max_bytes holds. */
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, c->nheld ? 0 : wait_ms);
-        if (!m) break;
-        size_t n = c->nheld;
-        bytes += m->err ? 0 : m->len;
-        if (sort_in(c, m, err)) return -1;
-        if (c->nheld == n) wait_ms = 0; /* an event: look once more, do not wait again */
+/* The ends that were reached count once no message before them is outstanding. */
+static void reach_ends(ls_consumer *c) {
+    if (c->given < c->nbatch) return;
+    for (size_t i = 0; i < c->nplaces; i++) {
+        place *p = &c->places[i];
+        if (p->mine && p->end_seen > p->done) p->done = p->end_seen; /* past what is no message: transaction markers */
     }
-    return 0;
 }
+
+static void commit_again(ls_consumer *c);
 
 int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_bytes, int wait_ms, size_t *n, ls_error *err) {
+    size_t bytes = 0;
     *n = 0;
+    if (c->given != c->next) return ls_fail(err, LS_FAIL, "the last poll's messages were not released");
     if (make_room(c, max)) return ls_fail_memory(err, "reading messages");
-    c->rebalanced = false;
-    if (fetch(c, max, max_bytes, wait_ms, err)) return -1;
-    if (c->rebalanced) drop_foreign(c);
-    if (c->nheld) heard(c);
-    for (size_t i = 0; i < c->nheld; i++) {
-        const rd_kafka_message_t *m = c->held[i];
-        out[i] = (ls_message){.topic = rd_kafka_topic_name(m->rkt),
-                              .partition = m->partition,
-                              .offset = m->offset,
-                              .key = m->key,
-                              .value = m->payload,
-                              .key_len = m->key_len,
-                              .value_len = m->len};
+    look_for_missing(c);
+    commit_again(c);
+    if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
+    for (; c->next < c->nbatch && *n < max && (*n == 0 || bytes < max_bytes); ++*n) {
+        const rd_kafka_message_t *m = c->batch[c->next++];
+        out[*n] = (ls_message){.topic = rd_kafka_topic_name(m->rkt),
+                               .partition = m->partition,
+                               .offset = m->offset,
+                               .key = m->key,
+                               .value = m->payload,
+                               .key_len = m->key_len,
+                               .value_len = m->len};
+        bytes += m->len + m->key_len;
     }
-    *n = c->nheld;
+    reach_ends(c);
     return 0;
 }
 
 void ls_consumer_release(ls_consumer *c) {
     const rd_kafka_topic_t *last = NULL;
     place *p = NULL;
-    for (size_t i = 0; i < c->nheld; i++) {
-        rd_kafka_message_t *m = c->held[i];
+    for (size_t i = c->given; i < c->next; i++) {
+        rd_kafka_message_t *m = c->batch[i];
         if (m->rkt != last || !p || p->partition != m->partition) p = find(c, rd_kafka_topic_name(m->rkt), m->partition);
         last = m->rkt;
         if (p && m->offset + 1 > p->done) p->done = m->offset + 1;
     }
-    for (size_t i = 0; i < c->nheld; i++) rd_kafka_message_destroy(c->held[i]);
-    c->nheld = 0;
+    for (; c->given < c->next; c->given++) rd_kafka_message_destroy(c->batch[c->given]);
+    reach_ends(c);
 }
 
-/* Offsets that moved since they were committed. */
-static rd_kafka_topic_partition_list_t *to_commit(ls_consumer *c) {
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = 0; i < c->nplaces; i++) {
-        place *p = &c->places[i];
-        if (p->mine && p->eof > p->done) p->done = p->eof; /* past what is no message (transaction markers) */
-        if (p->mine && p->done >= 0 && p->done != p->committed)
-            rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = p->done;
-    }
-    return l;
-}
+/* ---- offsets */
 
-static bool moved_on(rd_kafka_resp_err_t e) { /* the group goes on without this commit: the rows come again elsewhere */
+/* The group goes on without this commit: the rows come again elsewhere. */
+static bool moved_on(rd_kafka_resp_err_t e) {
     return e == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || e == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS ||
            e == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || e == RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST ||
            e == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
 }
 
-static void note_committed(ls_consumer *c, const rd_kafka_topic_partition_list_t *l) {
-    for (int i = 0; i < l->cnt; i++) {
+/* A commit's answer: what failed is kept and committed with the next ones. Nothing is lost by that, and a crash before it
+ * repeats rows. */
+static int take_commit(ls_consumer *c, rd_kafka_event_t *ev, ls_error *err) {
+    rd_kafka_resp_err_t e = ev ? rd_kafka_event_error(ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const rd_kafka_topic_partition_list_t *l = ev ? rd_kafka_event_topic_partition_list(ev) : NULL;
+    c->committing = !ev;
+    for (int i = 0; !e && l && i < l->cnt; i++) e = l->elems[i].err;
+    for (int i = 0; ev && l && i < l->cnt; i++) {
         place *p = find(c, l->elems[i].topic, l->elems[i].partition);
-        if (p) p->committed = l->elems[i].offset;
+        if (p && p->mine && !rd_kafka_event_error(ev) && !l->elems[i].err) p->committed = l->elems[i].offset;
     }
-}
-
-int ls_consumer_commit(ls_consumer *c, ls_error *err) {
-    rd_kafka_topic_partition_list_t *l = to_commit(c);
-    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_commit(c->rk, l, 0) : 0;
-    int rc = 0;
     if (!e) {
-        note_committed(c, l);
         if (c->commit_failed) ls_log_line(c->log, LS_INFO, "offsets are committed again");
         c->commit_failed = false;
-    } else if (moved_on(e) || ls_kafka_code(e) == LS_AGAIN) {
-        /* kept, and committed with the next ones: nothing is lost, and a crash before that repeats rows */
-        if (!c->commit_failed) ls_log_line(c->log, moved_on(e) ? LS_DEBUG : LS_WARN, "offsets not committed yet: %s", rd_kafka_err2str(e));
-        c->commit_failed = true;
-    } else {
-        rc = ls_fail(err, LS_FAIL, "offsets cannot be committed: %s; give the user the right to use group \"%s\"", rd_kafka_err2str(e), c->conf.group_id);
+        return 0;
+    }
+    if (!moved_on(e) && ls_kafka_code(e) != LS_AGAIN)
+        return ls_fail(err, LS_FAIL, "offsets cannot be committed: %s: give the user the right to use the group \"%s\"",
+                       rd_kafka_err2str(e), c->conf.group_id);
+    if (!moved_on(e) && !c->commit_failed)
+        ls_log_line(c->log, LS_WARN, "offsets are not committed yet: %s; trying again until they are", rd_kafka_err2str(e));
+    c->commit_failed |= !moved_on(e);
+    c->commit_again_at = ls_clock_ms() + LS_COMMIT_AGAIN_MS;
+    return 0;
+}
+
+/* Takes the answer of a commit that is under way; waits for it up to wait_ms. */
+static int finish_commit(ls_consumer *c, int wait_ms, ls_error *err) {
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(c->commits, wait_ms);
+    int rc = take_commit(c, ev, err);
+    if (ev) rd_kafka_event_destroy(ev);
+    return rc;
+}
+
+/* Commits what is wanted and not committed. One commit is under way at a time. */
+static int commit_wanted(ls_consumer *c, int wait_ms, ls_error *err) {
+    if (c->committing && finish_commit(c, wait_ms, err)) return -1;
+    if (c->committing) return 0;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = 0; i < c->nplaces; i++) {
+        place *p = &c->places[i];
+        if (p->mine && p->wanted >= 0 && p->wanted != p->committed)
+            rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = p->wanted;
+    }
+    int rc = 0;
+    if (l->cnt) {
+        rd_kafka_resp_err_t e = rd_kafka_commit_queue(c->rk, l, c->commits, NULL, NULL);
+        rc = e ? ls_fail(err, LS_FAIL, "offsets cannot be committed: %s", rd_kafka_err2str(e)) : finish_commit(c, wait_ms, err);
     }
     rd_kafka_topic_partition_list_destroy(l);
     return rc;
 }
+
+int ls_consumer_commit(ls_consumer *c, ls_error *err) {
+    for (size_t i = 0; i < c->nplaces; i++) c->places[i].wanted = c->places[i].done;
+    return commit_wanted(c, LS_COMMIT_WAIT_MS, err);
+}
+
+/* Inside polls: tries again what failed, without waiting; what is final shows at the caller's next commit. */
+static void commit_again(ls_consumer *c) {
+    ls_error err;
+    if (!c->committing && !c->commit_failed) return;
+    if (ls_clock_ms() < c->commit_again_at) return;
+    c->commit_again_at = ls_clock_ms() + LS_COMMIT_AGAIN_MS;
+    if (commit_wanted(c, 0, &err)) ls_log_line(c->log, LS_WARN, "%s", err.text);
+}
+
+/* ---- --until-caught-up */
 
 static int note_topic(ls_consumer *c, const char *topic, ls_error *err) {
     int n;
@@ -331,7 +494,7 @@ static int others_at_ends(ls_consumer *c, ls_error *err) {
     int all = 1;
     for (size_t i = 0; i < c->nplaces; i++)
         if (c->places[i].goal && !c->places[i].mine) rd_kafka_topic_partition_list_add(l, c->places[i].topic, c->places[i].partition);
-    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_committed(c->rk, l, LS_KAFKA_ASK_MS) : 0;
+    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_committed(c->rk, l, LS_KAFKA_ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (e) all = ls_fail(err, ls_kafka_code(e), "the group's offsets: %s", rd_kafka_err2str(e));
     for (int i = 0; i < l->cnt && all == 1; i++) {
         const place *p = find(c, l->elems[i].topic, l->elems[i].partition);
@@ -354,10 +517,10 @@ int64_t ls_consumer_lag(ls_consumer *c) {
     for (size_t i = 0; i < c->nplaces; i++) {
         const place *p = &c->places[i];
         int64_t low, high;
-        if (!p->mine || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high < 0) continue;
-        int64_t at = p->done > p->eof ? p->done : p->eof;
+        if (!p->mine) continue;
+        if (p->done < 0 || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high < 0) return -1;
         if (lag < 0) lag = 0;
-        if (high > at) lag += high - (at < 0 ? low : at);
+        if (high > p->done) lag += high - p->done;
     }
     return lag;
 }
@@ -368,12 +531,32 @@ int ls_consumer_assigned(ls_consumer *c) {
     return n;
 }
 
+/* ---- the end */
+
+/* Leaves the group, which calls rebalance(). Not for ever: the coordinator may be away. */
+static void leave(ls_consumer *c) {
+    rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
+    rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, q);
+    int64_t until = ls_clock_ms() + LS_CLOSE_MS;
+    if (e) ls_log_line(c->log, LS_DEBUG, "leaving the group: %s", rd_kafka_error_string(e));
+    if (e) rd_kafka_error_destroy(e);
+    while (!rd_kafka_consumer_closed(c->rk) && ls_clock_ms() < until) {
+        rd_kafka_message_t *m; /* one that was fetched and not wanted, or an event */
+        if (rd_kafka_consume_batch_queue(q, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
+    }
+    rd_kafka_queue_destroy(q);
+}
+
 void ls_consumer_close(ls_consumer *c) {
-    for (size_t i = 0; i < c->nheld; i++) rd_kafka_message_destroy(c->held[i]);
-    rd_kafka_consumer_close(c->rk);
-    rd_kafka_destroy(c->rk);
+    for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
+    c->given = c->next = c->nbatch = 0;
+    if (c->rk) leave(c);
+    if (c->commits) rd_kafka_queue_destroy(c->commits);
+    if (c->queue) rd_kafka_queue_destroy(c->queue);
+    if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     for (size_t i = 0; i < c->nplaces; i++) free(c->places[i].topic);
     free(c->places);
-    free(c->held);
+    free(c->topics);
+    free(c->batch);
     free(c);
 }

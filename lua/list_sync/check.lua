@@ -5,6 +5,8 @@ local calls = require "list_sync.options"
 local place = require "list_sync.place"
 local C = ffi.C
 
+require("jit").off(true, true) -- runs a few times: not worth a trace
+
 -- offline: what ls.env could not know is "", and passes. script: the script's path.
 local check = { offline = false, script = "" }
 

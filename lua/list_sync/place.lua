@@ -1,6 +1,8 @@
 -- place.lua - which line of the user's files is to blame, and errors that carry it.
 local place = {}
 
+require("jit").off(true, true) -- runs a few times: not worth a trace
+
 -- These modules' own chunk names: their frames are passed over when a line of the user's is looked for.
 local ours = {}
 for _, name in ipairs { "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi" } do

@@ -3,6 +3,8 @@ local calls = require "list_sync.options"
 local check = require "list_sync.check"
 local place = require "list_sync.place"
 
+require("jit").off(true, true) -- runs a few times: not worth a trace
+
 local WIDTH = 118 -- characters of a line
 
 local TYPES = {

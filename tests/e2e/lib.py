@@ -4,7 +4,6 @@ Addresses come from the environment (scripts/services env). psql, mariadb and kc
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -222,13 +221,6 @@ class Case(unittest.TestCase):
             p.kill()
         if self.database:
             self.drop_database()
-        outcome = self._outcome
-        failed = any(e for _, e in getattr(outcome, "errors", []) if e) or \
-            any(t is self for t, _ in outcome.result.failures + outcome.result.errors) if outcome else True
-        if failed:
-            report("the test's files stay in " + self.dir)
-        else:
-            shutil.rmtree(self.dir, ignore_errors=True)
 
     # ---- servers ----
 
