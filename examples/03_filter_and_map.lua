@@ -22,7 +22,7 @@ ls.connector {
   -- filter: false leaves the row out. row.new is the row after an insert or update, row.old the row before an update or
   -- delete (its key columns), and nil where there is none. A delete passes here: it only knows the key.
   filter = function(row)
-    if row.new then return row:number "price" >= from_price end -- decimals are text; row:number gives a number
+    if row.new then return tonumber(row.new.price) >= from_price end -- a decimal is text, so that it keeps its digits
   end,
 
   -- map: changes the row in place.

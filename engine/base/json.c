@@ -134,19 +134,22 @@ static int read_number(ls_json *j, ls_json_value *v, ls_error *err) {
     return 0;
 }
 
+static int read_word(ls_json *j, ls_json_value *v, const char *word, size_t n, ls_json_kind kind, ls_error *err) {
+    if ((size_t)(j->end - j->at) < n || memcmp(j->at, word, n) != 0) return wrong(j, "a value", err);
+    *v = (ls_json_value){.kind = kind, .p = j->at, .n = n};
+    j->at += n;
+    return 0;
+}
+
 static int read_scalar(ls_json *j, ls_json_value *v, ls_error *err) {
-    static const struct { const char *text; ls_json_kind kind; } words[] = {
-        {"true", LS_JSON_TRUE}, {"false", LS_JSON_FALSE}, {"null", LS_JSON_NULL}};
     *v = (ls_json_value){0};
-    if (next_is(j, '"')) return read_string(j, v, err);
-    for (size_t i = 0; i < 3; i++) {
-        size_t n = strlen(words[i].text);
-        if ((size_t)(j->end - j->at) < n || memcmp(j->at, words[i].text, n) != 0) continue;
-        *v = (ls_json_value){.kind = words[i].kind, .p = j->at, .n = n};
-        j->at += n;
-        return 0;
+    switch (j->at < j->end ? *j->at : 0) {
+    case '"': return read_string(j, v, err);
+    case 't': return read_word(j, v, "true", 4, LS_JSON_TRUE, err);
+    case 'f': return read_word(j, v, "false", 5, LS_JSON_FALSE, err);
+    case 'n': return read_word(j, v, "null", 4, LS_JSON_NULL, err);
+    default: return read_number(j, v, err);
     }
-    return read_number(j, v, err);
 }
 
 int ls_json_name(ls_json *j, ls_json_value *key, ls_error *err) {

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+enum { LS_PG_NAME_MAX = 64 }; /* bytes of a name in PostgreSQL's catalog, with the NUL: NAMEDATALEN */
+
 /* An index's columns in the index's order; ncols 0: there is no such index. */
 typedef struct ls_pg_index {
     const char **cols;
@@ -26,8 +28,8 @@ typedef struct ls_pg_catalog {
     void *ctx;
     /* The table's indexes, in `arena`'s memory; a table that is gone has none. */
     int (*keys)(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err);
-    /* pg_type.typtype of a type, of a domain that of its base type; 0: the type is gone. */
-    int (*type)(void *ctx, uint32_t oid, char *typtype, ls_error *err);
+    /* pg_type.typtype of a type, of a domain that of its base type, and its typname; 0 and "": the type is gone. */
+    int (*type)(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX], ls_error *err);
     /* A captured table came whose UPDATE and DELETE the server refuses: once a table. */
     void (*no_identity)(void *ctx, const char *schema, const char *table);
 } ls_pg_catalog;

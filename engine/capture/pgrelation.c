@@ -195,17 +195,17 @@ static const ls_pg_type *find_type(ls_pg_relations *r, const wire_relation *m, c
     const ls_pg_type *type = ls_pg_type_by_oid(col->type);
     if (type) return type;
     size_t at = type_at(r, col->type);
+    const ls_pg_catalog *catalog = &r->conf->catalog;
+    char typtype = '\0', name[LS_PG_NAME_MAX] = "";
     if (at == r->ntypes || r->types[at].oid != col->type) { /* built in: PostgreSQL announces only the others */
-        char oid[32];
-        snprintf(oid, sizeof oid, "with oid %u", col->type);
-        refuse_type(m, col, oid, err);
+        if (catalog->type(catalog->ctx, col->type, &typtype, name, err)) return NULL;
+        if (!typtype) snprintf(name, sizeof name, "with oid %u", col->type);
+        refuse_type(m, col, name, err);
         return NULL;
     }
     ls_pg_announced *a = &r->types[at];
     if (!a->known) {
-        char typtype = 0;
-        const ls_pg_catalog *catalog = &r->conf->catalog;
-        if (catalog->type(catalog->ctx, a->oid, &typtype, err)) return NULL;
+        if (catalog->type(catalog->ctx, a->oid, &typtype, name, err)) return NULL;
         /* of a type that is gone the text is all there is */
         if (typtype == 'e' || (!typtype && !a->array)) a->type = &ls_pg_type_enum;
         a->known = true;

@@ -20,7 +20,7 @@ typedef struct ls_pg_announced { /* a Type message: what is no built-in type, an
     uint32_t oid;
     const ls_pg_type *type; /* NULL: not one that can be read */
     bool known;             /* type is set; else the catalog is still to be asked */
-    char name[64 * 2 + 2];  /* schema.name, for people; cut if longer */
+    char name[2 * LS_PG_NAME_MAX]; /* schema.name, for people */
     bool array;             /* named as PostgreSQL names arrays: _element */
 } ls_pg_announced;
 

@@ -33,6 +33,8 @@ static void pg_close(ls_source *source) {
 /* The slot's name: the connector's, or one that no other process uses. */
 static int name_slot(ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
+    if (!*o->slot || o->slot[strspn(o->slot, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+        return ls_fail(err, LS_USAGE, "slot \"%s\": PostgreSQL takes lower-case letters, digits and _ in a slot's name", o->slot);
     if (!o->temporary_slot) {
         if (snprintf(s->slot, sizeof s->slot, "%s", o->slot) < (int)sizeof s->slot) return 0;
         return ls_fail(err, LS_USAGE, "slot \"%s\" is longer than PostgreSQL's %d bytes", o->slot, LS_PG_NAME_MAX - 1);
@@ -137,6 +139,11 @@ static int pg_confirm(ls_source *source, const ls_place *restart, ls_error *err)
 
 /* ---- reading */
 
+static int unpublished(const ls_pg *s, ls_error *err) {
+    return ls_fail(err, LS_LOST, "publication \"%s\" did not exist at this place of the WAL: it was dropped, or made later than the "
+                   "replication slot, and what was changed without it is lost; drop slot and checkpoint to begin anew", s->publication);
+}
+
 /* The stream has ended, which it does not do by itself. */
 static int stream_ended(ls_pg *s, ls_error *err) {
     static const char doing[] = "streaming from PostgreSQL";
@@ -146,8 +153,8 @@ static int stream_ended(ls_pg *s, ls_error *err) {
     const char *state = failed ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
     if (!failed)
         ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
-    else if (state && strcmp(state, "42704") == 0) /* undefined object: the publication, at this place of the WAL */
-        err->code = LS_LOST;
+    else if (state && strcmp(state, "42704") == 0) /* undefined object */
+        unpublished(s, err);
     else if (err->code == LS_USAGE)
         err->code = LS_FAIL;
     PQclear(res);
@@ -176,8 +183,8 @@ static int wal_data(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
     if (c->failed)
         return ls_fail(err, LS_FAIL, "XLogData message ends early: at byte %zu %zu bytes were wanted, %zu remained", c->fail_offset,
                        c->fail_wanted, c->fail_remaining);
-    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c), err))
-        return ls_fail_in(err, "at WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(lsn));
+    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c), err)) /* some messages have no place of their own */
+        return lsn ? ls_fail_in(err, "at WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(lsn)) : -1;
     if (w->nmarks && w->marks[w->nmarks - 1].place.offset > s->marked) s->marked = w->marks[w->nmarks - 1].place.offset;
     return 0;
 }
@@ -229,6 +236,10 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
     for (unsigned taken = 0; !ls_work_full(w);) {
         char *message = NULL;
         int n = PQgetCopyData(s->repl, &message, 1);
+        if (s->unpublished) {
+            if (n > 0) PQfreemem(message);
+            return unpublished(s, err);
+        }
         if (n < 0) return stream_ended(s, err);
         if (n > 0) {
             if (take(s, w, message, n, err)) return -1;

@@ -12,7 +12,6 @@
 #include <libpq-fe.h>
 
 enum {
-    LS_PG_NAME_MAX = 64,            /* bytes of a slot's or publication's name, with the NUL: NAMEDATALEN */
     LS_PG_VERSION_MIN = 130000,     /* publish_via_partition_root came with 13 */
     LS_PG_CONNECT_MS = 10000,       /* a server that has not answered by then does not answer */
     LS_PG_SLOT_WAIT_MS = 5000,      /* a slot that takes longer to make is spoken of */
@@ -49,6 +48,7 @@ typedef struct ls_pg {
     uint64_t marked;       /* the highest mark given */
     bool eager;            /* the last batch came back full: wait for more than one byte */
     int low_water;         /* SO_RCVLOWAT as it is set */
+    bool unpublished;      /* the server passed over changes: the publication did not exist at their place of the WAL */
 } ls_pg;
 
 /* postgres_connect.c */

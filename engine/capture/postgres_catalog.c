@@ -33,16 +33,18 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     return rc;
 }
 
-static int type(void *ctx, uint32_t oid, char *typtype, ls_error *err) {
+static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX], ls_error *err) {
     char text[16];
     const char *param = text;
     snprintf(text, sizeof text, "%u", oid);
     PGresult *res = ls_pg_query(ctx, err, "reading a type",
-        "WITH RECURSIVE t(kind, base) AS (SELECT typtype, typbasetype FROM pg_type WHERE oid = $1::oid"
-        " UNION ALL SELECT typtype, typbasetype FROM t JOIN pg_type ON oid = base WHERE kind = 'd') "
-        "SELECT kind FROM t WHERE kind <> 'd'", 1, &param);
+        "WITH RECURSIVE t(kind, name, base) AS (SELECT typtype, typname, typbasetype FROM pg_type WHERE oid = $1::oid"
+        " UNION ALL SELECT typtype, typname, typbasetype FROM t JOIN pg_type ON oid = base WHERE kind = 'd') "
+        "SELECT kind, name FROM t WHERE kind <> 'd'", 1, &param);
     if (!res) return -1;
-    *typtype = PQntuples(res) ? *PQgetvalue(res, 0, 0) : '\0';
+    bool found = PQntuples(res) > 0;
+    *typtype = found ? *PQgetvalue(res, 0, 0) : '\0';
+    snprintf(name, LS_PG_NAME_MAX, "%s", found ? PQgetvalue(res, 0, 1) : "");
     PQclear(res);
     return 0;
 }

@@ -41,7 +41,7 @@ static void one_line(const char *text, char *out, size_t size) {
         if (strncmp(text, "LOCATION:", 9) != 0 && line) {
             if (n) n += (size_t)snprintf(out + n, size - n, "; ");
             for (size_t i = 0; i < line && n + 1 < size; i++)
-                if (!(text[i] == ' ' && text[i + 1] == ' ')) out[n++] = text[i] == '\t' ? ' ' : text[i];
+                if (text[i] != '\t' && !(text[i] == ' ' && text[i + 1] == ' ')) out[n++] = text[i];
         }
         text += line + (text[line] == '\n');
     }
@@ -84,25 +84,24 @@ static int refused(const ls_pg *s, PGconn *c, bool replication, ls_error *err) {
         {"3D000", "; check `database`"},
         {"42501", "; let the role connect to this database"},
     };
-    const ls_source_conf *o = s->conf;
     char state[6], line[LS_ERROR_MAX / 2];
     const char *mend = "";
     state_of(PQerrorMessage(c), state);
     one_line(PQerrorMessage(c), line, sizeof line);
     if (!*state && PQconnectionNeedsPassword(c))
-        return ls_fail(err, LS_USAGE, "cannot connect to PostgreSQL as \"%s\": %s; set `password`", o->user, line);
+        return ls_fail(err, LS_USAGE, "cannot connect to PostgreSQL: %s; set `password`", line);
     if (replication && strcmp(state, "42501") == 0) {
         ls_buf role = {0};
-        ls_pg_quote(&role, o->user);
+        ls_pg_quote(&role, s->conf->user);
         const char *name = ls_buf_cstr(&role);
         ls_fail(err, LS_USAGE, "the role may not replicate: %s; as an administrator run: ALTER ROLE %s REPLICATION", line,
-                name ? name : o->user);
+                name ? name : s->conf->user);
         ls_buf_free(&role);
         return -1;
     }
     for (size_t i = 0; i < sizeof mends / sizeof *mends; i++)
         if (strcmp(mends[i].state, state) == 0) mend = mends[i].mend;
-    return ls_fail(err, ls_pg_code(state), "cannot connect to PostgreSQL at %s port %d: %s%s", o->host, o->port, line, mend);
+    return ls_fail(err, ls_pg_code(state), "cannot connect to PostgreSQL: %s%s", line, mend);
 }
 
 /* Carries the connection through; -1 when it failed or the time is over. */
@@ -146,6 +145,15 @@ static void notice(void *ctx, const PGresult *res) {
     if (text) ls_log_line(&s->log, LS_DEBUG, "PostgreSQL: %s", text);
 }
 
+/* PostgreSQL 18 goes on with a warning (object not in prerequisite state) where earlier ones fail: when the publication
+ * did not exist at the place of the WAL that it decodes. */
+static void stream_notice(void *ctx, const PGresult *res) {
+    ls_pg *s = ctx;
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (state && strcmp(state, "55000") == 0) s->unpublished = true;
+    notice(ctx, res);
+}
+
 /* Who the server is. */
 static int identify(ls_pg *s, ls_error *err) {
     static const char doing[] = "IDENTIFY_SYSTEM";
@@ -178,7 +186,7 @@ int ls_pg_connect(ls_pg *s, ls_error *err) {
         return ls_fail(err, LS_USAGE, "PostgreSQL %d is too old: %d or later is needed", version / 10000,
                        LS_PG_VERSION_MIN / 10000);
     if (connect_one(s, true, &s->repl, err)) return -1;
-    PQsetNoticeReceiver(s->repl, notice, s);
+    PQsetNoticeReceiver(s->repl, stream_notice, s);
     raise_decoding_memory(s);
     return identify(s, err);
 }

@@ -141,18 +141,23 @@ static int left_at(const char *history, unsigned then, uint64_t *lsn) {
     return -1;
 }
 
+static int not_in_past(const ls_pg *s, unsigned then, ls_error *err) {
+    return ls_fail(err, LS_LOST, "the checkpoint is of timeline %u, which is not in the past of this server's timeline %u; connect to the "
+                   "server of then, or drop the checkpoint to begin anew", then, s->timeline);
+}
+
 /* A standby was promoted: what the checkpoint has must be in this server's past. */
 static int verify_timeline(ls_pg *s, unsigned then, uint64_t restart, ls_error *err) {
     char sql[64];
     uint64_t left = 0;
+    if (then > s->timeline) return not_in_past(s, then, err);
     snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", s->timeline);
     PGresult *res = PQexec(s->repl, sql);
     int rc = 0;
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2)
         rc = ls_pg_failed(s->repl, res, err, sql);
     else if (left_at(PQgetvalue(res, 0, 1), then, &left))
-        rc = ls_fail(err, LS_LOST, "the checkpoint is of timeline %u, which is not in the past of this server's timeline %u; connect to "
-                     "the server of then, or drop the checkpoint to begin anew", then, s->timeline);
+        rc = not_in_past(s, then, err);
     else if (restart > left)
         rc = ls_fail(err, LS_LOST, "the checkpoint at " LS_PG_LSN " is beyond " LS_PG_LSN ", where this server left timeline %u: it lacks "
                      "transactions that were captured; drop the checkpoint to begin anew", LS_PG_LSN_ARGS(restart),

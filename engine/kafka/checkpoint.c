@@ -7,61 +7,79 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
-    LS_TXN_TIMEOUT_MS = 15000,   /* after which the broker aborts a checkpoint's transaction of a dead program */
-    LS_STABLE_WAIT_MS = 70000,   /* wait for other connectors' open transactions in the topic (60 s is the longest of ours, plus slack) */
-    LS_SCAN_POLL_MS = 200,
-    LS_STORE_TRIES = 5           /* of a commit that says it may be tried again */
+    LS_TXN_TIMEOUT_MS = 15000,   /* after which the broker aborts the transaction of a program that is silent or dead */
+    LS_STABLE_WAIT_MS = 30000,   /* for other connectors' open transactions in the topic: that long, and the broker's own look every 10 s */
+    LS_LOOK_MS = 100,            /* between two looks at the settings of a topic that is not known to every broker yet */
+    LS_SCAN_POLL_MS = 200
 };
 
+/* A transaction that a call could not end: the next call ends it first. */
+typedef enum unended { LS_TXN_NONE, LS_TXN_COMMIT, LS_TXN_ABORT } unended;
+
 struct ls_checkpoints {
-    rd_kafka_t *rk; /* the transactional producer */
+    rd_kafka_t *rk; /* the transactional producer; NULL: to be made again */
     ls_kafka_conf conf;
     const ls_log *log;
     ls_buf key;
     const char *connector;
+    unended unended;
+    int64_t begun_at;   /* the last transaction: ls_clock_ms() */
+    ls_buf known, sent; /* values: the newest that is known to be stored, and the last that was sent */
 };
 
-/* Turns a transactional call's error into ours, and frees it. Gives -1. */
-static int txn_error(ls_checkpoints *c, rd_kafka_error_t *e, const char *what, ls_error *err) {
-    rd_kafka_resp_err_t code = rd_kafka_error_code(e);
-    ls_code kind = ls_kafka_code(code);
-    if (rd_kafka_error_is_fatal(e) && rd_kafka_fatal_error(c->rk, NULL, 0)) kind = ls_kafka_code(rd_kafka_fatal_error(c->rk, NULL, 0));
-    if (kind == LS_FENCED)
-        ls_fail(err, LS_FENCED, "another instance runs under the name \"%s\" and has taken over: stop one of them, or give it another name", c->connector);
-    else if (kind == LS_AGAIN || rd_kafka_error_is_retriable(e))
-        ls_fail(err, LS_AGAIN, "%s: %s", what, rd_kafka_error_string(e));
-    else
-        ls_fail(err, LS_FAIL, "%s: %s", what, rd_kafka_error_string(e));
-    rd_kafka_error_destroy(e);
-    return -1;
+static int fenced(const ls_checkpoints *c, ls_error *err) {
+    return ls_fail(err, LS_FENCED, "another instance runs under the name \"%s\" and has taken over: stop one of them, or give it another name", c->connector);
 }
 
-/* One partition and cleanup.policy=compact, or checkpoints could be spread, or be deleted by age. */
-static int verify_compact(ls_checkpoints *c, ls_error *err) {
+static int compact_or_not(const rd_kafka_ConfigResource_t *r, const ls_log *log, ls_error *err) {
+    size_t n;
+    const rd_kafka_ConfigEntry_t **e = rd_kafka_ConfigResource_configs(r, &n);
+    rd_kafka_resp_err_t why = rd_kafka_ConfigResource_error(r);
+    if (ls_kafka_code(why) == LS_AGAIN)
+        return ls_fail(err, LS_AGAIN, "topic " LS_OFFSETS_TOPIC ": its settings could not be read: %s", rd_kafka_err2str(why));
+    if (why)
+        ls_log_line(log, LS_WARN, "topic " LS_OFFSETS_TOPIC ": its settings could not be read (%s): see that cleanup.policy is compact, "
+                                  "or checkpoints could be deleted by age; the right to describe the topic's configs lets the program look", rd_kafka_err2str(why));
+    for (size_t i = 0; i < n; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(e[i]);
+        if (strcmp(rd_kafka_ConfigEntry_name(e[i]), "cleanup.policy") != 0 || !value || strcmp(value, "compact") == 0) continue;
+        return ls_fail(err, LS_USAGE,
+                       "topic " LS_OFFSETS_TOPIC " has cleanup.policy=%s, so checkpoints could be deleted by age: kafka-configs.sh --alter "
+                       "--entity-type topics --entity-name " LS_OFFSETS_TOPIC " --add-config cleanup.policy=compact", value);
+    }
+    return 0;
+}
+
+static int read_settings(ls_checkpoints *c, ls_error *err) {
     char why[256];
-    int rc = 0;
-    if (c->conf.memory) return 0; /* the in-process broker has no topic settings, and nothing on it outlives the program */
-    rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, LS_OFFSETS_TOPIC), **got;
+    rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, LS_OFFSETS_TOPIC);
     rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
     rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_AdminOptions_set_request_timeout(o, LS_KAFKA_ASK_MS, why, sizeof why);
     rd_kafka_DescribeConfigs(c->rk, &ask, 1, o, q);
     rd_kafka_event_t *ev = rd_kafka_queue_poll(q, LS_KAFKA_ASK_MS + 1000);
-    size_t n = 0, nentries = 0;
     const rd_kafka_DescribeConfigs_result_t *r = ev ? rd_kafka_event_DescribeConfigs_result(ev) : NULL;
-    got = r ? (rd_kafka_ConfigResource_t **)(uintptr_t)rd_kafka_DescribeConfigs_result_resources(r, &n) : NULL;
-    const rd_kafka_ConfigEntry_t **e = n ? rd_kafka_ConfigResource_configs(got[0], &nentries) : NULL;
-    for (size_t i = 0; i < nentries; i++)
-        if (strcmp(rd_kafka_ConfigEntry_name(e[i]), "cleanup.policy") == 0 && strcmp(rd_kafka_ConfigEntry_value(e[i]), "compact") != 0)
-            rc = ls_fail(err, LS_USAGE,
-                         "topic " LS_OFFSETS_TOPIC " has cleanup.policy=%s, so checkpoints could be deleted by age: "
-                         "kafka-configs.sh --alter --topic " LS_OFFSETS_TOPIC " --add-config cleanup.policy=compact", rd_kafka_ConfigEntry_value(e[i]));
+    size_t n = 0;
+    const rd_kafka_ConfigResource_t **got = r ? rd_kafka_DescribeConfigs_result_resources(r, &n) : NULL;
+    int rc = n ? compact_or_not(got[0], c->log, err)
+               : ls_fail(err, LS_AGAIN, "topic " LS_OFFSETS_TOPIC ": its settings could not be read: %s",
+                         ev ? rd_kafka_event_error_string(ev) : "the brokers do not answer");
     if (ev) rd_kafka_event_destroy(ev);
     rd_kafka_AdminOptions_destroy(o);
     rd_kafka_queue_destroy(q);
     rd_kafka_ConfigResource_destroy(ask);
+    return rc;
+}
+
+/* cleanup.policy=compact, or checkpoints could be deleted by age. A topic that was just made is not known to every broker. */
+static int verify_compact(ls_checkpoints *c, ls_error *err) {
+    int64_t until = ls_clock_ms() + LS_KAFKA_ASK_MS;
+    int rc;
+    if (c->conf.memory) return 0; /* the in-process broker has no topic settings, and nothing on it outlives the program */
+    while ((rc = read_settings(c, err)) && err->code == LS_AGAIN && ls_clock_ms() < until) usleep(LS_LOOK_MS * 1000);
     return rc;
 }
 
@@ -77,13 +95,31 @@ static int open_producer(ls_checkpoints *c, ls_error *err) {
     char id[512], timeout[24], why[512];
     snprintf(id, sizeof id, "list_sync.%s", c->connector);
     snprintf(timeout, sizeof timeout, "%d", LS_TXN_TIMEOUT_MS);
-    const ls_pair ours[] = {{"transactional.id", id}, {"transaction.timeout.ms", timeout}, {"message.timeout.ms", timeout}};
+    const ls_pair ours[] = {{"transactional.id", id}, {"transaction.timeout.ms", timeout}, {"message.timeout.ms", timeout}, {"linger.ms", "0"}};
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (c->rk) return 0;
     rd_kafka_conf_destroy(conf);
     return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
+}
+
+/* From here on whoever ran under this name before is fenced, and its open transaction is aborted. */
+static int take_over(ls_checkpoints *c, ls_error *err) {
+    rd_kafka_error_t *e = rd_kafka_init_transactions(c->rk, LS_TXN_TIMEOUT_MS);
+    c->unended = LS_TXN_NONE;
+    if (!e) return 0;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(e);
+    bool again = rd_kafka_error_is_retriable(e) || ls_kafka_code(code) == LS_AGAIN;
+    if (ls_kafka_code(code) == LS_FENCED)
+        fenced(c, err);
+    else if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+        ls_fail(err, LS_USAGE, "Kafka refuses: %s: give the user the right to write with the transactional.id \"list_sync.%s\"",
+                rd_kafka_error_string(e), c->connector);
+    else
+        ls_fail(err, again ? LS_AGAIN : LS_FAIL, "Kafka does not give this program its place (init_transactions): %s", rd_kafka_error_string(e));
+    rd_kafka_error_destroy(e);
+    return -1;
 }
 
 int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const char *connector, const ls_log *log, ls_error *err) {
@@ -95,13 +131,8 @@ int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const c
     ls_buf_str(&c->key, "[1,");
     ls_json_string(&c->key, connector, strlen(connector));
     ls_buf_char(&c->key, ']');
-    int rc = c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : open_producer(c, err);
-    if (rc == 0) rc = make_topic(c, err);
-    if (rc == 0) {
-        rd_kafka_error_t *e = rd_kafka_init_transactions(c->rk, LS_TXN_TIMEOUT_MS);
-        if (e) rc = txn_error(c, e, "Kafka does not give this program its place (init_transactions)", err);
-    }
-    if (rc) {
+    int rc = c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : 0;
+    if (rc || open_producer(c, err) || make_topic(c, err) || take_over(c, err)) {
         ls_checkpoints_close(c);
         return -1;
     }
@@ -158,7 +189,8 @@ static int scan(const ls_checkpoints *c, rd_kafka_t *rk, int64_t end, ls_buf *va
     return value->failed ? ls_fail_memory(err, "reading the checkpoint") : found;
 }
 
-int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) {
+/* The newest committed value of the connector's key, appended: 1, or 0 when there is none. */
+static int read_newest(const ls_checkpoints *c, ls_buf *value, ls_error *err) {
     rd_kafka_t *rk;
     int64_t end;
     if (whole_end(c, &end, err)) return -1;
@@ -169,53 +201,113 @@ int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) {
     rd_kafka_topic_partition_list_add(l, LS_OFFSETS_TOPIC, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_resp_err_t e = rd_kafka_assign(rk, l);
     rd_kafka_topic_partition_list_destroy(l);
-    int rc = e ? ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : scan(c, rk, end, value, err);
+    int found = e ? ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : scan(c, rk, end, value, err);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
-    return rc;
+    return found;
 }
 
-static int commit(ls_checkpoints *c, ls_error *err) {
-    for (int tries = 1;; tries++) {
-        rd_kafka_error_t *e = rd_kafka_commit_transaction(c->rk, LS_KAFKA_ASK_MS);
-        if (!e) return 0;
-        if (rd_kafka_error_is_retriable(e) && tries < LS_STORE_TRIES) {
-            rd_kafka_error_destroy(e);
-            continue;
-        }
-        bool abortable = rd_kafka_error_txn_requires_abort(e);
-        txn_error(c, e, "storing the checkpoint", err);
-        if (abortable) {
-            e = rd_kafka_abort_transaction(c->rk, LS_KAFKA_ASK_MS);
-            if (e) return txn_error(c, e, "storing the checkpoint", err);
-            if (err->code == LS_FAIL) err->code = LS_AGAIN;
-        }
-        return -1;
+static void keep(ls_buf *b, const char *p, size_t n) {
+    ls_buf_clear(b);
+    ls_buf_add(b, p, n);
+}
+
+int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) {
+    size_t from = value->len;
+    int found = read_newest(c, value, err);
+    if (found > 0) keep(&c->known, value->data + from, value->len - from);
+    return found > 0 && c->known.failed ? ls_fail_memory(err, "reading the checkpoint") : found;
+}
+
+static void drop_producer(ls_checkpoints *c) {
+    if (c->rk) rd_kafka_destroy(c->rk);
+    c->rk = NULL;
+}
+
+static bool same(const ls_buf *a, const ls_buf *b) { return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0); }
+
+/* The producer is of no use any more. Was it another instance, or ourselves? After an outage that a transaction does not
+ * outlive, the broker aborts it and fences the producer that began it, as a second instance would. The newest stored value
+ * tells: if it is ours, this program takes its place again. (A second instance that has stored nothing yet is fenced by
+ * that: one of the two goes on in any case.) */
+static int recover(ls_checkpoints *c, ls_error *err) {
+    ls_buf newest = {0};
+    drop_producer(c);
+    int found = read_newest(c, &newest, err);
+    bool ours = found == 0 ? c->known.len == 0 : same(&newest, &c->known) || same(&newest, &c->sent);
+    if (found > 0 && ours) keep(&c->known, newest.data, newest.len);
+    ls_buf_free(&newest);
+    if (found < 0) return -1;
+    if (!ours) return fenced(c, err);
+    if (open_producer(c, err) == 0 && take_over(c, err) == 0) return 0;
+    drop_producer(c); /* the next call begins with this again */
+    return -1;
+}
+
+/* What follows from a transactional call's error, which is freed. Gives -1. */
+static int failed(ls_checkpoints *c, rd_kafka_error_t *e, ls_error *err) {
+    rd_kafka_resp_err_t code = rd_kafka_error_code(e), fatal = rd_kafka_fatal_error(c->rk, NULL, 0);
+    ls_code kind = ls_kafka_code(fatal ? fatal : code);
+    bool must_abort = rd_kafka_error_txn_requires_abort(e), refused = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    if (refused)
+        ls_fail(err, LS_USAGE, "storing the checkpoint: %s: give the user the right to write to " LS_OFFSETS_TOPIC, rd_kafka_error_string(e));
+    else
+        ls_fail(err, kind == LS_AGAIN || must_abort || rd_kafka_error_is_retriable(e) ? LS_AGAIN : LS_FAIL, "storing the checkpoint: %s",
+                rd_kafka_error_string(e));
+    rd_kafka_error_destroy(e);
+    if (kind == LS_FENCED && ls_clock_ms() - c->begun_at < LS_TXN_TIMEOUT_MS) return fenced(c, err);
+    if (fatal || kind == LS_FENCED) {
+        if (recover(c, err)) return -1;
+        return ls_fail(err, LS_AGAIN, "storing the checkpoint: the brokers gave up its transaction in an outage");
     }
+    if (must_abort) {
+        c->unended = LS_TXN_ABORT;
+        e = rd_kafka_abort_transaction(c->rk, LS_KAFKA_ASK_MS);
+        if (e) /* the next call goes on with it */
+            rd_kafka_error_destroy(e);
+        else
+            c->unended = LS_TXN_NONE;
+    }
+    return -1;
+}
+
+/* Ends what an earlier call could not: a call that timed out is gone on with by the same call. */
+static int end_unended(ls_checkpoints *c, ls_error *err) {
+    rd_kafka_error_t *e = NULL;
+    bool commit = c->unended == LS_TXN_COMMIT;
+    if (commit)
+        e = rd_kafka_commit_transaction(c->rk, LS_KAFKA_ASK_MS);
+    else if (c->unended == LS_TXN_ABORT)
+        e = rd_kafka_abort_transaction(c->rk, LS_KAFKA_ASK_MS);
+    if (e) return failed(c, e, err);
+    c->unended = LS_TXN_NONE;
+    if (commit) keep(&c->known, c->sent.data, c->sent.len);
+    return 0;
 }
 
 int ls_checkpoints_store(ls_checkpoints *c, const char *value, size_t n, ls_error *err) {
+    if (!c->rk && recover(c, err)) return -1;
+    if (end_unended(c, err)) return -1;
+    c->begun_at = ls_clock_ms();
     rd_kafka_error_t *e = rd_kafka_begin_transaction(c->rk);
-    /* a transaction that an earlier call could not end is ended first */
-    if (e && rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR__STATE && !rd_kafka_error_is_fatal(e)) {
-        rd_kafka_error_destroy(e);
-        e = rd_kafka_abort_transaction(c->rk, LS_KAFKA_ASK_MS);
-        if (!e) e = rd_kafka_begin_transaction(c->rk);
-    }
-    if (e) return txn_error(c, e, "storing the checkpoint", err);
+    if (e) return failed(c, e, err);
+    keep(&c->sent, value, n);
     rd_kafka_resp_err_t produced =
         rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(LS_OFFSETS_TOPIC), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                           RD_KAFKA_V_KEY(c->key.data, c->key.len), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, n), RD_KAFKA_V_END);
-    if (produced) {
-        e = rd_kafka_abort_transaction(c->rk, LS_KAFKA_ASK_MS);
-        if (e) return txn_error(c, e, "storing the checkpoint", err);
-        return ls_fail(err, LS_AGAIN, "storing the checkpoint: %s", rd_kafka_err2str(produced));
+    if (produced || c->sent.failed) {
+        c->unended = LS_TXN_ABORT;
+        if (c->sent.failed) return ls_fail_memory(err, "storing the checkpoint");
+        return ls_fail(err, ls_kafka_code(produced), "storing the checkpoint: %s", rd_kafka_err2str(produced));
     }
-    return commit(c, err);
+    c->unended = LS_TXN_COMMIT;
+    return end_unended(c, err);
 }
 
 void ls_checkpoints_close(ls_checkpoints *c) {
-    if (c->rk) rd_kafka_destroy(c->rk);
+    drop_producer(c);
     ls_buf_free(&c->key);
+    ls_buf_free(&c->known);
+    ls_buf_free(&c->sent);
     free(c);
 }

@@ -11,18 +11,25 @@ static const ls_pair owned[] = {
     {"max.in.flight", "the idempotent producer sets it"},
     {"max.in.flight.requests.per.connection", "the idempotent producer sets it"},
     {"transactional.id", "it is made from the connector's name, so that a second instance fences the first"},
+    {"transaction.timeout.ms", "it bounds how long a dead program's checkpoint holds up the others'"},
     {"message.timeout.ms", "a message is never given up"},
     {"delivery.timeout.ms", "a message is never given up"},
     {"message.send.max.retries", "a message is never given up"},
     {"retries", "a message is never given up"},
     {"message.max.bytes", "topics are made with max.message.bytes = 67108864, and the producer's limit is the same"},
+    {"delivery.report.only.error", "each message's report moves the position"},
+    {"auto.commit.enable", "offsets are committed after the writer has flushed"},
     {"enable.auto.commit", "offsets are committed after the writer has flushed"},
     {"enable.auto.offset.store", "offsets are committed after the writer has flushed"},
     {"isolation.level", "aborted messages must not be written"},
     {"group.id", "it is the consumer's group_id"},
+    {"group.instance.id", "the stage's instances would share it and shut each other out"},
     {"auto.offset.reset", "it is the consumer's auto_offset_reset"},
     {"partition.assignment.strategy", "partitions move one by one (cooperative-sticky)"},
     {"enable.partition.eof", "it tells the end of a topic"},
+    {"allow.auto.create.topics", "the connectors make their topics, with the wanted partitions"},
+    {"log.queue", "the program reads the client library's lines as they come"},
+    {"enabled_events", "the program chooses which events it is told of"},
     {"partitioner", "partitions are chosen as the Java client does, before the client library is asked"},
     {"test.mock.num.brokers", "kafka_conf = \"memory\" is the in-process broker"},
 };
@@ -51,7 +58,7 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
     rd_kafka_conf_t *c = rd_kafka_conf_new();
     bool servers = conf->memory != NULL;
     int rc = set(c, &(ls_pair){"client.id", "list_sync"}, err);
-    for (size_t i = 0; i < nours && rc == 0; i++) rc = set(c, &ours[i], err); /* first: a script may tune what it does not own */
+    for (size_t i = 0; i < nours && rc == 0; i++) rc = set(c, &ours[i], err); /* first: a script may tune what is not owned */
     for (size_t i = 0; i < conf->npairs && rc == 0; i++) {
         const ls_pair *p = &conf->pairs[i];
         const char *why = ls_kafka_owned(p->name);
@@ -95,6 +102,12 @@ ls_code ls_kafka_code(rd_kafka_resp_err_t e) {
     case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
     case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
     case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
     case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
     case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:

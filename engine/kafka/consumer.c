@@ -12,13 +12,14 @@ enum {
     LS_SESSION_MS = 10000,       /* a member that is silent for so long loses its partitions */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
+    LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
     LS_LOOK_FIRST_MS = 250,      /* while brokers or topics are missing they are looked for; the wait doubles */
     LS_LOOK_MAX_MS = 10000,      /* ... up to this */
     LS_LOOK_ASK_MS = 500,        /* one look may take so long, since messages wait meanwhile */
     LS_MISSING_GRACE_MS = 3000,  /* a topic may be in the making by a connector that starts now: no warning before this */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
-    LS_FETCH_SHARE = 24,         /* of the budget: one fetch takes 1/24 of it, compressed; what it unpacks to may be ten times that */
+    LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
     LS_QUEUE_SHARE = 6           /* of the budget: no fetch is begun while 1/6 of it waits; each message costs as much again */
 };
@@ -330,13 +331,33 @@ static int sort(ls_consumer *c, ls_error *err) {
     return rc;
 }
 
+/* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
+ * later. Any request to that broker wakes it; asking for a partition's end is one that changes nothing. */
+static void nudge(ls_consumer *c) {
+    for (size_t i = 0; i < c->nplaces; i++) {
+        const place *p = &c->places[i];
+        int64_t low, high;
+        if (!p->mine || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done) continue;
+        rd_kafka_query_watermark_offsets(c->rk, p->topic, p->partition, &low, &high, LS_LOOK_ASK_MS); /* an error shows in the fetch itself */
+    }
+}
+
+/* Waits for the first message; 0 or 1 in c->batch. */
+static ssize_t wait_for_one(ls_consumer *c, int wait_ms) {
+    int first = wait_ms < LS_NUDGE_MS ? wait_ms : LS_NUDGE_MS;
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, first, c->batch, 1);
+    if (n != 0 || wait_ms <= first) return n;
+    nudge(c);
+    return rd_kafka_consume_batch_queue(c->queue, wait_ms - first, c->batch, 1);
+}
+
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
 static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_error *err) {
     size_t ask = c->mean ? max_bytes / c->mean + 1 : 1;
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
-    ssize_t n = rd_kafka_consume_batch_queue(c->queue, wait_ms, c->batch, 1);
+    ssize_t n = wait_for_one(c, wait_ms);
     if (n > 0) c->nbatch = (size_t)n;
     if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
     if (n > 0 && ask > 1) c->nbatch += (size_t)n;

@@ -13,11 +13,15 @@ int ls_memory_broker_new(ls_memory_broker **out, ls_error *err) {
     char why[256];
     ls_memory_broker *m = calloc(1, sizeof *m);
     if (!m) return ls_fail_memory(err, "starting the in-process broker");
-    m->rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof why);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL); /* it would warn that it has no brokers to connect to: it is one */
+    m->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (!m->rk) rd_kafka_conf_destroy(conf);
     m->cluster = m->rk ? rd_kafka_mock_cluster_new(m->rk, 1) : NULL;
     if (!m->cluster) {
+        ls_fail(err, LS_FAIL, "cannot start the in-process broker%s%s", m->rk ? "" : ": ", m->rk ? "" : why);
         ls_memory_broker_free(m);
-        return ls_fail(err, LS_FAIL, "cannot start the in-process broker");
+        return -1;
     }
     *out = m;
     return 0;

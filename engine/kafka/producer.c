@@ -8,6 +8,7 @@
 enum {
     LS_QUEUE_MESSAGES = 1000000, /* the client's own bound on queued messages; the budget in bytes comes first */
     LS_LINGER_MS = 5,            /* how long a batch waits for more; a script may set linger.ms */
+    LS_BATCH_ROOM = 1024,        /* bytes: what Kafka's batch puts around a message and counts against max.message.bytes */
     LS_REPORTS_AT_ONCE = 20000   /* reports taken in one call, so that the caller gets to its other work */
 };
 
@@ -25,6 +26,7 @@ struct ls_producer {
     const ls_log *log;
     ls_topic *topics;
     bool down; /* all brokers are away: said once a change of state; the delivery thread's own */
+    char cause[256]; /* what the last connection failed of; the delivery thread's own */
     pthread_mutex_t mutex;
     bool fatal; /* below: under the mutex */
     ls_error err;
@@ -54,6 +56,7 @@ int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget
     }
     p->conf = *conf;
     p->log = log;
+    snprintf(p->cause, sizeof p->cause, "no connection");
     pthread_mutex_init(&p->mutex, NULL);
     p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, c, why, sizeof why);
     if (!p->rk) {
@@ -92,16 +95,20 @@ int ls_producer_topic(ls_producer *p, const char *name, int partitions, int repl
 int ls_topic_count(const ls_topic *t) { return t->partitions; }
 const char *ls_topic_title(const ls_topic *t) { return t->name; }
 
+static int too_large(const ls_topic *t, size_t bytes, ls_error *err) {
+    return ls_fail(err, LS_FAIL,
+                   "a message of %zu bytes for topic %s is over the limit of %d: the producer's message.max.bytes and the topic's "
+                   "max.message.bytes are %d, and a batch's head goes off; leave the large column out of the row with a map",
+                   bytes, t->name, LS_MESSAGE_MAX - LS_BATCH_ROOM, LS_MESSAGE_MAX);
+}
+
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
                      size_t value_len, void *opaque, ls_error *err) {
-    (void)p;
+    if (key_len + value_len > LS_MESSAGE_MAX - LS_BATCH_ROOM) return too_large(t, key_len + value_len, err);
     if (rd_kafka_produce(t->rkt, partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, value_len, key, key_len, opaque) == 0) return 0;
     rd_kafka_resp_err_t e = rd_kafka_last_error();
     if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
-    if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-        return ls_fail(err, LS_FAIL,
-                       "a message of %zu bytes for topic %s is over the limit of %d: the producer's message.max.bytes and the "
-                       "topic's max.message.bytes; leave the large column out of the row with a map", key_len + value_len, t->name, LS_MESSAGE_MAX);
+    if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, key_len + value_len, err);
     if (e == RD_KAFKA_RESP_ERR__FATAL) {
         char why[256];
         rd_kafka_fatal_error(p->rk, why, sizeof why);
@@ -118,27 +125,32 @@ static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_re
             r.code = ls_kafka_code(m->err);
             bool size = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
             snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", m->rkt ? rd_kafka_topic_name(m->rkt) : "?", m->partition, rd_kafka_err2str(m->err),
-                     size ? " (raise the topic's max.message.bytes to 67108864, the producer's message.max.bytes)" : "");
+                     size ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864)" : "");
         }
         take(ctx, &r);
         ++*n;
     }
 }
 
+static void take_fatal(ls_producer *p) {
+    char why[256] = "";
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(p->rk, why, sizeof why);
+    pthread_mutex_lock(&p->mutex);
+    p->fatal = true;
+    ls_fail(&p->err, ls_kafka_code(cause) == LS_FENCED ? LS_FENCED : LS_FAIL, "the producer cannot go on: %s; start the program again", why);
+    pthread_mutex_unlock(&p->mutex);
+}
+
 static void take_error(ls_producer *p, rd_kafka_event_t *ev) {
     rd_kafka_resp_err_t e = rd_kafka_event_error(ev);
-    if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !p->down) {
+    if (e == RD_KAFKA_RESP_ERR__FATAL) {
+        take_fatal(p);
+    } else if (e != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        snprintf(p->cause, sizeof p->cause, "%s", rd_kafka_event_error_string(ev));
+        ls_log_line(p->log, LS_DEBUG, "producer: %s", p->cause);
+    } else if (!p->down) {
         p->down = true;
-        ls_log_line(p->log, LS_WARN, "no broker answers: see that they run and can be reached; trying again until one does");
-    } else if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        char why[256] = "";
-        rd_kafka_resp_err_t cause = rd_kafka_fatal_error(p->rk, why, sizeof why);
-        pthread_mutex_lock(&p->mutex);
-        p->fatal = true;
-        ls_fail(&p->err, ls_kafka_code(cause) == LS_FENCED ? LS_FENCED : LS_FAIL, "the producer cannot go on: %s; start the program again", why);
-        pthread_mutex_unlock(&p->mutex);
-    } else {
-        ls_log_line(p->log, LS_DEBUG, "producer: %s", rd_kafka_event_error_string(ev));
+        ls_log_line(p->log, LS_WARN, "no broker answers (%s): see that they run and can be reached; trying again until one does", p->cause);
     }
 }
 

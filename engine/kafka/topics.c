@@ -11,7 +11,8 @@
 enum {
     LS_TOPIC_NAME_MAX = 249,     /* bytes: Kafka's own limit */
     LS_REPLICATION_WANTED = 3,
-    LS_TOPIC_WAIT_MS = 100       /* between two looks at a topic that was just made */
+    LS_TOPIC_WAIT_MS = 100,      /* between two looks at a topic that was just made */
+    LS_COMPACT_SEGMENT = 16777216 /* bytes: only closed segments are compacted, and a start reads the topic whole */
 };
 
 /* How many partitions with a leader the topic has (0: it does not exist), and how many brokers there are.
@@ -46,18 +47,33 @@ static int creation_outcome(const char *topic, rd_kafka_event_t *ev, ls_error *e
     const char *why = n ? rd_kafka_topic_result_error_string(results[0]) : rd_kafka_event_error_string(ev);
     if (!e || e == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return 0;
     if (!why) why = rd_kafka_err2str(e);
-    if (e == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
+    switch (e) {
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
         return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: set `replication` to at most the number of brokers", topic, why);
-    return ls_fail(err, ls_kafka_code(e), "topic %s could not be made: %s: make it by hand, or give the user the right to", topic, why);
+    case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+        return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: see `partitions`", topic, why);
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: make it by hand with max.message.bytes=%d, or give the user the right to create it",
+                       topic, why, LS_MESSAGE_MAX);
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION: /* the text names the topic that it collides with: dot and underscore are one to Kafka */
+        return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: choose another `topic`", topic, why);
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+        return ls_fail(err, LS_USAGE, "topic %s could not be made: %s: make it by hand with max.message.bytes=%d", topic, why, LS_MESSAGE_MAX);
+    default: return ls_fail(err, ls_kafka_code(e), "topic %s could not be made: %s", topic, why);
+    }
 }
 
 static int create(rd_kafka_t *rk, const char *topic, int partitions, int replication, bool compact, ls_error *err) {
-    char why[256], bytes[24];
+    char why[256], bytes[24], segment[24];
     rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions, replication, why, sizeof why);
     if (!t) return ls_fail(err, LS_USAGE, "topic %s: %s", topic, why);
     snprintf(bytes, sizeof bytes, "%d", LS_MESSAGE_MAX);
     rd_kafka_NewTopic_set_config(t, "max.message.bytes", bytes);
+    snprintf(segment, sizeof segment, "%d", LS_COMPACT_SEGMENT);
     if (compact) rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+    if (compact) rd_kafka_NewTopic_set_config(t, "segment.bytes", segment);
     rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
     rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_request_timeout(o, LS_KAFKA_ASK_MS, why, sizeof why);

@@ -122,7 +122,7 @@ static int first_start(connector *c, ls_error *err) {
 }
 
 /* A stored checkpoint: takes it over as this program's own. */
-static int next_start(connector *c, ls_error *err) {
+static void next_start(connector *c) {
     ls_progress *p = &c->progress;
     uint64_t options = options_hash(c->opt);
     char title[64];
@@ -138,12 +138,14 @@ static int next_start(connector *c, ls_error *err) {
     ls_progress_new_instance(p);
     ls_worker_show_checkpoint(c->worker, title);
     ls_log_line(&c->worker->log, LS_INFO, "continues at %s", title);
-    return 0;
 }
 
 static int start_delivery(connector *c, ls_error *err) {
     ls_progress *p = &c->progress;
-    if (c->stored ? next_start(c, err) : first_start(c, err)) return -1;
+    if (c->stored)
+        next_start(c);
+    else if (first_start(c, err))
+        return -1;
     c->place = p->restart;
     memcpy(c->pos, p->delivered_pos, sizeof c->pos);
     c->seq = p->delivered_seq;

@@ -14,8 +14,38 @@ static int io_error(ls_error *err, const char *what, const char *path) {
     int e = errno;
     const char *mend = e == ENOSPC || e == EDQUOT ? "free some space"
                        : e == EACCES || e == EROFS || e == EPERM ? "give the user the right to write there, or choose another filename"
-                       : e == ENOTDIR || e == EISDIR ? "choose another filename" : "mend the disk";
+                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG ? "choose another filename" : "mend the disk";
     return ls_fail(err, LS_FAIL, "cannot %s %s: %s: %s and start again (rows that were not flushed come again)", what, path, strerror(e), mend);
+}
+
+/* ---- cells */
+
+bool ls_csv_next_cell(const ls_csv_conf *conf, const char **at, const char *end, ls_buf *out) {
+    const char *p = *at;
+    bool quoted = false;
+    ls_buf_clear(out);
+    if (!p) return false;
+    for (; p < end && (quoted || *p != conf->delimiter); p++) {
+        if (*p != conf->quote) {
+            ls_buf_char(out, *p);
+        } else if (quoted && p + 1 < end && p[1] == conf->quote) {
+            ls_buf_char(out, *p++);
+        } else {
+            quoted = !quoted;
+        }
+    }
+    *at = p < end ? p + 1 : NULL;
+    return true;
+}
+
+size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n) {
+    bool quoted = false; /* a doubled quote leaves it as it was */
+    size_t cells = 1;
+    for (size_t i = 0; i < n; i++) {
+        if (record[i] == conf->quote) quoted = !quoted;
+        cells += record[i] == conf->delimiter && !quoted;
+    }
+    return cells;
 }
 
 /* ---- finding what is there */
@@ -29,6 +59,11 @@ typedef struct scan {
 
 /* A quote inside a quoted cell is doubled, so counting quotes is enough to tell a line end inside a cell from a record's. */
 static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n, size_t at) {
+    if (s->records >= 2 && !memchr(p, conf->quote, n)) { /* most of most files */
+        const char *last = s->quoted ? NULL : memrchr(p, '\n', n);
+        if (last) s->whole = at + (size_t)(last - p) + 1;
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         if (p[i] == conf->quote) s->quoted = !s->quoted;
         bool end = p[i] == '\n' && !s->quoted;
@@ -42,35 +77,54 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
 static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     char bytes[READ_BYTES];
     size_t at = 0;
-    for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) != 0; at += (size_t)n) {
+    for (;;) {
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR) continue;
         if (n < 0) return io_error(err, "read", path);
+        if (n == 0) break;
         scan_bytes(s, conf, bytes, (size_t)n, at);
+        at += (size_t)n;
     }
-    if (s->first.failed || s->second.failed) return ls_fail_memory(err, "reading a CSV file");
     if (s->whole < at && ftruncate(fd, (off_t)s->whole)) return io_error(err, "cut back", path);
     return 0;
 }
 
-static void chomp(ls_buf *b) {
-    if (b->len && b->data[b->len - 1] == '\r') b->len--;
+/* The second cell of a record; malloc'd; NULL: none, or no memory. */
+static char *table_cell(const ls_buf *record, const ls_csv_conf *conf) {
+    ls_buf cell = {0};
+    const char *at = record->len && !record->failed ? record->data : NULL, *end = record->data + record->len;
+    char *out = NULL;
+    if (ls_csv_next_cell(conf, &at, end, &cell) && ls_csv_next_cell(conf, &at, end, &cell) && ls_buf_cstr(&cell)) out = strdup(cell.data);
+    ls_buf_free(&cell);
+    return out;
 }
 
-/* The second cell of a record, quotes taken off; malloc'd; NULL: none, or no memory. */
-static char *table_cell(const ls_buf *record, const ls_csv_conf *conf) {
-    const char *end = record->data + record->len, *p = record->len ? memchr(record->data, conf->delimiter, record->len) : NULL;
-    char *out = p ? malloc((size_t)(end - p)) : NULL, *o = out;
-    if (!out) return NULL;
-    bool quoted = false;
-    for (p++; p < end && (quoted || *p != conf->delimiter); p++) {
-        if (*p == conf->quote) {
-            if (quoted && p + 1 < end && p[1] == conf->quote) *o++ = *p++;
-            else quoted = !quoted;
-        } else {
-            *o++ = *p;
-        }
-    }
-    *o = '\0';
-    return out;
+static const char bom[] = "\xef\xbb\xbf";
+
+/* What the file's first records say of it. A first record above LS_CSV_RECORD_MAX: such a part is never found again. */
+static int learn_part(ls_csv_part *p, const ls_csv_conf *conf, scan *s, ls_error *err) {
+    ls_buf *first = &s->first;
+    p->cells = SIZE_MAX;
+    if (first->failed) return 0;
+    if (first->len && first->data[first->len - 1] == '\r') first->len--;
+    size_t skip = first->len >= 3 && memcmp(first->data, bom, 3) == 0 ? 3 : 0;
+    p->cells = ls_csv_count_cells(conf, first->data + skip, first->len - skip);
+    p->table = table_cell(conf->header ? &s->second : first, conf);
+    if (!conf->header) return 0;
+    p->header_len = first->len - skip;
+    p->header = malloc(p->header_len + 1);
+    if (!p->header) return ls_fail_memory(err, "reading a CSV file");
+    memcpy(p->header, first->data + skip, p->header_len);
+    return 0;
+}
+
+static int take_over(ls_csv_files *f, ls_csv_part *p, int fd, ls_error *err) {
+    scan s = {.first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
+    int rc = scan_file(&s, f->conf, fd, p->path, err);
+    if (rc == 0 && s.records) rc = learn_part(p, f->conf, &s, err);
+    ls_buf_free(&s.first);
+    ls_buf_free(&s.second);
+    return rc;
 }
 
 static void free_part(ls_csv_part *p) {
@@ -111,39 +165,34 @@ static int add_part(ls_csv_files *f, ls_csv_part *p) {
     return 0;
 }
 
-static const char bom[] = "\xef\xbb\xbf";
-
-static int take_over(ls_csv_files *f, ls_csv_part *p, int fd, ls_error *err) {
-    scan s = {0};
-    int rc = scan_file(&s, f->conf, fd, p->path, err);
-    if (rc == 0 && s.records) {
-        size_t skip = s.first.len >= 3 && memcmp(s.first.data, bom, 3) == 0 ? 3 : 0;
-        chomp(&s.first);
-        p->header_len = f->conf->header ? s.first.len - skip : 0;
-        p->header = malloc(p->header_len + 1);
-        p->table = table_cell(f->conf->header ? &s.second : &s.first, f->conf);
-        if (p->header)
-            memcpy(p->header, s.first.data + skip, p->header_len);
-        else
-            rc = ls_fail_memory(err, "reading a CSV file");
+/* The next part: taken over if there is such a file, else (*there false) a struct that makes one. */
+static int next_part(ls_csv_files *f, ls_csv_part **out, bool *there, ls_error *err) {
+    if (f->nparts == LS_CSV_PARTS_MAX)
+        return ls_fail(err, LS_FAIL, "%s has %d parts, one for each header: give tables whose columns differ so much files of their own",
+                       f->base, LS_CSV_PARTS_MAX);
+    ls_csv_part *p = new_part(f, f->nparts + 1);
+    if (!p) return ls_fail_memory(err, "opening CSV files");
+    int fd = open(p->path, O_RDWR | O_CLOEXEC);
+    *there = fd >= 0;
+    int rc = fd >= 0 ? take_over(f, p, fd, err) : errno == ENOENT ? 0 : io_error(err, "open", p->path);
+    if (fd >= 0) close(fd);
+    if (rc) {
+        free_part(p);
+        return -1;
     }
-    ls_buf_free(&s.first);
-    ls_buf_free(&s.second);
-    return rc;
+    *out = p;
+    return 0;
 }
 
 /* name.csv, name-2.csv ... as far as they go without a gap. */
 static int find_parts(ls_csv_files *f, ls_error *err) {
-    for (size_t number = 1; number <= LS_CSV_PARTS_MAX; number++) {
-        ls_csv_part *p = new_part(f, number);
-        if (!p) return ls_fail_memory(err, "opening CSV files");
-        int fd = open(p->path, O_RDWR | O_CLOEXEC);
-        bool gone = fd < 0 && errno == ENOENT;
-        int rc = gone ? 0 : fd < 0 ? io_error(err, "open", p->path) : take_over(f, p, fd, err);
-        if (fd >= 0) close(fd);
-        if (rc == 0 && !gone && add_part(f, p)) rc = ls_fail_memory(err, "opening CSV files");
-        if (gone || rc) free_part(p);
-        if (gone || rc) return rc;
+    bool there = true;
+    while (there && f->nparts < LS_CSV_PARTS_MAX) {
+        ls_csv_part *p;
+        if (next_part(f, &p, &there, err)) return -1;
+        if (there && add_part(f, p) == 0) continue;
+        free_part(p);
+        if (there) return ls_fail_memory(err, "opening CSV files");
     }
     return 0;
 }
@@ -158,6 +207,10 @@ static int make_folders(const char *base, ls_error *err) {
         if (mkdir(path, 0777) && errno != EEXIST) rc = io_error(err, "make folder", path);
         *p = '/';
     }
+    char *slash = strrchr(path, '/');
+    if (slash) slash[slash == path] = '\0';
+    const char *folder = slash ? path : ".";
+    if (rc == 0 && access(folder, W_OK | X_OK)) rc = io_error(err, "write into folder", folder);
     free(path);
     return rc;
 }
@@ -180,19 +233,21 @@ int ls_csv_files_open(ls_csv_files **out, const ls_csv_conf *conf, const char *b
 
 /* ---- writing */
 
-static int write_out(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
-    size_t done = 0;
-    while (done < p->out.len) {
-        ssize_t n = write(p->fd, p->out.data + done, p->out.len - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return io_error(err, "write", p->path);
-        done += (size_t)n;
+static int write_all(const ls_csv_part *p, const char *bytes, size_t n, ls_error *err) {
+    while (n) {
+        ssize_t done = write(p->fd, bytes, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return io_error(err, "write", p->path);
+        bytes += done;
+        n -= (size_t)done;
     }
+    return 0;
+}
+
+static int write_out(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
+    if (write_all(p, p->out.data, p->out.len, err)) return -1;
     f->buffered -= p->out.len;
-    if (p->out.cap > 4 * LS_CSV_PART_BUFFER)
-        ls_buf_free(&p->out); /* a large row's room goes back */
-    else
-        ls_buf_clear(&p->out);
+    ls_buf_clear(&p->out);
     return 0;
 }
 
@@ -223,47 +278,51 @@ static int start_part(ls_csv_files *f, ls_csv_part *p, const char *header, size_
     if (!p->header) return ls_fail_memory(err, "beginning a CSV file");
     memcpy(p->header, header, n);
     p->header_len = n;
+    p->cells = ls_csv_count_cells(f->conf, header, n);
     if (open_part(f, p, err)) return -1;
-    size_t before = p->out.len;
     if (f->conf->bom) ls_buf_add(&p->out, bom, 3);
     if (f->conf->header) {
         ls_buf_add(&p->out, header, n);
         ls_buf_str(&p->out, f->conf->newline);
     }
-    f->buffered += p->out.len - before;
+    f->buffered += p->out.len;
     return p->out.failed ? ls_fail_memory(err, "beginning a CSV file") : 0;
 }
 
-static bool has_header(const ls_csv_files *f, const ls_csv_part *p, const char *header, size_t n) {
-    if (!p->header) return true; /* an empty file: it takes the first header that comes */
-    return !f->conf->header || (p->header_len == n && memcmp(p->header, header, n) == 0);
+static bool has_header(const ls_csv_files *f, const ls_csv_part *p, const char *header, size_t n, size_t cells) {
+    if (!p->cells) return true; /* an empty file takes the first header that comes */
+    if (!f->conf->header) return p->cells == cells;
+    return p->header && p->header_len == n && memcmp(p->header, header, n) == 0;
 }
 
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) {
-    ls_csv_part *found = NULL;
-    for (size_t i = 0; i < f->nparts && !found; i++)
-        if (has_header(f, f->parts[i], header, n)) found = f->parts[i];
-    if (!found) {
-        if (f->nparts == LS_CSV_PARTS_MAX)
-            return ls_fail(err, LS_FAIL, "%s has %d parts, one for each header: give tables with columns that differ so much files of their own", f->base, LS_CSV_PARTS_MAX);
-        found = new_part(f, f->nparts + 1);
-        if (!found || add_part(f, found)) {
-            if (found) free_part(found);
-            return ls_fail_memory(err, "beginning a CSV file");
+    size_t cells = ls_csv_count_cells(f->conf, header, n), i = 0;
+    for (;; i++) {
+        bool there;
+        ls_csv_part *p;
+        if (i == f->nparts) { /* it may be there: behind a gap, or made by somebody meanwhile */
+            if (next_part(f, &p, &there, err)) return -1;
+            if (add_part(f, p)) {
+                free_part(p);
+                return ls_fail_memory(err, "beginning a CSV file");
+            }
         }
+        if (has_header(f, f->parts[i], header, n, cells)) break;
     }
-    *out = found;
-    return found->header ? 0 : start_part(f, found, header, n, err);
+    *out = f->parts[i];
+    return (*out)->cells ? 0 : start_part(f, *out, header, n, err);
 }
 
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
     for (size_t i = f->nparts; i-- > 0;)
-        if (f->parts[i]->table && strcmp(f->parts[i]->table, table) == 0) return f->parts[i];
+        if (f->parts[i]->table && f->parts[i]->header && strcmp(f->parts[i]->table, table) == 0) return f->parts[i];
     return NULL;
 }
 
 int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) {
     if (open_part(f, p, err)) return -1;
+    if (n >= LS_CSV_PART_BUFFER) /* no second copy of a large row */
+        return write_out(f, p, err) || write_all(p, record, n, err) || write_all(p, f->conf->newline, strlen(f->conf->newline), err) ? -1 : 0;
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
     ls_buf_str(&p->out, f->conf->newline);

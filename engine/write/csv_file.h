@@ -1,5 +1,6 @@
 /* csv_file.h - the files that rows of one kind go to: name.csv, and name-2.csv ... for rows with other headers.
- * One file has one header; a part is found again by it, also after a restart. One thread. */
+ * One file has one header; a part is found again by it, also after a restart; without headers in the files, by its number
+ * of cells. One thread. */
 #ifndef LS_CSV_FILE_H
 #define LS_CSV_FILE_H
 
@@ -7,16 +8,19 @@
 #include "write/writer.h"
 
 enum {
-    LS_CSV_OPEN_FILES = 64,           /* parts held open; past it the one longest unused is closed, and opened again to append */
-    LS_CSV_PART_BUFFER = 64 * 1024,   /* bytes gathered for a part before they are written */
-    LS_CSV_ALL_BUFFERS = 256 * 1024,  /* ... for all parts of one ls_csv_files */
-    LS_CSV_PARTS_MAX = 10000          /* parts of one name */
+    LS_CSV_OPEN_FILES = 64,                /* parts held open; past it the one longest unused is closed, and opened again to append */
+    LS_CSV_PART_BUFFER = 64 * 1024,        /* bytes gathered for a part before they are written */
+    LS_CSV_ALL_BUFFERS = 128 * 1024,       /* ... for all parts of one ls_csv_files, of which a writer has one or two */
+    LS_CSV_PARTS_MAX = 10000,              /* parts of one name */
+    LS_CSV_RECORD_MAX = 16 * 1024 * 1024   /* bytes of a first record that is read back */
 };
 
 typedef struct ls_csv_part {
     char *path;
-    char *header; /* the header record without its line end; NULL: the file is not made yet */
+    char *header; /* its header record without the line end, also when headers are not written; NULL: nothing in the file yet,
+                     or it is not known */
     size_t header_len;
+    size_t cells; /* of each record; 0: nothing in the file yet */
     char *table;  /* the table cell of its first record, quotes taken off; NULL: none */
     int fd;       /* -1: closed */
     ls_buf out;   /* rows not written yet */
@@ -36,12 +40,17 @@ typedef struct ls_csv_files {
 int ls_csv_files_open(ls_csv_files **out, const ls_csv_conf *conf, const char *base, ls_error *err) LS_MUST_CHECK;
 /* The part with this header; a new one is made when there is none. */
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) LS_MUST_CHECK;
-/* The newest part whose first record is of this table; NULL: none. */
+/* The newest part whose header is known and whose first record is of this table; NULL: none. */
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
 /* Adds a record and its line end. */
 int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;
 /* Everything gathered goes to the operating system. */
 int ls_csv_files_flush(ls_csv_files *f, ls_error *err) LS_MUST_CHECK;
 void ls_csv_files_close(ls_csv_files *f); /* without a flush; NULL is fine */
+
+/* Takes the next cell off a record, its quotes taken off into out, which is cleared. false: there was none. *at: NULL behind
+ * the last. */
+bool ls_csv_next_cell(const ls_csv_conf *conf, const char **at, const char *end, ls_buf *out);
+size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n);
 
 #endif

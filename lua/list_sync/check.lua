@@ -77,8 +77,7 @@ end
 
 local function fail(at, key, text, ...)
     if select("#", ...) > 0 then text = text:format(...) end
-    local line = at.lines[key] or at.lines.name or at.line
-    place.say(("%s:%s %s"):format(at.path, line and line .. ":" or "", text))
+    place.raise(at.path, at.lines[key] or at.lines.name or at.line, text)
 end
 
 local function nearest(word, names)
@@ -202,7 +201,9 @@ local function property(at, option, name, value)
         fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title, tostring(name))
     end
     local why = C.ls_kafka_owned(name)
-    if why ~= nil then fail(at, option.name, "option %q in %s: %s", option.name, at.title, ffi.string(why)) end
+    if why ~= nil then
+        fail(at, option.name, "option %q in %s: %s is set by the program (%s): take it out", option.name, at.title, name, ffi.string(why))
+    end
     local kind = type(value)
     if kind == "number" then return { name, (value % 1 == 0 and "%.0f" or "%.17g"):format(value) } end
     if kind == "boolean" then return { name, tostring(value) } end
@@ -281,7 +282,7 @@ function rules.csv_writer(at, out)
     if out.filename:find "[{}]" then
         fail(at, "filename", 'option "filename" in %s is %q, and templates are not known: braces have no place in a file name here', at.title, out.filename)
     end
-    if out.delimiter == out.quote then fail(at, "quote", "delimiter and quote in %s are the same character", at.title) end
+    if out.delimiter == out.quote then fail(at, at.given.quote and "quote" or "delimiter", "delimiter and quote in %s are the same character", at.title) end
     for _, key in ipairs { "null", "absent" } do
         for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
             if out[key]:find(sign, 1, true) then

@@ -50,6 +50,7 @@ end
 local function warm_up(loop)
     local changes = ffi.new("ls_change[?]", WARM_UP_ROWS)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })
+    collectgarbage() -- a finalizer that runs while LuaJIT records would end the recording
     at.batch = batch
     loop()
     at.batch = nil
@@ -91,7 +92,9 @@ function hooks.of(name)
             return loop, handler_for(("%s %q"):format(stage.kind, name), options)
         end
     end
-    place.say(("there is no stage %q"):format(name))
+    place.raise(nil, nil, ("there is no stage %q"):format(name))
 end
+
+require("jit").off(hooks.of) -- runs once
 
 return hooks

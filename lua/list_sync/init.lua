@@ -13,12 +13,14 @@ local function declare(kind, given)
     local options, at = check.call(kind, given)
     for _, other in ipairs(script.stages) do
         if other.options.name == options.name then
-            place.say(("%s:%d: the name %q is taken by the %s of line %d; stage names are unique"):format(at.path, at.line or 0,
+            place.raise(at.path, at.line, ("the name %q is taken by the %s of line %d; stage names are unique"):format(
                 options.name, other.kind, other.line))
         end
     end
     table.insert(script.stages, { kind = kind, options = options, line = at.line or 0 })
 end
+
+require("jit").off(declare) -- runs a few times: not worth a trace
 
 function ls.connector(given) declare("connector", given) end
 

@@ -20,17 +20,22 @@ function place.user()
     end
 end
 
--- An error whose text is complete: handlers pass it on as it is.
-local Said = {}
-function Said.__tostring(e) return e.text end
+local function join(text, path, line)
+    if not path then return text end
+    return line and ("%s:%d: %s"):format(path, line, text) or ("%s: %s"):format(path, text)
+end
 
-function place.say(text) error(setmetatable({ text = text }, Said), 0) end
+-- An error that knows its place: path and line may be nil.
+local Placed = {}
+function Placed.__tostring(e) return join(e.text, e.path, e.line) end
 
--- Raises `path:line: text` for the user's line that called.
+function place.raise(path, line, text) error(setmetatable({ text = text, path = path, line = line }, Placed), 0) end
+
+-- Raises it of the user's line that called.
 function place.fail(text, ...)
     if select("#", ...) > 0 then text = text:format(...) end
     local path, line = place.user()
-    place.say(path and ("%s:%d: %s"):format(path, line, text) or text)
+    place.raise(path, line, text)
 end
 
 -- What an error value says, without the place that Lua put in front of it (Lua shortens long paths).
@@ -46,11 +51,13 @@ local function bare(e)
     end
 end
 
--- For a message handler: the text of an error, and the user's path and line where it was raised (nil: in the text already,
--- or unknown).
+-- For a message handler: the text of an error, and the user's path and line where it was raised; nil: unknown.
 function place.of_error(e)
-    if getmetatable(e) == Said then return e.text end
+    if getmetatable(e) == Placed then return e.text, e.path, e.line end
     return bare(e), place.user()
 end
+
+-- A message handler: the whole as one text.
+function place.handler(e) return join(place.of_error(e)) end
 
 return place

@@ -82,7 +82,7 @@ function reference.text(name)
     end
     if #out == 0 then
         local near = check.nearest(name, names)
-        place.say(("there is no option %q; %s"):format(name, near and ("did you mean %q?"):format(near) or "`list_sync options` tells all of them"))
+        place.raise(nil, nil, ("there is no option %q; %s"):format(name, near and ("did you mean %q?"):format(near) or "`list_sync options` tells all of them"))
     end
     return (table.concat(out):gsub("\n\n$", "\n"))
 end

@@ -33,21 +33,16 @@ local function read(path)
     end
     if not text then
         why = why and (path .. ": " .. why):gsub("^(.*): %1: ", "%1: ") or path
-        place.say("cannot read the script " .. why)
+        place.raise(nil, nil, "cannot read the script " .. why)
     end
     return (text:gsub("^#[^\n]*", ""))
-end
-
-local function handler(e)
-    local text, path, line = place.of_error(e)
-    return path and ("%s:%d: %s"):format(path, line, text) or text
 end
 
 local function compile(path)
     local chunk, why = loadstring(read(path), "@" .. path)
     if chunk then return chunk end
     local line, text = why:match("^.-:(%d+): (.*)$") -- Lua shortens a long path
-    place.say(line and ("%s:%s: %s"):format(path, line, text) or why)
+    place.raise(line and path, tonumber(line), text or why)
 end
 
 local function look_beside(path)
@@ -65,8 +60,8 @@ local function check_params(path)
     table.sort(known)
     table.sort(wrong)
     local near = #known > 0 and check.nearest(wrong[1], known)
-    place.say(("--set %s: %s asks for no such parameter; %s%s"):format(wrong[1], path, near and ("did you mean %q? "):format(near) or "",
-        #known > 0 and "it asks for " .. table.concat(known, ", ") or "it asks for none"))
+    place.raise(nil, nil, ("--set %s: %s asks for no such parameter; %s%s"):format(wrong[1], path,
+        near and ("did you mean %q? "):format(near) or "", "it asks for " .. (#known > 0 and table.concat(known, ", ") or "none")))
 end
 
 -- Evaluates the script; errors are texts, complete.
@@ -79,7 +74,7 @@ function script.evaluate(path, params, offline)
         script.reading = true
         chunk()
         check_params(path)
-    end, handler)
+    end, place.handler)
     script.reading = false
     if not ok then error(why, 0) end
 end

@@ -74,7 +74,15 @@ def read_topic(topic):
     """[(partition, key or None, value text)] of all that is there, each partition in its order."""
     if not topic_partitions(topic):
         return []
-    text = run(KCAT + ["-C", "-e", "-Z", "-t", topic, "-o", "beginning", "-f", "%p\t%K\t%k\t%s\n"])
+    command = KCAT + ["-C", "-e", "-Z", "-t", topic, "-o", "beginning", "-f", "%p\t%K\t%k\t%s\n"]
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            text = run(command)
+            break
+        except RuntimeError as e:  # a topic that was made this moment has no leader on every broker yet
+            if not re.search("Unknown topic|Leader not available|Not leader", str(e)) or time.monotonic() > end:
+                raise
     out = []
     for line in text.split("\n"):
         if line:

@@ -36,7 +36,7 @@ end
 
 -- Where the hooks of hook() fail: the first row of the batch, unless the body looks for another.
 local function first(text, kind)
-    return "case.lua:9: " .. (kind or "filter") .. ' of connector "shop": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/1)"
+    return "case.lua:8: " .. (kind or "filter") .. ' of connector "shop": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/1)"
 end
 
 local NOT_SENT = "column \"%s\" was not sent with this image, so it has no value to work with. A row before holds its key only; a large "
@@ -95,12 +95,12 @@ return {
     { script = (connector("")):gsub('table = "public.orders"', "tables = { 1 }"), want = 'case.lua:5: option "tables" in connector "shop" must be a list of texts, not 1' },
     { script = (connector("")):gsub('public.orders', "orders"), want = 'case.lua:5: option "table" in connector "shop": the pattern "orders" names no schema: write it as "public.orders"' },
     { script = (connector("")):gsub('"wal"', '"{databse}.x"'), want = 'case.lua:5: option "topic" in connector "shop": the template "{databse}.x" has {databse}; it may have {database}, {schema} and {table}' },
-    { script = (connector("")):gsub('"memory"', '{ acks = 1, ["bootstrap.servers"] = "b:9092" }'), want = 'case.lua:6: option "kafka_conf" in connector "shop": @owned' },
+    { script = (connector("")):gsub('"memory"', '{ acks = 1, ["bootstrap.servers"] = "b:9092" }'), want = 'case.lua:6: option "kafka_conf" in connector "shop": acks is set by the program (every message is acknowledged by all replicas in sync, or it could be lost): take it out' },
     { script = (connector("")):gsub('"memory"', '{ ["linger.ms"] = 5 }'), want = 'case.lua:6: option "kafka_conf" in connector "shop" names no brokers: add ["bootstrap.servers"] = "host:9092"' },
     { script = (connector("")):gsub('"memory"', "7"), want = 'case.lua:6: option "kafka_conf" in connector "shop" must be bootstrap servers, "memory", or a table of librdkafka properties, not 7' },
     { script = consumer '  writer = {},', want = 'case.lua:4: option "writer" in consumer "reports" must be made by ls.csv_writer, not a table' },
     { script = csv '    delimiter = ";;",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must be one ASCII character, not the text ";;"' },
-    { script = csv '    delimiter = \'"\',', want = "case.lua:5: delimiter and quote in ls.csv_writer are the same character" },
+    { script = csv '    delimiter = \'"\',', want = "case.lua:6: delimiter and quote in ls.csv_writer are the same character" },
     { script = csv '    null = "a,b",', want = 'case.lua:6: option "null" in ls.csv_writer must not hold ",", since it is written as it is' },
     { script = (csv ""):gsub('"out"', '"out/{table}"'), want = 'case.lua:5: option "filename" in ls.csv_writer is "out/{table}", and templates are not known: braces have no place in a file name here' },
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
@@ -133,22 +133,22 @@ return {
     { hooks = "shop", script = hook "    row.source.pos = 'x'", want = first "row.source is read-only" },
     { hooks = "shop", script = hook "    return row.source.lsn", want = first 'row.source has no "lsn"; it has pos, seq, tx, sub, ts and connector' },
     { hooks = "shop", script = hook "    return 'x'",
-      want = 'case.lua:8: filter of connector "shop": it returned a string; a hook returns false to leave the row out, and true or nothing to let it pass'
+      want = 'case.lua:7: filter of connector "shop": it returned a string; a hook returns false to leave the row out, and true or nothing to let it pass'
           .. " (public.orders, key 7, position 0000000001a3b748/1)" },
     { hooks = "shop", script = hook "    error { code = 1 }", want = first "a table was raised as an error" },
     { hooks = "shop", script = hook "    error 'bad row'", want = first "bad row" },
     { hooks = "shop", script = hook "    if row.action == 'U' then error('bad', 0) end",
-      want = 'case.lua:9: filter of connector "shop": bad (public.orders, key 7, position 0000000001a3b748/2)' },
+      want = 'case.lua:8: filter of connector "shop": bad (public.orders, key 7, position 0000000001a3b748/2)' },
     { hooks = "shop", script = hook "    if row.table == 'log' then error 'bad' end",
-      want = 'case.lua:9: filter of connector "shop": bad (public.log, no key, position 0000000001a3b748/5)' },
+      want = 'case.lua:8: filter of connector "shop": bad (public.log, no key, position 0000000001a3b748/5)' },
     { hooks = "shop", script = hook "    if row.action == 'U' then return row.new.note .. '' end",
-      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
-    { hooks = "shop", script = hook "    if row.action == 'U' then return row:text 'note' end",
-      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
+      want = 'case.lua:8: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    if row.action == 'U' then return row:text 'note' end", -- a tail call leaves the hook's own line
+      want = 'case.lua:7: filter of connector "shop": ' .. NOT_SENT:format("note", "note") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
     { hooks = "shop", script = hook "    if row.action == 'D' then return row.old.qty > 1 end",
-      want = 'case.lua:9: filter of connector "shop": ' .. NOT_SENT:format("qty", "qty") .. " (public.orders, key 7, position 0000000001a3b748/3)" },
+      want = 'case.lua:8: filter of connector "shop": ' .. NOT_SENT:format("qty", "qty") .. " (public.orders, key 7, position 0000000001a3b748/3)" },
     { hooks = "shop", script = hook "    if row.action == 'D' then row.new.note = '' end",
-      want = 'case.lua:9: filter of connector "shop": attempt to index field \'new\' (a nil value) (public.orders, key 7, position 0000000001a3b748/3)' },
+      want = 'case.lua:8: filter of connector "shop": attempt to index field \'new\' (a nil value) (public.orders, key 7, position 0000000001a3b748/3)' },
     { hooks = "shop", script = hook("    row.new.paid = 'yes'", "map"), want = first('column "paid" (boolean) takes true or false, not text', "map") },
     { hooks = "shop", script = hook("    row.new.total = 1.25", "map"),
       want = first('column "total" (decimal) takes decimal text such as "12.50", or a whole number, not a rounded number: string.format("%.2f", v) makes text of it', "map") },
@@ -170,15 +170,17 @@ return {
       want = first('an action is changed from "U" to "D", from "U" to "I", or from "I" to "U", not from "I" to "D"', "map") },
     { hooks = "shop", script = hook("    row.action = 'x'", "map"), want = first('row.action is "I", "U" or "D", not x', "map") },
     { hooks = "shop", script = hook("    if row.action == 'U' then row.action = 'I' end", "map"),
-      want = 'case.lua:9: map of connector "shop": an insert needs every column, and "note" was not sent with this update (public.orders, key 7, position 0000000001a3b748/2)' },
+      want = 'case.lua:8: map of connector "shop": an insert needs every column, and "note" was not sent with this update (public.orders, key 7, position 0000000001a3b748/2)' },
     { hooks = "shop", script = hook("    if row.action == 'U' then local new = row.new row.action = 'D' return new.id end", "map"),
-      want = 'case.lua:9: map of connector "shop": row.action was changed: there is no row after any more (public.orders, key 7, position 0000000001a3b748/2)' },
+      want = 'case.lua:8: map of connector "shop": row.action was changed: there is no row after any more (public.orders, key 7, position 0000000001a3b748/2)' },
     { hooks = "shop", script = hook("    row.table = ''", "map"), want = first("the name of a schema or table is 1 to 255 bytes of UTF-8", "map") },
     { hooks = "shop", script = hook("    row.schema = 7", "map"), want = first("row.schema and row.table take a text", "map") },
     { hooks = "shop", script = hook "    kept = kept or row\n    return kept.action == 'I'",
-      want = "case.lua:10: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
+      want = "case.lua:9: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
     { hooks = "shop", script = hook "    kept = kept or row.new\n    return kept.id == 7",
-      want = "case.lua:10: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
-    { hooks = "shop", script = hook "    ls.connector {}", want = "case.lua:9: filter of connector \"shop\": @ls.connector stands in a hook" },
+      want = "case.lua:9: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
+    { hooks = "shop", script = hook "    ls.connector {}", want = first "ls.connector stands in a hook: stages are declared while the script is read" },
+    { hooks = "shop", script = hook "    return ls.env 'LIST_SYNC_TEST_NOT_SET' == row.new.status",
+      want = first "the environment variable LIST_SYNC_TEST_NOT_SET is not set: export LIST_SYNC_TEST_NOT_SET=... before list_sync starts" },
     { hooks = "nobody", script = connector "", want = 'there is no stage "nobody"' },
 }

@@ -1,0 +1,81 @@
+/* binlog_map.h - TABLE_MAP events -> tables: their columns as the wire has them, and an ls_schema.
+ *
+ * Two maps with the same bytes are one table, whatever id the server gave it, so that a schema's id stays while the table
+ * stays as it is. A table that the patterns leave out is known by its name only. Pure, but for what it asks through
+ * ls_binlog_ask. One thread. */
+#ifndef LS_BINLOG_MAP_H
+#define LS_BINLOG_MAP_H
+
+#include "capture/binlog_value.h"
+#include "capture/source.h"
+
+enum { LS_MAPS_MAX = 4096 }; /* tables remembered; then all are forgotten between two statements */
+
+typedef enum ls_asked_type { LS_ASKED_PLAIN, LS_ASKED_UUID, LS_ASKED_INET4, LS_ASKED_INET6, LS_ASKED_JSON } ls_asked_type;
+
+/* A column whose type does not travel with the log. The caller gives the name, the server's side fills in the rest. */
+typedef struct ls_asked_column {
+    const char *name; /* name_len bytes */
+    size_t name_len;
+    ls_asked_type type;
+    int precision; /* digits of a temporal column's fraction; -1: none */
+} ls_asked_column;
+
+/* What a decoder cannot know from the log. Tests give a few lines, the session asks the server. */
+typedef struct ls_binlog_ask {
+    void *ctx;
+    /* The character set of a collation; NULL: unknown. */
+    const char *(*charset)(void *ctx, uint32_t collation);
+    int (*columns)(void *ctx, const char *schema, const char *table, ls_asked_column *cols, size_t n, ls_error *err);
+    void (*warn)(void *ctx, const char *text);
+} ls_binlog_ask;
+
+/* Borrowed, as is all that it points to. */
+typedef struct ls_binlog_conf {
+    const char *const *tables; /* patterns */
+    size_t ntables;
+    bool ddl;
+    bool mariadb;
+    bool lower_case; /* the server keeps names in lower case, whatever a statement says */
+    ls_schemas *schemas;
+    ls_binlog_ask ask;
+} ls_binlog_conf;
+
+typedef struct ls_map {
+    struct ls_map *same_hash;
+    uint64_t hash;
+    uint8_t *bytes; /* the event's body behind table id and flags */
+    size_t nbytes;
+    bool captured;
+    /* of captured tables: */
+    char schema_name[LS_NAME_MAX], table_name[LS_NAME_MAX];
+    const ls_schema *schema; /* one reference */
+    ls_wire_column *cols;
+    uint32_t ncols;
+    bool doubtful;     /* has a doubtful column */
+    bool ready;        /* its rows can be decoded */
+    bool partial_said; /* a warning about partial images was given */
+    uint64_t asked_id; /* the table id for which information_schema was asked */
+} ls_map;
+
+typedef struct ls_maps ls_maps;
+
+int ls_maps_new(ls_maps **out, const ls_binlog_conf *conf, ls_error *err) LS_MUST_CHECK;
+void ls_maps_free(ls_maps *m);
+/* A TABLE_MAP event's body behind table id and flags. statement_begins: no earlier map is in use any more. */
+int ls_maps_put(ls_maps *m, uint64_t id, const uint8_t *body, size_t n, bool statement_begins, ls_error *err) LS_MUST_CHECK;
+/* NULL: no map came for that id. */
+ls_map *ls_maps_find(const ls_maps *m, uint64_t id);
+/* Ids mean other tables from now on: after FORMAT_DESCRIPTION and ROTATE. */
+void ls_maps_forget_ids(ls_maps *m);
+/* Before a captured table's rows are decoded under this id: -1 when a column's type is one that is not. */
+int ls_map_prepare(ls_maps *m, ls_map *map, uint64_t id, ls_error *err) LS_MUST_CHECK;
+/* A schema without columns, for a change that has none (T, X, R); borrowed from m until the next call. NULL: memory. */
+const ls_schema *ls_maps_bare(ls_maps *m, const char *schema, const char *table);
+
+/* MySQL's length-encoded integer; the cursor fails on a reserved first byte. */
+uint64_t ls_lenenc(ls_cursor *c);
+/* "at byte 20 of the event 8 bytes are wanted, 3 remain". Gives -1. */
+int ls_fail_cut(ls_error *err, const ls_cursor *c);
+
+#endif

@@ -1,0 +1,102 @@
+#include "capture/binlog_rows.h"
+
+#include "change/row.h"
+
+#include <inttypes.h>
+
+static const uint64_t NO_TABLE = 0xffffff; /* ends a statement whose last table is not logged */
+
+static bool has(const uint8_t *bits, uint32_t i) { return bits[i / 8] >> i % 8 & 1; }
+
+static uint32_t count(const uint8_t *bits, uint32_t n) {
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < n; i++) k += has(bits, i);
+    return k;
+}
+
+/* Is a column missing from the row after that the row before does not have either? */
+static bool is_partial(const ls_rows *r) {
+    if (!r->after || r->nafter == r->map->ncols) return false;
+    for (uint32_t i = 0; i < r->map->ncols; i++)
+        if (!has(r->after, i) && !(r->before && has(r->before, i))) return true;
+    return false;
+}
+
+int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls_error *err) {
+    static const uint8_t actions[] = {'I', 'U', 'D'};
+    bool v2 = type >= 30;
+    *r = (ls_rows){.in = in, .action = actions[type - (v2 ? 30 : 23)]};
+    r->id = ls_cursor_le(&r->in, 6);
+    r->ends_statement = ls_cursor_le(&r->in, 2) & 1;
+    if (v2) {
+        size_t extra = (size_t)ls_cursor_le(&r->in, 2); /* counts itself */
+        if (!r->in.failed && extra < 2) return ls_fail(err, LS_FAIL, "its extra data is %zu bytes long, 2 at least", extra);
+        ls_cursor_take(&r->in, extra - 2);
+    }
+    uint64_t ncols = ls_lenenc(&r->in);
+    size_t bytes = (size_t)((ncols + 7) / 8);
+    const uint8_t *first = ls_cursor_take(&r->in, bytes), *second = first;
+    if (r->action == 'U') second = ls_cursor_take(&r->in, bytes);
+    if (r->in.failed) return ls_fail_cut(err, &r->in);
+    ls_map *map = ls_maps_find(maps, r->id);
+    if (!map && r->id != NO_TABLE) return ls_fail(err, LS_FAIL, "no TABLE_MAP came for its table id %" PRIu64, r->id);
+    if (!map || !map->captured) return 0;
+    if (ncols != map->ncols)
+        return ls_fail(err, LS_FAIL, "table %s.%s: rows of %" PRIu64 " columns, its TABLE_MAP has %" PRIu32, map->schema_name,
+                       map->table_name, ncols, map->ncols);
+    r->map = map;
+    if (r->action != 'I') r->before = first, r->nbefore = count(first, map->ncols);
+    if (r->action != 'D') r->after = second, r->nafter = count(second, map->ncols);
+    r->partial = is_partial(r);
+    return 0;
+}
+
+/* Reads one image into out (ncols values, LS_ABSENT so far); with keys_only the other columns are passed over. */
+static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing, ls_value *out,
+                      ls_arena *arena, ls_buf *text, ls_error *err) {
+    const ls_map *m = r->map;
+    const uint8_t *nulls = ls_cursor_take(&r->in, (n + 7) / 8);
+    if (!nulls) return 0;
+    for (uint32_t i = 0, nth = 0; i < m->ncols; i++) {
+        const ls_wire_column *c = &m->cols[i];
+        bool wanted = !keys_only || c->is_key;
+        if (!has(present, i)) {
+            out[i].state = (uint8_t)missing;
+            continue;
+        }
+        if (has(nulls, nth++)) {
+            if (wanted) out[i].state = LS_NULL;
+        } else if (!wanted) {
+            ls_wire_skip(c, &r->in);
+        } else if (ls_wire_read(c, &r->in, arena, text, &out[i], err)) {
+            return ls_fail_in(err, "table %s.%s, column %.*s", m->schema_name, m->table_name, (int)c->name_len, c->name);
+        }
+    }
+    return 0;
+}
+
+static int add_row(const ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_value *before, ls_value *after) {
+    const ls_schema *s = r->map->schema;
+    if (r->action == 'I') return ls_row_insert(w, s, tx, seq, after);
+    if (r->action == 'D') return ls_row_remove(w, s, tx, seq, before);
+    return ls_row_update(w, s, tx, seq, before, after);
+}
+
+int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf *text, ls_error *err) {
+    const ls_map *m = r->map;
+    ls_value *before = NULL, *after = NULL;
+    const uint8_t *at = r->in.at;
+    /* of the row before only the key is sent on, and what the row after lacks */
+    bool keys_only = m->schema->nkey && (r->action == 'D' || r->nafter == m->ncols);
+    if (r->before) {
+        if (!(before = ls_work_values(w, m->ncols))) return ls_fail_memory(err, "a row");
+        if (read_image(r, r->before, r->nbefore, keys_only, LS_ABSENT, before, &w->arena, text, err)) return -1;
+    }
+    if (r->after) {
+        if (!(after = ls_work_values(w, m->ncols))) return ls_fail_memory(err, "a row");
+        if (read_image(r, r->after, r->nafter, false, r->before ? LS_UNCHANGED : LS_ABSENT, after, &w->arena, text, err)) return -1;
+    }
+    if (r->in.failed) return ls_fail_cut(err, &r->in);
+    if (r->in.at == at) return ls_fail(err, LS_FAIL, "table %s.%s: a row without columns", m->schema_name, m->table_name);
+    return add_row(r, w, tx, seq, before, after) ? ls_fail_memory(err, "a row") : 0;
+}

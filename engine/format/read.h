@@ -1,0 +1,53 @@
+/* read.h - what json_read.c, which reads any order of members, and json_quick.c, which reads messages as json.c writes
+ * them, share. Both give the same change for the same message. */
+#ifndef LS_FORMAT_READ_H
+#define LS_FORMAT_READ_H
+
+#include "base/json.h"
+#include "format/format.h"
+#include "format/tables.h"
+
+typedef struct ls_named { /* {"name":..., "value":...}, or a bare name */
+    ls_json_value name, value;
+} ls_named;
+
+typedef struct ls_named_list {
+    ls_named *at;
+    size_t n, cap;
+} ls_named_list;
+
+enum { LS_COLUMNS, LS_IDENTITY, LS_PK, LS_NOT_SENT, LS_WAS_AT, LS_WENT_TO, LS_LISTS };
+
+typedef struct ls_read_source { /* kind LS_JSON_NULL: not there */
+    ls_json_value connector, db, tx, pos;
+    int64_t ts;
+    uint64_t seq, sub;
+    bool snapshot;
+} ls_read_source;
+
+struct ls_decoder {
+    ls_tables *tables;
+    const char *start; /* of the message under way: for offsets */
+    size_t bytes;      /* its length */
+    ls_named_list lists[LS_LISTS];
+    ls_json_value action, schema, table, to_schema, to_table;
+    ls_read_source source;
+    ls_seen_column *cols; /* of the row under way */
+    uint32_t *at;
+    size_t cap_cols;
+    const ls_work *last_work; /* whose last_tx it is, if the generation is the same, too */
+    uint32_t last_generation;
+    const ls_tx *last_tx;
+    ls_buf text; /* an unescaped string */
+};
+
+/* A message's value as a column's. */
+int ls_read_value(ls_decoder *d, ls_work *w, const ls_json_value *v, ls_value *out, ls_error *err) LS_MUST_CHECK;
+/* What a column's type must take. */
+void ls_read_type(const ls_json_value *v, ls_seen_column *out);
+/* The transaction: the last one again, where it is the same. NULL with an error. */
+const ls_tx *ls_read_tx(ls_decoder *d, ls_work *w, ls_error *err);
+/* json_quick.c. 1: the change is added; 0: not a message that is read here, nothing was added; -1: memory. */
+int ls_read_quickly(ls_decoder *d, ls_work *w, ls_error *err) LS_MUST_CHECK;
+
+#endif

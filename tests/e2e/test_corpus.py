@@ -1,0 +1,35 @@
+"""Cases of a corpus that is kept beside the project: SQL taken from the test suites of databases and of other tools, and an oracle that
+replays the messages and compares the result with the tables. LIST_SYNC_CORPUS names its folder; without it there is nothing
+to run. corpus_cases lists the cases that must come out equal."""
+import os
+import subprocess
+import sys
+import unittest
+
+from lib import BROKERS, MY, PG, PROGRAM, ROOT, Case, my, report
+
+CORPUS = os.environ.get("LIST_SYNC_CORPUS", "")
+SECONDS = 1200
+
+
+def cases():
+    with open(os.path.join(ROOT, "tests", "e2e", "corpus_cases"), encoding="ascii") as f:
+        return [line.strip() for line in f if line.strip() and not line.startswith("#")]
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(CORPUS, "tools", "run_engine.py")), "LIST_SYNC_CORPUS names no corpus")
+class Corpus(Case):
+    def test_cases(self):
+        my("create or replace user %s; grant all on *.* to %s" % (self.id_, self.id_))  # the corpus' runner gives no password
+        try:
+            p = subprocess.run([sys.executable, os.path.join(CORPUS, "tools", "run_engine.py"), "--engine", PROGRAM, "--brokers", BROKERS,
+                                "--pg-host", PG["host"], "--pg-port", PG["port"], "--pg-user", PG["user"],
+                                "--my-host", MY["host"], "--my-port", MY["port"], "--my-user", self.id_, "--work", self.path("work")] + cases(),
+                               env=dict(os.environ, PGPASSWORD=PG["password"], PYTHONDONTWRITEBYTECODE="1"),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, encoding="utf-8")
+        finally:
+            my("drop user " + self.id_)
+        for line in p.stdout.splitlines():
+            report(line[:200])
+        self.assertEqual(p.returncode, 0)
+        self.assertEqual(p.stdout.splitlines()[-1], "%d passed, 0 failed" % len(cases()))

@@ -1,0 +1,77 @@
+"""The examples, as a newcomer runs them: on the in-process broker."""
+import os
+import shutil
+
+from lib import MY, PG, ROOT, Case, pg, wait_until
+
+# one table for all three
+TABLE = ("create table items (id int primary key, category varchar(20), price decimal(10,2) not null, note text)",
+         "insert into items values (1, 'BOOKS', 12.50, 'first'), (2, 'TOYS', 3.00, 'cheap'), (3, null, 20.00, null)",
+         "update items set price = 13.00 where id = 1",
+         "delete from items where id = 3")
+
+
+class Examples(Case):
+    ENV = {"PGPASSWORD": PG["password"], "MYSQL_PWD": MY["password"]}
+
+    def example(self, name, *params):
+        """Runs an example that is copied aside, so that it stands alone."""
+        shutil.copy(os.path.join(ROOT, "examples", name), self.dir)
+        args = []
+        for p in params:
+            args += ["--set", p]
+        return self.start(name, *args, env=self.ENV)
+
+    def streamed(self, program, connectors, servers, files):
+        """Applies the changes once the connectors capture; waits for the files' lines and stops."""
+        program.wait_log(r"captures from", count=connectors)
+        for statement in TABLE[1:]:
+            for run in servers:
+                run(statement)
+        for name, count in files.items():
+            wait_until(lambda name=name, count=count: len(self.lines(name)) >= count, "%d lines in %s" % (count, name), programs=[program])
+        self.assertEqual(program.stop(), 0, program.log())
+        for name, count in files.items():
+            self.assertEqual(len(self.lines(name)), count, self.lines(name))
+
+    def pg_params(self, database):
+        return ["pg_host=" + PG["host"], "pg_port=" + PG["port"], "pg_user=" + PG["user"], database + "=" + self.id_]
+
+    def test_01_postgres_to_csv(self):
+        self.databases(TABLE[0])
+        p = self.example("01_postgres_to_csv.lua", *self.pg_params("pg_database"))
+        self.streamed(p, 1, [self.pg], {"items_items_csv.csv": 1 + 3 + 2 + 1})
+        self.assertEqual(sorted(self.lines("items_items_csv.csv")), sorted([
+            "action,table,id,category,price,note",
+            "I,public.items,1,BOOKS,12.50,first", "I,public.items,2,TOYS,3.00,cheap", "I,public.items,3,,20.00,",
+            "D,public.items,1,,,", "I,public.items,1,BOOKS,13.00,first", "D,public.items,3,,,"]))
+        self.assertEqual(pg("select count(*) from pg_replication_slots where database = '%s'" % self.id_), "0",
+                         "with the in-process broker the slot is a temporary one")
+
+    def test_02_both_to_one_csv(self):
+        self.databases(TABLE[0])
+        p = self.example("02_both_to_one_csv.lua", "my_host=" + MY["host"], "my_port=" + MY["port"], "my_user=" + MY["user"], "out=both",
+                         *self.pg_params("database"))
+        self.streamed(p, 2, [self.pg, self.my], {"both_items_csv_insert.csv": 1 + 2 * 4, "both_items_csv_delete.csv": 1 + 2 * 2})
+        self.assertEqual(self.lines("both_items_csv_delete.csv")[0], "action,table,id")
+        both = {s: sorted(line.replace(s, "X") for f in ("insert", "delete") for line in self.lines("both_items_csv_%s.csv" % f) if s in line)
+                for s in ("public.items", self.id_ + ".items")}
+        self.assertEqual(*both.values())
+
+    def test_03_filter_and_map(self):
+        self.databases(TABLE[0])
+        p = self.example("03_filter_and_map.lua", "from_price=5", *self.pg_params("pg_database"))
+        self.streamed(p, 1, [self.pg], {"items_items_csv.csv": 1 + 2 + 2 + 1})
+        self.assertEqual(sorted(self.lines("items_items_csv.csv")), sorted([
+            "action;table;id;category;price;origin",
+            "I;public.items;1;books;12.50;shop", "I;public.items;3;none;20.00;shop",
+            "D;public.items;1;;;", "I;public.items;1;books;13.00;shop", "D;public.items;3;;;"]))
+
+    def test_each_example_has_a_test(self):
+        names = [n for n in sorted(os.listdir(os.path.join(ROOT, "examples"))) if n.endswith(".lua")]
+        for name in names:
+            self.assertTrue(hasattr(self, "test_" + name[:-4]), name)
+
+    def test_examples_pass_check_offline(self):
+        for name in sorted(os.listdir(os.path.join(ROOT, "examples"))):
+            self.run_to_end("check", os.path.join(ROOT, "examples", name), "--offline")

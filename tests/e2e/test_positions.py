@@ -1,0 +1,132 @@
+"""Positions that cannot be continued from are exit 3, never a silent skip; a second program under the same name fences the first."""
+import signal
+
+from lib import Case, checkpoint, lsn, messages, my, pg, values, wait_until
+
+TABLE = "create table t (id int primary key, v varchar(20))"
+
+
+class Lost(Case):
+    def begin(self, db):
+        self.databases(TABLE)
+        script = self.script(self.connector(db))
+        self.run_to_end(script, "--until-caught-up")
+        self.sql(db, "insert into t values (1, 'a')")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual(len(messages(self.topic_of(db))), 1)
+        return script
+
+    def test_slot_dropped(self):
+        script = self.begin("postgres")
+        pg("select pg_drop_replication_slot('%s')" % self.name("postgres"))
+        self.assertIn(self.name("postgres"), self.run_to_end(script, code=3).log())
+
+    def test_slot_moved_on(self):
+        """Somebody else has read from the slot: what it skipped cannot come any more."""
+        script = self.begin("postgres")
+        self.pg("insert into t values (2, 'b')")
+        self.pg("select pg_replication_slot_advance('%s', pg_current_wal_lsn())" % self.name("postgres"))
+        self.assertRegex(self.run_to_end(script, code=3).log(), r"slot")
+
+    def test_slot_without_checkpoint(self):
+        self.databases(TABLE)
+        self.pg("select pg_create_logical_replication_slot('%s', 'pgoutput')" % self.name("postgres"))
+        self.assertRegex(self.run_to_end(self.script(self.connector("postgres")), code=3).log(), r'start = "slot"')
+
+    def test_start_at_a_slot(self):
+        self.databases(TABLE)
+        self.pg("create publication p for table t")
+        self.pg("select pg_create_logical_replication_slot('%s', 'pgoutput')" % self.name("postgres"))
+        self.pg("insert into t values (1, 'before the start')")
+        self.run_to_end(self.script(self.connector("postgres", start="slot", publication="p")), "--until-caught-up")
+        self.assertEqual([values(m["columns"])["id"] for m in messages(self.topic_of("postgres"))], [1])
+
+    def test_binlog_purged(self):
+        script = self.begin("mysql")
+        my("flush binary logs")
+        now = my("show master status").split("\t")[0]
+        wait_until(lambda: "Binlog Dump" not in my("show processlist"), "the dump has ended")
+        my("purge binary logs to '%s'" % now)
+        log = self.run_to_end(script, code=3).log()
+        self.assertRegex(log, r"binlog\.\d+")
+
+    def test_another_server(self):
+        """A checkpoint of PostgreSQL is not one of MariaDB: the same name for another database is refused."""
+        self.begin("postgres")
+        script = self.script(self.connector("mysql", name=self.name("postgres")))
+        self.assertIn(self.name("postgres"), self.run_to_end(script, code=3).log())
+
+    def test_binlog_goes_over_to_the_next_file(self):
+        script = self.begin("mysql")
+        p = self.start_connector(script)
+        for i in range(2, 6):
+            my("flush binary logs")
+            self.my("insert into t values (%d, 'b')" % i)
+        got = self.wait_messages(self.topic_of("mysql"), 5, [p])
+        self.assertEqual([values(m["columns"])["id"] for m in got], [1, 2, 3, 4, 5])
+        places = [m["source"]["pos"] for m in got]
+        self.assertEqual(places, sorted(places))
+        self.assertEqual(p.stop(), 0)
+
+
+class Fence(Case):
+    def test_second_instance(self):
+        self.databases(TABLE)
+        for db in ("postgres", "mysql"):
+            script = self.script(self.connector(db))
+            first = self.start_connector(script)
+            self.sql(db, "insert into t values (1, 'a')")
+            self.wait_messages(self.topic_of(db), 1, [first])
+            second = self.start(script)
+
+            def stored():  # rows keep the first one storing checkpoints, which is how it learns that it is fenced
+                self.sql(db, "insert into t values ((select 1 + max(id) from t as x), 'b')")
+                return first.ended()
+            wait_until(stored, "the first instance is fenced")
+            self.assertEqual(first.code(), 4, first.log()[-2000:])
+            last = int(self.sql(db, "select max(id) from t"))
+            wait_until(lambda: {values(m["columns"])["id"] for m in messages(self.topic_of(db))} == set(range(1, last + 1)), "all rows", programs=[second])
+            self.assertEqual(second.stop(), 0, second.log()[-2000:])
+
+
+class Idle(Case):
+    def test_idle_slot_moves(self):
+        """What is not captured must not hold back the server's disk: the slot follows, behind the checkpoint."""
+        self.databases(TABLE + "; create table other (id int)")
+        p = self.start_connector(self.script(self.connector("postgres")))
+        self.pg("insert into other select generate_series(1, 1000)")
+        place = lsn(pg("select pg_current_wal_lsn()"))
+
+        def moved():
+            confirmed = lsn(pg("select confirmed_flush_lsn from pg_replication_slots where slot_name = '%s'" % self.name("postgres")))
+            self.assertLessEqual(confirmed, lsn(checkpoint(self.name("postgres"))["restart"]["lsn"]))
+            return confirmed >= place
+        wait_until(moved, "the slot moves", programs=[p])
+        self.assertEqual(messages(self.topic_of("postgres")), [])
+        self.assertEqual(p.stop(), 0)
+
+    def test_paused_program_is_not_cut(self):
+        """A program that was stopped for a moment goes on where it was."""
+        self.databases(TABLE)
+        for db in ("postgres", "mysql"):
+            p = self.start_connector(self.script(self.connector(db)))
+            p.process.send_signal(signal.SIGSTOP)
+            self.sql(db, "insert into t values (1, 'a')")
+            p.process.send_signal(signal.SIGCONT)
+            self.wait_messages(self.topic_of(db), 1, [p])
+            self.assertEqual(p.stop(), 0)
+
+    def test_database_connection_cut(self):
+        """The server ends the connection: one warning, then it goes on."""
+        self.databases(TABLE)
+        for db in ("postgres", "mysql"):
+            p = self.start_connector(self.script(self.connector(db)))
+            if db == "postgres":
+                pg("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '%s'" % self.name(db))
+            else:
+                for line in my("select id from information_schema.processlist where command like 'Binlog Dump%'").split():
+                    my("kill " + line)
+            p.wait_log(r"trying again")
+            self.sql(db, "insert into t values (1, 'a')")
+            self.wait_messages(self.topic_of(db), 1, [p])
+            self.assertEqual(p.stop(), 0)

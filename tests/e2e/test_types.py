@@ -1,0 +1,198 @@
+"""Values from SQL to the message and the CSV cell, as docs/format.md says them; and the same SQL on PostgreSQL and MariaDB
+gives the same bytes, source and schema aside."""
+import re
+
+from lib import Case, messages, read_topic, wait_until
+
+# column, type on PostgreSQL, type on MariaDB, [(SQL literal, or a pair of them, JSON text)]
+BOTH = (
+    ("i2", "smallint", "smallint", (("-32768", "-32768"), ("32767", "32767"), ("0", "0"))),
+    ("i4", "integer", "integer", (("-2147483648", "-2147483648"), ("2147483647", "2147483647"))),
+    ("i8", "bigint", "bigint", (("-9223372036854775808", "-9223372036854775808"), ("9223372036854775807", "9223372036854775807"), ("9007199254740993", "9007199254740993"))),
+    ("f4", "real", "float", (("1.5", "1.5"), ("-0.1", "-0.1"), ("3.4028235e38", "3.4028235e+38"), ("1e-7", "1e-7"), ("16777216", "16777216"), ("1e21", "1e+21"))),
+    ("f8", "double precision", "double", (("0.1", "0.1"), ("-2.5", "-2.5"), ("1.7976931348623157e308", "1.7976931348623157e+308"), ("2.2250738585072014e-308", "2.2250738585072014e-308"),
+                                          ("123456789012345680000", "123456789012345680000"), ("1e21", "1e+21"), ("1e-6", "0.000001"), ("1e-7", "1e-7"), ("100", "100"))),
+    ("d", "numeric(20,5)", "decimal(20,5)", (("12.5", '"12.50000"'), ("-0.00001", '"-0.00001"'), ("0", '"0.00000"'), ("999999999999999.99999", '"999999999999999.99999"'))),
+    ("d0", "numeric(38,0)", "decimal(38,0)", (("12345678901234567890123456789012345678", '"12345678901234567890123456789012345678"'), ("-7", '"-7"'))),
+    ("v", "varchar(60)", "varchar(60)", (("'plain'", '"plain"'), ("''", '""'), ("'a\"b'", r'"a\"b"'), ("'é € 😀'", '"é € 😀"'), ("'  spaces  '", '"  spaces  "'),
+                                         ((r"E'tab\there\nand \\ \x01\x1f\x7f'", r"'tab\there\nand \\ " "\x01\x1f\x7f'"), '"tab\\there\\nand \\\\ \\u0001\\u001f\x7f"'))),
+    ("t", "text", "longtext", (("repeat('x', 300)", '"' + "x" * 300 + '"'), ("'/'", '"/"'))),
+    ("c", "char(10)", "char(10)", (("'ab'", '"ab"'), ("'ab   '", '"ab"'), ("''", '""'))),
+    ("b", "bytea", "longblob", ((("'\\x'", "x''"), '""'), (("'\\x00ff10'", "x'00ff10'"), '"AP8Q"'), (("'\\xdeadbeef'", "x'deadbeef'"), '"3q2+7w=="'))),
+    ("dt", "date", "date", (("'2026-02-28'", '"2026-02-28"'), ("'0999-12-31'", '"0999-12-31"'), ("'9999-12-31'", '"9999-12-31"'))),
+    ("ti", "time(6)", "time(6)", (("'01:02:03'", '"01:02:03"'), ("'23:59:59.999999'", '"23:59:59.999999"'), ("'01:02:03.450000'", '"01:02:03.45"'))),
+    ("ts", "timestamp(6)", "datetime(6)", (("'2026-01-02 03:04:05'", '"2026-01-02T03:04:05"'), ("'1969-12-31 23:59:59.000001'", '"1969-12-31T23:59:59.000001"'),
+                                           ("'9999-12-31 23:59:59.5'", '"9999-12-31T23:59:59.5"'))),
+)
+
+POSTGRES = (
+    ("o", "oid", (("4294967295", "4294967295"),)),
+    ("bo", "boolean", (("true", "true"), ("false", "false"))),
+    ("f4", "real", (("'NaN'", '"NaN"'), ("'-Infinity'", '"-Infinity"'), ("'-0'", "-0"))),
+    ("f8", "double precision", (("'NaN'", '"NaN"'), ("'Infinity'", '"Infinity"'), ("'-0'", "-0"), ("5e-324", "5e-324"))),
+    ("n", "numeric", (("'NaN'", '"NaN"'), ("'Infinity'", '"Infinity"'), ("1e20", '"100000000000000000000"'), ("1.10", '"1.10"'), ("-0.000", '"0.000"'))),
+    ("dt", "date", (("'infinity'", '"infinity"'), ("'-infinity'", '"-infinity"'), ("'0044-03-15 BC'", '"0044-03-15 BC"'), ("'12026-01-01'", '"12026-01-01"'))),
+    ("ts", "timestamp", (("'infinity'", '"infinity"'), ("'0001-01-01 00:00:00 BC'", '"0001-01-01T00:00:00 BC"'), ("'294276-12-31 23:59:59.999999'", '"294276-12-31T23:59:59.999999"'))),
+    ("tz", "timestamptz", (("'2026-07-01 12:00:00.5+02'", '"2026-07-01T10:00:00.5Z"'), ("'infinity'", '"infinity"'), ("'1970-01-01 00:00:00+00'", '"1970-01-01T00:00:00Z"'))),
+    ("ti", "time", (("'24:00:00'", '"24:00:00"'),)),
+    ("u", "unknown_enum", (("'a ''quoted'' one'", '"a \'quoted\' one"'),)),
+)
+
+MARIADB = (
+    ("i1", "tinyint", (("-128", "-128"), ("127", "127"))),
+    ("u1", "tinyint unsigned", (("255", "255"),)),
+    ("bo", "boolean", (("true", "1"), ("false", "0"))),
+    ("u2", "smallint unsigned", (("65535", "65535"),)),
+    ("i3", "mediumint", (("-8388608", "-8388608"), ("8388607", "8388607"))),
+    ("u3", "mediumint unsigned", (("16777215", "16777215"),)),
+    ("u4", "int unsigned", (("4294967295", "4294967295"),)),
+    ("u8", "bigint unsigned", (("18446744073709551615", "18446744073709551615"), ("9223372036854775808", "9223372036854775808"))),
+    ("y", "year", (("2026", "2026"), ("0", "0"))),
+    ("ud", "decimal(65,30) unsigned", (("1", '"1.' + "0" * 30 + '"'), ("12345678901234567890123456789012345.000000000000000000000000000001",
+                                                                     '"12345678901234567890123456789012345.000000000000000000000000000001"'))),
+    ("bi", "binary(4)", (("x'0100'", '"AQAAAA=="'), ("x'00000000'", '"AAAAAA=="'))),
+    ("vb", "varbinary(300)", (("x'0100'", '"AQA="'), ("repeat('a', 300)", '"' + "YWFh" * 100 + '"'))),
+    ("l1", "varchar(20) character set latin1", (("'é€ÿ'", '"é€ÿ"'),)),
+    ("tt", "tinytext", (("'x'", '"x"'),)),
+    ("mt", "mediumtext character set ucs2", (("'é'", '"é"'),)),
+    ("dt", "date", (("'0000-00-00'", '"0000-00-00"'), ("'2026-00-00'", '"2026-00-00"'))),
+    ("dm", "datetime(3)", (("'2026-01-02 03:04:05.678'", '"2026-01-02T03:04:05.678"'), ("'0000-00-00 00:00:00'", '"0000-00-00T00:00:00"'))),
+    ("ti", "time(2)", (("'-01:02:03.45'", '"-01:02:03.45"'), ("'838:59:59'", '"838:59:59"'), ("'-838:59:59'", '"-838:59:59"'))),
+    ("tz", "timestamp(6) null", (("'2026-07-01 10:00:00.5'", '"2026-07-01T10:00:00.5Z"'), ("'1970-01-01 00:00:01'", '"1970-01-01T00:00:01Z"'))),
+    ("en", "enum('one','two')", (("'two'", '"two"'),)),
+)
+
+
+def compact(message):
+    """A message without source and schema: what both servers must have in common, byte for byte."""
+    return re.sub(r',"source":\{[^{}]*\}', "", re.sub(r'"schema":"[^"]*",', "", message, count=1), count=1)
+
+
+class Types(Case):
+    def script_sql(self, columns, side):
+        """create and insert statements; the i-th row has the i-th value of each column, and a last row only NULLs."""
+        create = "create table t (id int primary key, %s)" % ", ".join("%s %s null" % (name, kind) for name, kind, _ in columns)
+        rows = []
+        for i in range(max(len(v) for _, _, v in columns)):
+            cells = []
+            for _, _, cases in columns:
+                sql = cases[i][0] if i < len(cases) else "null"
+                cells.append(sql[side] if isinstance(sql, tuple) else sql)
+            rows.append("insert into t values (%d, %s);" % (i + 1, ", ".join(cells)))
+        rows.append("insert into t (id) values (1000);")
+        return create, "\n".join(rows)
+
+    def expected(self, columns):
+        for i in range(max(len(v) for _, _, v in columns)):
+            yield "[%s]" % ",".join(['{"name":"id","value":%d}' % (i + 1)] + ['{"name":"%s","value":%s}' % (n, c[i][1] if i < len(c) else "null") for n, _, c in columns])
+        yield "[%s]" % ",".join(['{"name":"id","value":1000}'] + ['{"name":"%s","value":null}' % n for n, _, _ in columns])
+
+    def columns_of(self, message):
+        return re.search(r'"columns":(\[.*?\]),"(?:identity|source|unchanged|moved_from)"', message, re.DOTALL).group(1)
+
+    def compare(self, db, columns, insert, setup=""):
+        p = self.start_connector(self.script(self.connector(db), self.consumer(db, topic_list=[self.topic_of(db)])))
+        self.sql(db, setup + insert)
+        wanted = list(self.expected(columns))
+        self.wait_messages(self.topic_of(db), len(wanted), [p])
+        got = [value for _, _, value in read_topic(self.topic_of(db))]
+        for g, w in zip(got, wanted):
+            self.assertEqual(self.columns_of(g), w)
+        # CSV and back: as many records, so every value passes the consumer's reader and the writer
+        wait_until(lambda: sum(line.startswith("I,") for line in self.lines("%s_%s.csv" % (db, db))) == len(wanted), "the CSV rows", programs=[p])
+        self.assertEqual(p.stop(), 0)
+        return got
+
+    def test_same_bytes_from_both(self):
+        pg_columns, my_columns = [(n, p, v) for n, p, _, v in BOTH], [(n, m, v) for n, _, m, v in BOTH]
+        pg_create, pg_insert = self.script_sql(pg_columns, 0)
+        my_create, my_insert = self.script_sql(my_columns, 1)
+        self.databases(pg_create, my_create)
+        more = "\nupdate t set v = 'changed', f8 = null where id = 1;\ndelete from t where id = 2;\nupdate t set id = 77 where id = 3;"
+        first = len(list(self.expected(pg_columns)))
+        p = [self.start_connector(self.script(self.connector(db), name=db + ".lua")) for db in ("postgres", "mysql")]
+        self.pg(pg_insert + more)
+        self.my(my_insert + more)
+        texts = []
+        for db, program in zip(("postgres", "mysql"), p):
+            self.wait_messages(self.topic_of(db), first + 4, [program])
+            rows = read_topic(self.topic_of(db))
+            for (_, _, value), wanted in zip(rows, self.expected(pg_columns)):
+                self.assertEqual(self.columns_of(value), wanted, db)
+            texts.append([(key, compact(value)) for _, key, value in rows])
+            self.assertEqual(program.stop(), 0)
+        for a, b in zip(*texts):
+            self.assertEqual(a, b)
+        self.assertEqual(len(texts[0]), len(texts[1]))
+
+    def test_csv_of_both(self):
+        columns = [(n, p, v) for n, p, _, v in BOTH]
+        create, insert = self.script_sql(columns, 0)
+        my_create, my_insert = self.script_sql([(n, m, v) for n, _, m, v in BOTH], 1)
+        self.databases(create, my_create)
+        self.compare("postgres", columns, insert)
+        self.compare("mysql", columns, my_insert)
+        files = []
+        for db, schema in (("postgres", "public"), ("mysql", self.id_)):
+            with open(self.path("%s_%s.csv" % (db, db)), encoding="utf-8", newline="") as f:
+                files.append(f.read().replace("I,%s.t," % schema, "I,t,"))
+        self.assertEqual(*files)
+
+    def test_postgres(self):
+        columns = list(POSTGRES)
+        create, insert = self.script_sql(columns, 0)
+        self.databases()
+        self.pg("create type unknown_enum as enum ('a ''quoted'' one'); " + create)
+        self.compare("postgres", columns, insert, "set timezone = 'Asia/Kolkata'; set datestyle = 'SQL, DMY'; set datestyle = 'ISO';")
+
+    def test_postgres_database_settings_do_not_leak(self):
+        """Settings of the database and role would change the texts that the server sends; the connector pins its own."""
+        columns = list(POSTGRES)
+        create, insert = self.script_sql(columns, 0)
+        self.databases()
+        self.pg("create type unknown_enum as enum ('a ''quoted'' one'); " + create)
+        for setting in ("timezone = 'Asia/Kolkata'", "datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "extra_float_digits = -3", "bytea_output = 'escape'"):
+            self.pg("alter database %s set %s" % (self.id_, setting))
+        self.compare("postgres", columns, insert, "set timezone = 'UTC'; set datestyle = 'ISO, MDY';")
+
+    def test_mariadb(self):
+        columns = list(MARIADB)
+        create, insert = self.script_sql(columns, 1)
+        self.databases()
+        self.my(create)
+        self.compare("mysql", columns, insert, "set sql_mode = ''; set time_zone = '+00:00';")
+
+    def test_mariadb_session_time_zone(self):
+        self.databases()
+        self.my("create table t (id int primary key, tz timestamp null)")
+        p = self.start_connector(self.script(self.connector("mysql")))
+        self.my("set time_zone = '+05:30'; insert into t values (1, '2026-01-01 05:30:00')")
+        got = self.wait_messages(self.topic_of("mysql"), 1, [p])
+        self.assertEqual(got[0]["columns"][1]["value"], "2026-01-01T00:00:00Z")
+        self.assertEqual(p.stop(), 0)
+
+    def not_carried(self, db, kind, value):
+        """A type that is not carried yet is an error that names table and column, at the start or at the first row: never a wrong value."""
+        self.databases()
+        self.sql(db, "create table t (id int primary key, odd %s)" % kind)
+        script = self.script(self.connector(db))
+        p = self.start(script, "--until-caught-up")
+        if p.wait() == 0:
+            self.sql(db, "insert into t values (1, %s)" % value)
+            p = self.run_to_end(script, "--until-caught-up", code=1)
+        else:
+            self.assertEqual(p.code(), 2, p.log())
+        self.assertRegex(p.log(), r"\bt\b.*\bodd\b|\bodd\b.*\bt\b")
+        self.assertEqual(messages(self.topic_of(db)), [])
+
+    def test_array_is_not_carried(self):
+        self.not_carried("postgres", "integer[]", "'{1,2}'")
+
+    def test_interval_is_not_carried(self):
+        self.not_carried("postgres", "interval", "'1 day'")
+
+    def test_set_is_not_carried(self):
+        self.not_carried("mysql", "set('a','b')", "'a'")
+
+    def test_geometry_is_not_carried(self):
+        self.not_carried("mysql", "point", "point(1,2)")
