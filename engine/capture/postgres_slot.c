@@ -13,6 +13,7 @@
 typedef struct slot_state {
     bool exists, lost;
     uint64_t confirmed;
+    uint64_t wal_end; /* the server's, flushed */
 } slot_state;
 
 /* Reads the slot's state; one that is not ours by its kind is refused. */
@@ -20,7 +21,7 @@ static int look(ls_pg *s, slot_state *slot, ls_error *err) {
     const char *name = s->slot;
     PGresult *res = ls_pg_query(s, err, "looking up the replication slot",
         "SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(confirmed_flush_lsn::text, '0/0'), "
-        "coalesce(wal_status, '') FROM pg_replication_slots WHERE slot_name = $1", 1, &name);
+        "coalesce(wal_status, ''), pg_current_wal_flush_lsn() FROM pg_replication_slots WHERE slot_name = $1", 1, &name);
     if (!res) return -1;
     int rc = 0;
     *slot = (slot_state){.exists = PQntuples(res) == 1};
@@ -31,7 +32,7 @@ static int look(ls_pg *s, slot_state *slot, ls_error *err) {
             rc = ls_fail(err, LS_USAGE, "replication slot \"%s\" is another's: it is for plugin \"%s\" and database \"%s\", not for "
                          "\"%s\" and \"%s\"; set `slot` to a name of its own", name, plugin, database, s->conf->plugin,
                          s->conf->database);
-        else if (ls_pg_lsn(PQgetvalue(res, 0, 2), &slot->confirmed))
+        else if (ls_pg_lsn(PQgetvalue(res, 0, 2), &slot->confirmed) || ls_pg_lsn(PQgetvalue(res, 0, 4), &slot->wal_end))
             rc = ls_fail(err, LS_FAIL, "replication slot \"%s\" has no WAL position: \"%s\"", name, PQgetvalue(res, 0, 2));
     }
     PQclear(res);
@@ -190,6 +191,10 @@ int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) {
         return ls_fail(err, LS_LOST, "replication slot \"%s\" stands at " LS_PG_LSN ", beyond the checkpoint at " LS_PG_LSN ": somebody "
                        "else read it, and what lies between is lost; drop slot and checkpoint to begin anew", s->slot,
                        LS_PG_LSN_ARGS(slot.confirmed), LS_PG_LSN_ARGS(from->restart.offset));
+    if (slot.wal_end < from->restart.offset)
+        return ls_fail(err, LS_LOST, "the server's WAL ends at " LS_PG_LSN ", before the checkpoint at " LS_PG_LSN ": it has lost "
+                       "transactions that were captured; drop slot and checkpoint to begin anew", LS_PG_LSN_ARGS(slot.wal_end),
+                       LS_PG_LSN_ARGS(from->restart.offset));
     s->confirmed = slot.confirmed;
     return 0;
 }

@@ -18,6 +18,7 @@ enum {
     LS_LOOK_ASK_MS = 500,        /* one look may take so long, since messages wait meanwhile */
     LS_MISSING_GRACE_MS = 3000,  /* a topic may be in the making by a connector that starts now: no warning before this */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
+    LS_JOIN_MS = 5000,           /* a member that ends waits so long for its group's first answer */
     LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
@@ -55,6 +56,7 @@ struct ls_consumer {
     bool rebalanced;          /* while the batch was fetched */
     wanted_topic *topics;     /* conf.ntopics of them */
     bool down;                /* no broker answers; said once a change of state */
+    bool joined;              /* the group has answered at least once */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
     bool commit_failed;       /* said once a change of state */
@@ -102,7 +104,7 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *l, void *opaque) {
     ls_consumer *c = opaque;
     rd_kafka_error_t *error;
-    c->rebalanced = true;
+    c->rebalanced = c->joined = true;
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
         error = rd_kafka_incremental_assign(rk, l);
@@ -554,6 +556,17 @@ int ls_consumer_assigned(ls_consumer *c) {
 
 /* ---- the end */
 
+/* librdkafka below 2.3 aborts when a cooperative-sticky member is destroyed between its group's first answer and its first
+ * assignment (its issue 4312). So a member that was never assigned anything is given the time to be. */
+static bool wait_for_group(ls_consumer *c) {
+    int64_t until = ls_clock_ms() + LS_JOIN_MS;
+    while (!c->joined && !c->down && ls_clock_ms() < until) {
+        rd_kafka_message_t *m;
+        if (rd_kafka_consume_batch_queue(c->queue, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
+    }
+    return c->joined || c->down;
+}
+
 /* Leaves the group, which calls rebalance(). Not for ever: the coordinator may be away. */
 static void leave(ls_consumer *c) {
     rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
@@ -571,10 +584,11 @@ static void leave(ls_consumer *c) {
 void ls_consumer_close(ls_consumer *c) {
     for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
     c->given = c->next = c->nbatch = 0;
-    if (c->rk) leave(c);
+    bool safe = wait_for_group(c);
+    if (safe) leave(c);
     if (c->commits) rd_kafka_queue_destroy(c->commits);
     if (c->queue) rd_kafka_queue_destroy(c->queue);
-    if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (safe) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); /* else it ends with the program */
     for (size_t i = 0; i < c->nplaces; i++) free(c->places[i].topic);
     free(c->places);
     free(c->topics);

@@ -99,8 +99,10 @@ static void store_if_due(ls_delivery *d, bool last) {
         if (d->store_failed) ls_log_line(&d->worker->log, LS_INFO, "checkpoints are stored again");
         d->store_failed = false;
     } else if (err.code != LS_AGAIN || last) {
-        if (err.code == LS_AGAIN) err.code = LS_FAIL;
-        ls_fail_in(&err, "cannot store the checkpoint (the rows since the last one come again at the next start)");
+        if (err.code == LS_AGAIN) {
+            err.code = LS_FAIL;
+            ls_fail_in(&err, "cannot store the checkpoint (the rows since the last one come again at the next start)");
+        }
         fail(d, &err);
     } else if (!d->store_failed) {
         d->store_failed = true;

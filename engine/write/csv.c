@@ -3,40 +3,75 @@
 
 #include "change/value.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LS_CSV_TABLES_MAX = 10000, /* tables whose columns are remembered; past it the one longest unseen is forgotten */
-    LS_CSV_NAME_MAX = 600      /* bytes of "schema.table" */
+    LS_CSV_TABLES_MAX = 10000, /* tables that something is remembered of; past it all are forgotten and learnt again */
+    LS_CSV_BUCKETS = 1024,
+    LS_CSV_LAYOUTS = 256,      /* schemas whose layouts are kept */
+    LS_CSV_TRUNCATES = 1024,   /* truncates remembered, so that one that comes from every partition is written once */
+    LS_CSV_KEEP_ROW = 1024 * 1024 /* bytes of row buffer kept between rows */
 };
 
 /* What is known of a table. */
 typedef struct table {
-    struct table *next; /* the one seen last first */
-    const ls_schema *schema; /* of its last I row, a reference; NULL: none yet */
-    ls_csv_part *inserts;    /* where rows of that schema with no absent column go */
-    ls_csv_part *deletes;    /* where its last D row went */
-    char t_connector[64], t_pos[40]; /* the last T written: each instance writes it once, whatever partition it comes from */
-    uint64_t t_seq;
-    char name[]; /* schema.table */
+    struct table *next;
+    ls_buf cell;          /* schema.table as it is written, then its name, NUL-terminated, at `name` */
+    size_t cell_len, name;
+    ls_buf known;         /* header of its last I row; empty: none yet */
+    uint32_t known_id;    /* schema that `known` is of */
+    uint32_t version;     /* grows as `known` changes: layouts of its D rows depend on it */
+    ls_csv_part *deletes; /* where its last D row went, and how many cells that had */
+    size_t delete_cells;
 } table;
+
+/* Where D rows of a schema go, and which column stands in each cell behind action and table. */
+typedef struct delete_layout {
+    ls_csv_part *part; /* NULL: not made yet */
+    uint32_t version;  /* of the table, when it was made */
+    uint32_t *col;     /* NO_COLUMN: the cell is absent */
+    size_t ncols;
+} delete_layout;
+
+enum { NO_COLUMN = UINT32_MAX };
+
+typedef struct layout {
+    uint32_t id; /* of the schema; 0: empty */
+    table *table;
+    ls_csv_part *inserts;   /* NULL: not looked up yet */
+    delete_layout deletes[2]; /* of rows with the key alone, and of whole rows */
+} layout;
+
+typedef struct truncate_seen {
+    uint64_t connector; /* its name's hash */
+    uint64_t seq;
+    char pos[sizeof(((ls_tx *)0)->pos)];
+} truncate_seen;
 
 typedef struct csv {
     ls_writer base;
     ls_csv_conf conf;
     ls_csv_files *inserts, *deletes; /* one and the same without split_files */
-    table *tables;
+    table *tables[LS_CSV_BUCKETS];
+    size_t ntables;
+    layout layouts[LS_CSV_LAYOUTS];
+    truncate_seen truncates[LS_CSV_TRUNCATES]; /* a ring */
+    size_t ntruncates;
+    size_t null_len, absent_len;
+    bool special[256]; /* bytes that a cell is quoted for */
     ls_buf row, header, text;
 } csv;
 
 /* ---- cells */
 
+static bool is_token(const char *token, size_t token_len, const char *p, size_t n) { return n == token_len && memcmp(p, token, n) == 0; }
+
+/* Quoted, a text is never taken for a NULL or an absent value; an empty one always is. */
 static bool needs_quotes(const csv *c, const char *p, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (p[i] == c->conf.delimiter || p[i] == c->conf.quote || p[i] == '\n' || p[i] == '\r') return true;
-    return n == 0; /* an empty string, not NULL */
+        if (c->special[(unsigned char)p[i]]) return true;
+    return n == 0 || is_token(c->conf.null_text, c->null_len, p, n) || is_token(c->conf.absent_text, c->absent_len, p, n);
 }
 
 static void put_text(const csv *c, ls_buf *out, const char *p, size_t n) {
@@ -56,26 +91,40 @@ static void put_text(const csv *c, ls_buf *out, const char *p, size_t n) {
     ls_buf_char(out, c->conf.quote);
 }
 
+static void put_absent(csv *c) {
+    ls_buf_char(&c->row, c->conf.delimiter);
+    ls_buf_add(&c->row, c->conf.absent_text, c->absent_len);
+}
+
 static void put_cell(csv *c, const ls_value *v) {
+    if (v->state > LS_NULL) {
+        put_absent(c);
+        return;
+    }
     ls_buf_char(&c->row, c->conf.delimiter);
     if (v->state == LS_NULL) {
-        ls_buf_str(&c->row, c->conf.null_text);
-    } else if (v->state != LS_PRESENT) {
-        ls_buf_str(&c->row, c->conf.absent_text);
+        ls_buf_add(&c->row, c->conf.null_text, c->null_len);
     } else if (v->kind == LS_KIND_TEXT || v->kind == LS_KIND_JSON) {
         put_text(c, &c->row, v->as.p, v->len);
     } else {
         ls_buf_clear(&c->text);
         ls_value_print(&c->text, v);
         put_text(c, &c->row, c->text.data, c->text.len);
+        c->row.failed |= c->text.failed;
     }
 }
 
 static void begin_row(csv *c, char action, const table *t) {
+    if (c->row.cap > LS_CSV_KEEP_ROW) ls_buf_free(&c->row);
     ls_buf_clear(&c->row);
     ls_buf_char(&c->row, action);
     ls_buf_char(&c->row, c->conf.delimiter);
-    put_text(c, &c->row, t->name, strlen(t->name));
+    ls_buf_add(&c->row, t->cell.data, t->cell_len);
+}
+
+static int end_row(csv *c, ls_csv_files *f, ls_csv_part *p, ls_error *err) {
+    if (c->row.failed) return ls_fail_memory(err, "writing a CSV row");
+    return ls_csv_files_add(f, p, c->row.data, c->row.len, err);
 }
 
 static void begin_header(csv *c) {
@@ -90,193 +139,259 @@ static void put_header(csv *c, const ls_column *col) {
 
 /* ---- tables */
 
-static void forget_oldest(csv *c) {
-    table **at = &c->tables;
-    size_t n = 0;
-    while (*at && (*at)->next) at = &(*at)->next, n++;
-    if (n < LS_CSV_TABLES_MAX) return;
-    ls_schema_unref((*at)->schema);
-    free(*at);
-    *at = NULL;
+static void free_table(table *t) {
+    ls_buf_free(&t->cell);
+    ls_buf_free(&t->known);
+    free(t);
 }
 
-static int table_of(csv *c, const ls_schema *s, table **out, ls_error *err) {
-    char name[LS_CSV_NAME_MAX];
-    if (c->tables && c->tables->schema == s) {
-        *out = c->tables;
-        return 0;
-    }
-    int n = snprintf(name, sizeof name, "%s.%s", s->schema, s->table);
-    if (n >= (int)sizeof name) return ls_fail(err, LS_FAIL, "%s.%s: a table's name is longer than %d bytes", s->schema, s->table, LS_CSV_NAME_MAX - 1);
-    table **at = &c->tables, *t;
-    while ((t = *at) && strcmp(t->name, name) != 0) at = &t->next;
-    if (t) {
-        *at = t->next;
-    } else {
-        forget_oldest(c);
-        t = calloc(1, sizeof *t + (size_t)n + 1);
-        if (!t) return ls_fail_memory(err, "writing CSV");
-        memcpy(t->name, name, (size_t)n + 1);
-    }
-    t->next = c->tables;
-    *out = c->tables = t;
-    return 0;
+static void forget_layout(layout *l) {
+    for (size_t i = 0; i < 2; i++) free(l->deletes[i].col);
+    *l = (layout){0};
 }
 
-static void learn(table *t, const ls_schema *s) {
-    const ls_schema *old = t->schema;
-    t->schema = ls_schema_ref(s);
-    t->inserts = NULL;
-    ls_schema_unref(old);
+static void forget_all(csv *c) {
+    for (size_t i = 0; i < LS_CSV_LAYOUTS; i++) forget_layout(&c->layouts[i]);
+    for (size_t i = 0; i < LS_CSV_BUCKETS; i++)
+        for (table *t = c->tables[i], *next; t; t = next) {
+            next = t->next;
+            free_table(t);
+        }
+    memset(c->tables, 0, sizeof c->tables);
+    c->ntables = 0;
 }
 
-/* ---- rows */
-
-static int add(csv *c, ls_csv_files *f, ls_csv_part *p, ls_error *err) {
-    if (c->row.failed || c->text.failed) return ls_fail_memory(err, "writing a CSV row");
-    return ls_csv_files_add(f, p, c->row.data, c->row.len, err);
+static uint64_t hash(const char *p, size_t n) { /* FNV-1a */
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
+    return h;
 }
 
-static int part(csv *c, ls_csv_files *f, const table *t, ls_csv_part **out, ls_error *err) {
-    if (c->header.failed) return ls_fail_memory(err, "writing a CSV header");
-    if (ls_csv_files_part(f, c->header.data, c->header.len, out, err)) return -1;
-    if (!(*out)->table) (*out)->table = strdup(t->name);
-    return 0;
-}
-
-static int write_insert(csv *c, table *t, const ls_schema *s, const ls_value *row, ls_error *err) {
-    bool whole = true;
-    if (t->schema != s) learn(t, s);
-    begin_row(c, 'I', t);
-    for (uint32_t i = 0; i < s->ncols; i++) {
-        if (row[i].state == LS_ABSENT)
-            whole = false;
-        else
-            put_cell(c, &row[i]);
-    }
-    ls_csv_part *p = whole ? t->inserts : NULL;
-    if (!p) {
-        begin_header(c);
-        for (uint32_t i = 0; i < s->ncols; i++)
-            if (row[i].state != LS_ABSENT) put_header(c, &s->cols[i]);
-        if (part(c, c->inserts, t, &p, err)) return -1;
-        if (whole) t->inserts = p;
-    }
-    return add(c, c->inserts, p, err);
-}
-
-/* Does `name` stand in the header among its cells? The cells' text is compared as it is written. */
-static bool header_has(csv *c, const char *header, size_t n, const ls_column *col) {
+/* The table of that name; NULL when memory is out. */
+static table *table_of(csv *c, const ls_schema *s) {
     ls_buf_clear(&c->text);
-    ls_buf_char(&c->text, c->conf.delimiter);
-    put_text(c, &c->text, col->name, col->name_len);
-    const char *end = header + n;
-    for (const char *at = header; (at = memmem(at, (size_t)(end - at), c->text.data, c->text.len)); at++)
-        if (at + c->text.len == end || at[c->text.len] == c->conf.delimiter) return true;
+    ls_buf_add(&c->text, s->schema, s->schema_len);
+    ls_buf_char(&c->text, '.');
+    ls_buf_add(&c->text, s->table, s->table_len);
+    const char *name = ls_buf_cstr(&c->text);
+    if (!name) return NULL;
+    table **bucket = &c->tables[hash(name, c->text.len) % LS_CSV_BUCKETS];
+    for (table *t = *bucket; t; t = t->next)
+        if (strcmp(t->cell.data + t->name, name) == 0) return t;
+    if (c->ntables == LS_CSV_TABLES_MAX) forget_all(c);
+    table *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    put_text(c, &t->cell, name, c->text.len);
+    t->cell_len = t->name = t->cell.len;
+    ls_buf_add(&t->cell, name, c->text.len + 1);
+    if (t->cell.failed) {
+        free_table(t);
+        return NULL;
+    }
+    t->version = 1;
+    t->next = *bucket;
+    c->ntables++;
+    return *bucket = t;
+}
+
+static layout *layout_of(csv *c, const ls_schema *s) {
+    layout *l = &c->layouts[s->id % LS_CSV_LAYOUTS];
+    if (l->id == s->id) return l;
+    table *t = table_of(c, s);
+    if (!t) return NULL;
+    forget_layout(l);
+    l->id = s->id;
+    l->table = t;
+    return l;
+}
+
+/* ---- insert rows */
+
+/* Notes the columns of the table's newest I row: without split_files, D rows stand under the same header. */
+static int learn(csv *c, layout *l, const ls_schema *s, ls_error *err) {
+    table *t = l->table;
+    if (l->inserts && t->known_id == s->id) return 0;
+    begin_header(c);
+    for (uint32_t i = 0; i < s->ncols; i++) put_header(c, &s->cols[i]);
+    if (c->header.failed) return ls_fail_memory(err, "writing a CSV header");
+    if (ls_csv_files_part(c->inserts, c->header.data, c->header.len, &l->inserts, err)) return -1;
+    if (t->known.len != c->header.len || memcmp(t->known.data, c->header.data, c->header.len) != 0) {
+        ls_buf_clear(&t->known);
+        ls_buf_add(&t->known, c->header.data, c->header.len);
+        t->version++;
+    }
+    t->known_id = s->id;
+    return t->known.failed ? ls_fail_memory(err, "writing a CSV header") : 0;
+}
+
+/* A part is its first record's table's. */
+static void claim(ls_csv_part *p, const table *t) {
+    if (!p->table) p->table = strdup(t->cell.data + t->name); /* without it the part is not found by table: no harm */
+}
+
+static int write_insert(csv *c, layout *l, const ls_schema *s, const ls_value *row, ls_error *err) {
+    if (learn(c, l, s, err)) return -1;
+    claim(l->inserts, l->table);
+    begin_row(c, 'I', l->table);
+    for (uint32_t i = 0; i < s->ncols; i++) put_cell(c, &row[i]);
+    return end_row(c, c->inserts, l->inserts, err);
+}
+
+/* ---- delete rows */
+
+/* Makes d->col for a header: 1: each column that the row carries has its cell; 0: it has not; -1: memory. */
+static int fill_cells(csv *c, delete_layout *d, const ls_schema *s, const char *header, size_t n, size_t carried, const uint32_t *cols) {
+    const char *at = header, *end = header + n;
+    size_t cells = ls_csv_count_cells(&c->conf, header, n), found = 0;
+    bool *wanted = calloc((size_t)s->ncols + 1, sizeof *wanted);
+    d->col = malloc((cells + 1) * sizeof *d->col);
+    d->ncols = 0;
+    if (!wanted || !d->col) {
+        free(wanted);
+        return -1;
+    }
+    for (size_t i = 0; i < carried; i++) wanted[cols[i]] = true;
+    uint32_t next = 0; /* mostly the same order */
+    for (size_t i = 0; ls_csv_next_cell(&c->conf, &at, end, &c->text); i++) {
+        if (i < 2) continue; /* action, table */
+        bool here = next < s->ncols && is_token(s->cols[next].name, s->cols[next].name_len, c->text.data, c->text.len);
+        int col = here ? (int)next : ls_schema_find(s, c->text.data, c->text.len);
+        if (col >= 0) next = (uint32_t)col + 1;
+        if (col >= 0 && wanted[col]) {
+            wanted[col] = false;
+            found++;
+        }
+        d->col[d->ncols++] = col < 0 ? NO_COLUMN : (uint32_t)col;
+    }
+    free(wanted);
+    return c->text.failed ? -1 : found == carried;
+}
+
+/* In one file D and T rows stand under the header of the table's last I row; where no I row was seen, and for split files,
+ * under that of the table's newest part. NULL: there is none. */
+static const char *known_header(csv *c, const table *t, size_t *n) {
+    *n = t->known.len;
+    if (*n && !c->conf.split_files) return t->known.data;
+    const ls_csv_part *p = ls_csv_files_of_table(c->deletes, t->cell.data + t->name);
+    *n = p ? p->header_len : 0;
+    return p ? p->header : NULL;
+}
+
+/* A header of the columns that the row carries, in the identity's own order. */
+static int own_header(csv *c, const ls_schema *s, size_t carried, const uint32_t *cols) {
+    begin_header(c);
+    for (size_t i = 0; i < carried; i++) put_header(c, &s->cols[cols[i]]);
+    return c->header.failed ? -1 : 0;
+}
+
+static int lay_out_deletes(csv *c, layout *l, const ls_schema *s, bool whole, ls_error *err) {
+    delete_layout *d = &l->deletes[whole];
+    size_t carried = whole ? s->ncols : s->nkey, n = 0;
+    uint32_t *cols = malloc((carried + 1) * sizeof *cols);
+    const char *header = NULL;
+    int fits = 0;
+    for (size_t i = 0; cols && i < carried; i++) cols[i] = whole ? (uint32_t)i : s->key[i];
+    free(d->col);
+    *d = (delete_layout){0};
+    if (!c->conf.split_files) header = known_header(c, l->table, &n);
+    if (cols && header) fits = fill_cells(c, d, s, header, n, carried, cols);
+    if (cols && !fits) {
+        free(d->col);
+        d->col = cols;
+        d->ncols = carried;
+        cols = NULL;
+        fits = own_header(c, s, carried, d->col);
+        header = c->header.data;
+        n = c->header.len;
+    }
+    free(cols);
+    if (!d->col || fits < 0) return ls_fail_memory(err, "writing a CSV row");
+    d->version = l->table->version;
+    return ls_csv_files_part(c->deletes, header, n, &d->part, err);
+}
+
+/* Does the row before carry more than its key? */
+static bool is_whole(const ls_schema *s, const ls_value *row) {
+    if (!s->nkey) return true;
+    for (uint32_t i = 0; i < s->ncols; i++)
+        if (row[i].state <= LS_NULL && !s->cols[i].key_at) return true;
     return false;
 }
 
-/* One cell of a header, as it is written. */
-static const char *next_cell(const csv *c, const char **at, const char *end, size_t *n) {
-    const char *from = *at;
-    bool quoted = false;
-    while (*at < end && (quoted || **at != c->conf.delimiter)) {
-        if (**at == c->conf.quote) quoted = !quoted;
-        ++*at;
+static int write_delete(csv *c, layout *l, const ls_schema *s, const ls_value *row, ls_error *err) {
+    bool whole = is_whole(s, row);
+    delete_layout *d = &l->deletes[whole];
+    if ((!d->part || d->version != l->table->version) && lay_out_deletes(c, l, s, whole, err)) return -1;
+    claim(d->part, l->table);
+    l->table->deletes = d->part;
+    l->table->delete_cells = d->ncols;
+    begin_row(c, 'D', l->table);
+    for (size_t i = 0; i < d->ncols; i++) {
+        if (d->col[i] == NO_COLUMN)
+            put_absent(c);
+        else
+            put_cell(c, &row[d->col[i]]);
     }
-    *n = (size_t)(*at - from);
-    if (*at < end) ++*at;
-    return from;
+    return end_row(c, c->deletes, d->part, err);
 }
 
-static const ls_value *value_for(csv *c, const ls_schema *s, const ls_value *row, const char *cell, size_t n) {
-    for (uint32_t i = 0; i < s->ncols; i++) {
-        ls_buf_clear(&c->text);
-        put_text(c, &c->text, s->cols[i].name, s->cols[i].name_len);
-        if (c->text.len == n && memcmp(c->text.data, cell, n) == 0) return &row[i];
+/* ---- truncates */
+
+/* A message that does not say where it comes from is never taken for another. */
+static bool seen_truncate(csv *c, const ls_change *ch) {
+    truncate_seen now = {.connector = hash(ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
+    size_t n = c->ntruncates < LS_CSV_TRUNCATES ? c->ntruncates : LS_CSV_TRUNCATES;
+    if (!*ch->tx->pos) return false;
+    memcpy(now.pos, ch->tx->pos, strlen(ch->tx->pos));
+    for (size_t i = 0; i < n; i++) {
+        const truncate_seen *t = &c->truncates[i];
+        if (t->seq == now.seq && t->connector == now.connector && strcmp(t->pos, now.pos) == 0) return true;
     }
-    return NULL;
+    c->truncates[c->ntruncates++ % LS_CSV_TRUNCATES] = now;
+    return false;
 }
 
-/* In one file a D row takes the header of the table's I rows, if all that it carries stands in it. */
-static bool fits(csv *c, const ls_csv_part *p, const ls_schema *s, const ls_value *row) {
-    for (uint32_t i = 0; i < s->ncols; i++)
-        if (row[i].state != LS_ABSENT && !header_has(c, p->header, p->header_len, &s->cols[i])) return false;
-    return true;
-}
-
-static int write_filled(csv *c, ls_csv_part *p, const ls_schema *s, const ls_value *row, ls_error *err) {
-    static const ls_value absent = {.state = LS_ABSENT};
-    const char *at = p->header, *end = p->header + p->header_len;
+/* The part and the number of cells that a T row is padded to: where the table's D rows would go, as far as that is known. */
+static int lay_out_truncate(csv *c, table *t, ls_error *err) {
     size_t n;
-    next_cell(c, &at, end, &n); /* action */
-    next_cell(c, &at, end, &n); /* table */
-    while (at < end) {
-        const char *cell = next_cell(c, &at, end, &n);
-        const ls_value *v = value_for(c, s, row, cell, n);
-        put_cell(c, v ? v : &absent);
-    }
-    return add(c, c->deletes, p, err);
-}
-
-static int write_delete(csv *c, table *t, const ls_schema *s, const ls_value *row, ls_error *err) {
-    ls_csv_part *p = NULL;
-    begin_row(c, 'D', t);
-    if (!c->conf.split_files) p = t->inserts ? t->inserts : ls_csv_files_of_table(c->inserts, t->name);
-    if (p && p->header && fits(c, p, s, row)) {
-        t->deletes = p;
-        return write_filled(c, p, s, row, err);
-    }
-    begin_header(c);
-    for (uint32_t i = 0; i < s->ncols; i++) {
-        if (row[i].state == LS_ABSENT) continue;
-        put_header(c, &s->cols[i]);
-        put_cell(c, &row[i]);
-    }
-    if (part(c, c->deletes, t, &p, err)) return -1;
-    t->deletes = p;
-    return add(c, c->deletes, p, err);
-}
-
-/* Places of one connector compare as texts; a longer one has a later epoch in front. */
-static bool seen_truncate(const table *t, const ls_change *ch) {
-    if (strcmp(t->t_connector, ch->tx->connector) != 0) return false;
-    size_t a = strlen(ch->tx->pos), b = strlen(t->t_pos);
-    int order = a != b ? (a < b ? -1 : 1) : strcmp(ch->tx->pos, t->t_pos);
-    return order < 0 || (order == 0 && ch->seq <= t->t_seq);
-}
-
-static int write_truncate(csv *c, table *t, const ls_change *ch, ls_error *err) {
-    ls_csv_part *p = t->deletes;
-    if (seen_truncate(t, ch)) return 0;
-    snprintf(t->t_connector, sizeof t->t_connector, "%s", ch->tx->connector);
-    snprintf(t->t_pos, sizeof t->t_pos, "%s", ch->tx->pos);
-    t->t_seq = ch->seq;
-    begin_row(c, 'T', t);
-    if (!p) {
+    if (t->deletes && c->conf.split_files) return 0;
+    const char *header = known_header(c, t, &n);
+    if (!header && t->deletes) return 0;
+    if (!header) {
         begin_header(c);
-        if (part(c, c->deletes, t, &p, err)) return -1;
+        if (c->header.failed) return ls_fail_memory(err, "writing a CSV row");
+        header = c->header.data;
+        n = c->header.len;
     }
-    const char *at = p->header, *end = p->header + p->header_len;
-    size_t n, cells = 0;
-    for (; at < end; cells++) next_cell(c, &at, end, &n);
-    for (size_t i = 2; i < cells; i++) {
-        ls_buf_char(&c->row, c->conf.delimiter);
-        ls_buf_str(&c->row, c->conf.absent_text);
-    }
-    return add(c, c->deletes, p, err);
+    t->delete_cells = ls_csv_count_cells(&c->conf, header, n) - 2;
+    return ls_csv_files_part(c->deletes, header, n, &t->deletes, err);
 }
+
+static int write_truncate(csv *c, const ls_schema *s, const ls_change *ch, ls_error *err) {
+    table *t = table_of(c, s);
+    if (!t) return ls_fail_memory(err, "writing a CSV row");
+    if (seen_truncate(c, ch)) return 0;
+    if (lay_out_truncate(c, t, err)) return -1;
+    ls_csv_part *p = t->deletes;
+    claim(p, t);
+    begin_row(c, 'T', t);
+    for (size_t i = 0; i < t->delete_cells; i++) put_absent(c);
+    if (!t->delete_cells) t->deletes = NULL; /* no D row was seen: the next T looks again */
+    return end_row(c, c->deletes, p, err);
+}
+
+/* ---- the writer */
 
 static int write_change(csv *c, const ls_change *ch, ls_error *err) {
     const ls_schema *s = ch->schema;
-    table *t;
-    if (ch->flags & LS_DROPPED || !strchr("IUDT", ch->action)) return 0;
-    if (table_of(c, s, &t, err)) return -1;
-    if (ch->action == 'T') return write_truncate(c, t, ch, err);
-    /* the D of an update stands under its I's header */
-    if (ch->action == 'U' && t->schema != s) learn(t, s);
-    if (ch->before && write_delete(c, t, s, ch->before, err)) return -1;
-    return ch->after ? write_insert(c, t, s, ch->after, err) : 0;
+    if (ch->flags & LS_DROPPED) return 0;
+    if (ch->action == 'T') return write_truncate(c, s, ch, err);
+    if (ch->action != 'I' && ch->action != 'U' && ch->action != 'D') return 0;
+    layout *l = layout_of(c, s);
+    if (!l) return ls_fail_memory(err, "writing a CSV row");
+    if (ch->after && learn(c, l, s, err)) return -1; /* an update's D stands under its I's header */
+    if (ch->before && write_delete(c, l, s, ch->before, err)) return -1;
+    return ch->after ? write_insert(c, l, s, ch->after, err) : 0;
 }
 
 static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
@@ -294,13 +409,9 @@ static int flush(ls_writer *w, ls_error *err) {
 
 static void close_writer(ls_writer *w) {
     csv *c = (csv *)(void *)w;
+    forget_all(c);
     if (c->deletes != c->inserts) ls_csv_files_close(c->deletes);
     ls_csv_files_close(c->inserts);
-    for (table *t = c->tables, *next; t; t = next) {
-        next = t->next;
-        ls_schema_unref(t->schema);
-        free(t);
-    }
     ls_buf_free(&c->row);
     ls_buf_free(&c->header);
     ls_buf_free(&c->text);
@@ -309,9 +420,23 @@ static void close_writer(ls_writer *w) {
 
 static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .close = close_writer};
 
+/* A name as part of a file's name: injective, and no folder of its own. */
+static void put_escaped(ls_buf *out, const char *name) {
+    for (const char *p = name; *p; p++) {
+        bool plain = (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '-';
+        if (plain)
+            ls_buf_char(out, *p);
+        else
+            ls_buf_fmt(out, "%%%02x", (unsigned)(unsigned char)*p);
+    }
+}
+
 static int open_files(csv *c, const char *kind, ls_csv_files **out, ls_error *err) {
     ls_buf base = {0};
-    ls_buf_fmt(&base, "%s_%s%s", c->conf.filename, c->conf.consumer, kind);
+    ls_buf_str(&base, c->conf.filename);
+    ls_buf_char(&base, '_');
+    put_escaped(&base, c->conf.consumer);
+    ls_buf_str(&base, kind);
     const char *path = ls_buf_cstr(&base);
     int rc = path ? ls_csv_files_open(out, &c->conf, path, err) : ls_fail_memory(err, "opening CSV files");
     ls_buf_free(&base);
@@ -323,6 +448,9 @@ int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     if (!c) return ls_fail_memory(err, "opening CSV files");
     c->base.ops = &csv_ops;
     c->conf = *conf;
+    c->null_len = strlen(conf->null_text);
+    c->absent_len = strlen(conf->absent_text);
+    c->special[(unsigned char)conf->delimiter] = c->special[(unsigned char)conf->quote] = c->special['\n'] = c->special['\r'] = true;
     int rc = open_files(c, conf->split_files ? "_insert" : "", &c->inserts, err);
     if (rc == 0 && conf->split_files) rc = open_files(c, "_delete", &c->deletes, err);
     if (!conf->split_files) c->deletes = c->inserts;

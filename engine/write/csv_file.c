@@ -233,11 +233,16 @@ int ls_csv_files_open(ls_csv_files **out, const ls_csv_conf *conf, const char *b
 
 /* ---- writing */
 
-static int write_all(const ls_csv_part *p, const char *bytes, size_t n, ls_error *err) {
+/* A write that failed may have left part of a row: nothing may follow it, or a later flush would call it written. */
+static int write_all(ls_csv_files *f, const ls_csv_part *p, const char *bytes, size_t n, ls_error *err) {
+    if (f->broken) return ls_fail(err, LS_FAIL, "cannot write %s: an earlier write failed: start again", p->path);
     while (n) {
         ssize_t done = write(p->fd, bytes, n);
         if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return io_error(err, "write", p->path);
+        if (done < 0) {
+            f->broken = true;
+            return io_error(err, "write", p->path);
+        }
         bytes += done;
         n -= (size_t)done;
     }
@@ -245,7 +250,7 @@ static int write_all(const ls_csv_part *p, const char *bytes, size_t n, ls_error
 }
 
 static int write_out(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
-    if (write_all(p, p->out.data, p->out.len, err)) return -1;
+    if (write_all(f, p, p->out.data, p->out.len, err)) return -1;
     f->buffered -= p->out.len;
     ls_buf_clear(&p->out);
     return 0;
@@ -315,14 +320,14 @@ int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part
 
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
     for (size_t i = f->nparts; i-- > 0;)
-        if (f->parts[i]->table && f->parts[i]->header && strcmp(f->parts[i]->table, table) == 0) return f->parts[i];
+        if (f->parts[i]->table && f->parts[i]->header && f->parts[i]->cells > 2 && strcmp(f->parts[i]->table, table) == 0) return f->parts[i];
     return NULL;
 }
 
 int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) {
     if (open_part(f, p, err)) return -1;
     if (n >= LS_CSV_PART_BUFFER) /* no second copy of a large row */
-        return write_out(f, p, err) || write_all(p, record, n, err) || write_all(p, f->conf->newline, strlen(f->conf->newline), err) ? -1 : 0;
+        return write_out(f, p, err) || write_all(f, p, record, n, err) || write_all(f, p, f->conf->newline, strlen(f->conf->newline), err) ? -1 : 0;
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
     ls_buf_str(&p->out, f->conf->newline);

@@ -34,13 +34,14 @@ typedef struct ls_csv_files {
     size_t nparts, cap_parts;
     size_t open, buffered;
     uint64_t tick;
+    bool broken; /* a write failed: no other one is tried */
 } ls_csv_files;
 
 /* Finds the parts that are there, cuts each back to the end of its last whole record, makes the folder. */
 int ls_csv_files_open(ls_csv_files **out, const ls_csv_conf *conf, const char *base, ls_error *err) LS_MUST_CHECK;
 /* The part with this header; a new one is made when there is none. */
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) LS_MUST_CHECK;
-/* The newest part whose header is known and whose first record is of this table; NULL: none. */
+/* The newest part whose header is known and names columns, and whose first record is of this table; NULL: none. */
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
 /* Adds a record and its line end. */
 int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;

@@ -198,7 +198,8 @@ end
 
 local function property(at, option, name, value)
     if type(name) ~= "string" then
-        fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title, tostring(name))
+        fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title,
+            tostring(name))
     end
     local why = C.ls_kafka_owned(name)
     if why ~= nil then
@@ -208,7 +209,8 @@ local function property(at, option, name, value)
     if kind == "number" then return { name, (value % 1 == 0 and "%.0f" or "%.17g"):format(value) } end
     if kind == "boolean" then return { name, tostring(value) } end
     if kind ~= "string" or value:find "%z" then
-        fail(at, option.name, "option %q in %s: the property %q must be a text, a number or a boolean, not a %s", option.name, at.title, name, kind)
+        fail(at, option.name, "option %q in %s: the property %q must be a text, a number or a boolean, not a %s", option.name,
+            at.title, name, kind)
     end
     return { name, value }
 end
@@ -280,9 +282,13 @@ end
 
 function rules.csv_writer(at, out)
     if out.filename:find "[{}]" then
-        fail(at, "filename", 'option "filename" in %s is %q, and templates are not known: braces have no place in a file name here', at.title, out.filename)
+        fail(at, "filename", 'option "filename" in %s is %q, and templates are not known: braces have no place in a file name here',
+            at.title, out.filename)
     end
-    if out.delimiter == out.quote then fail(at, at.given.quote and "quote" or "delimiter", "delimiter and quote in %s are the same character", at.title) end
+    if out.delimiter == out.quote then
+        local key = at.given.quote and "quote" or "delimiter"
+        fail(at, key, "delimiter and quote in %s are the same character", at.title)
+    end
     for _, key in ipairs { "null", "absent" } do
         for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
             if out[key]:find(sign, 1, true) then

@@ -1,6 +1,7 @@
 -- hooks.lua - the loop over a batch's rows that runs a stage's filter and map. C enters it once a batch.
 local ffi = require "list_sync.ffi"
 local bit = require "bit"
+local jit = require "jit"
 local place = require "list_sync.place"
 local row = require "list_sync.row"
 local script = require "list_sync.script"
@@ -14,6 +15,7 @@ local WARM_UP_ROWS = 200 -- some more than LuaJIT's hotloop, 56
 local KEY_SHOWN = 100    -- bytes of a row's key in a message
 local TEXT_SHOWN = 1200  -- bytes of an error's text in a message
 
+jit.off(true, true) -- the loop alone is worth traces
 local hooks = {}
 
 -- One loop a stage, so that LuaJIT takes filter and map for the constants that they are.
@@ -21,7 +23,7 @@ local function loop_over(filter, map)
     local function wrong(answer)
         error(("it returned a %s; a hook returns false to leave the row out, and true or nothing to let it pass"):format(type(answer)), 0)
     end
-    return function()
+    local function loop()
         local changes, count, run = at.batch.changes, at.batch.count, at.run
         for i = 0, count - 1 do
             local c = changes[i]
@@ -43,6 +45,8 @@ local function loop_over(filter, map)
             end
         end
     end
+    jit.on(loop)
+    return loop
 end
 
 -- Runs the loop over rows that no hook is called for, so that LuaJIT begins with the loop and compiles each kind of row as
@@ -94,7 +98,5 @@ function hooks.of(name)
     end
     place.raise(nil, nil, ("there is no stage %q"):format(name))
 end
-
-require("jit").off(hooks.of) -- runs once
 
 return hooks

@@ -30,7 +30,9 @@ function ls.csv_writer(given) return (check.call("csv_writer", given)) end
 
 -- An environment variable; one that is not set is an error.
 function ls.env(name)
-    if type(name) ~= "string" or name == "" then place.fail('ls.env takes the name of an environment variable: ls.env "PGPASSWORD"') end
+    if type(name) ~= "string" or name == "" then
+        place.fail 'ls.env takes the name of an environment variable: ls.env "PGPASSWORD"'
+    end
     local value = os.getenv(name)
     if value then return value end
     if script.offline then return "" end
@@ -47,7 +49,9 @@ end
 -- What --set NAME=VALUE gives, in the default's type; else the default.
 function ls.param(name, default)
     local kind = type(default)
-    if type(name) ~= "string" or name == "" then place.fail('ls.param takes a name and a default: ls.param("brokers", "localhost:9092")') end
+    if type(name) ~= "string" or name == "" then
+        place.fail 'ls.param takes a name and a default: ls.param("brokers", "localhost:9092")'
+    end
     if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then
         place.fail("the default of ls.param(%q) must be a text, a number or a boolean, not a %s", name, kind)
     end

@@ -46,7 +46,8 @@ local connector = {
     },
     {
         name = "database", type = "text", required = "postgres", example = '"shop"',
-        doc = [[The database. On MySQL and MariaDB, where a connector captures any of them, it is the default for table patterns without a dot.]],
+        doc = [[The database. On MySQL and MariaDB, where a connector captures any of them, it is the default for table patterns
+        without a dot.]],
     },
     {
         name = "tables", type = "list", example = '{ "public.*" }',
@@ -64,7 +65,8 @@ local connector = {
         doc = [[Partitions of a topic that the connector makes. A topic that exists keeps its own.]],
     },
     {
-        name = "replication", type = "integer", min = 0, max = 100, default = 0, default_doc = "0: 3, or the number of brokers if that is less",
+        name = "replication", type = "integer", min = 0, max = 100, default = 0,
+        default_doc = "0: 3, or the number of brokers if that is less",
         doc = [[Replication factor of a topic that the connector makes.]],
     },
     {
@@ -136,7 +138,10 @@ local consumer = {
     },
     { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
     { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
-    { name = "writer", type = "writer", required = true, example = 'ls.csv_writer { filename = "out/rows" }', doc = [[Where the rows go.]] },
+    {
+        name = "writer", type = "writer", required = true, example = 'ls.csv_writer { filename = "out/rows" }',
+        doc = [[Where the rows go.]],
+    },
     {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
         doc = [[Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".]],

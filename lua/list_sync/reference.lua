@@ -5,6 +5,8 @@ local place = require "list_sync.place"
 
 require("jit").off(true, true) -- runs a few times: not worth a trace
 
+local HEAD = "# Options\n\nWhat the calls of a script take; `list_sync options` prints this page, "
+    .. "`list_sync options NAME` a part of it.\n\n"
 local WIDTH = 118 -- characters of a line
 
 local TYPES = {
@@ -70,7 +72,7 @@ local reference = {}
 -- The whole; or one call's part; or each option of that name.
 function reference.text(name)
     local out, names = {}, {}
-    if not name then out[1] = "# Options\n\nWhat the calls of a script take; `list_sync options` prints this page, `list_sync options NAME` a part of it.\n\n" end
+    if not name then out[1] = HEAD end
     for _, call in ipairs(calls) do
         local part = {}
         names[#names + 1] = call.name
@@ -82,7 +84,8 @@ function reference.text(name)
     end
     if #out == 0 then
         local near = check.nearest(name, names)
-        place.raise(nil, nil, ("there is no option %q; %s"):format(name, near and ("did you mean %q?"):format(near) or "`list_sync options` tells all of them"))
+        local mend = near and ("did you mean %q?"):format(near) or "`list_sync options` tells all of them"
+        place.raise(nil, nil, ("there is no option %q; %s"):format(name, mend))
     end
     return (table.concat(out):gsub("\n\n$", "\n"))
 end

@@ -1,4 +1,4 @@
-"""Values from SQL to the message and the CSV cell, as docs/format.md says them; and the same SQL on PostgreSQL and MariaDB
+"""Values from SQL to the message and the CSV cell, as README.md says them; and the same SQL on PostgreSQL and MariaDB
 gives the same bytes, source and schema aside."""
 import re
 

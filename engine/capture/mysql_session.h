@@ -1,0 +1,74 @@
+/* mysql_session.h - what the files of the MariaDB and MySQL session share. Private to them.
+ *
+ * Two connections: `side` answers questions, `dump` streams the binlog: its socket is read by ls_packets once the dump has
+ * begun. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
+#ifndef LS_MYSQL_SESSION_H
+#define LS_MYSQL_SESSION_H
+
+#include "capture/binlog.h"
+#include "capture/mysql_packet.h"
+#include "capture/source.h"
+
+#include <mysql.h>
+
+enum {
+    LS_MY_CONNECT_S = 10,      /* a server that has not answered by then does not answer */
+    LS_MY_ANSWER_S = 60,       /* longest wait for the answer to a question */
+    LS_MY_HEARTBEAT_S = 5,     /* an idle server sends one so often */
+    LS_MY_SILENCE_MS = 30000,  /* a server that has sent nothing for so long is gone */
+    LS_MY_PATIENCE_S = 86400,  /* how long the server keeps a paused dump, or an idle connection */
+    LS_MY_CHARSET_MAX = 32     /* bytes of a character set's name */
+};
+
+typedef struct ls_my_collation {
+    uint32_t id;
+    char charset[LS_MY_CHARSET_MAX];
+} ls_my_collation;
+
+typedef struct ls_my {
+    ls_source source; /* first: the pipeline's view */
+    ls_source_conf conf;
+    ls_log log;
+    MYSQL *side, *dump;
+    bool mariadb;
+    bool lower_case;
+    unsigned long version; /* 101119 for 10.11.19 */
+    uint32_t own_id;       /* the server_id that we take */
+    char base[LS_BINLOG_NAME_MAX];
+    char identity[LS_IDENTITY_MAX];
+    ls_my_collation *collations; /* by id */
+    size_t ncollations;
+    ls_binlog *decoder;
+    ls_packets packets;
+    bool in_event;    /* the decoder has more of the last packet */
+    int64_t heard_at; /* ls_clock_ms() of the last bytes */
+} ls_my;
+
+/* mysql_connect.c */
+/* A connection fit for questions; *out is to be closed by mysql_close(). LS_AGAIN: does not answer; LS_USAGE: refuses us. */
+int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) LS_MUST_CHECK;
+/* Runs a statement; *out, if given, is its result, freed by mysql_free_result(). */
+int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing, const char *sql) LS_MUST_CHECK;
+/* Fills *err with what the connection says about `doing`. Gives -1. */
+int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing);
+/* The same for an error packet of the dump. */
+int ls_my_dump_failed(const ls_my *s, unsigned code, const char *text, ls_error *err);
+/* Appends a string literal for the side connection. */
+void ls_my_quote(const ls_my *s, ls_buf *out, const char *p, size_t n);
+/* "shop"@"%" as the server sees us, and the line that grants what capture needs. */
+void ls_my_grant_line(const ls_my *s, char *out, size_t size);
+
+/* mysql_check.c: settings, grants, exact tables; fills version, base, identity, lower_case. */
+int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) LS_MUST_CHECK;
+/* The log's end. */
+int ls_my_log_end(const ls_my *s, ls_place *end, ls_error *err) LS_MUST_CHECK;
+/* The oldest log's first event. */
+int ls_my_log_begin(const ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
+/* MariaDB: the GTID position at a place; *known false: nothing ends there. */
+int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
+
+/* mysql_columns.c: the decoder's questions. */
+ls_binlog_ask ls_my_ask(ls_my *s);
+int ls_my_load_collations(ls_my *s, ls_error *err) LS_MUST_CHECK;
+
+#endif
