@@ -56,6 +56,7 @@ static int ask_json(const ls_my *s, const ls_buf *where, MYSQL_RES **out, ls_err
 static bool is_json(MYSQL_RES *checks, const char *name, size_t n) {
     static const char before[] = "json_valid(`", after[] = "`)";
     MYSQL_ROW row;
+    if (!checks) return false;
     mysql_data_seek(checks, 0);
     while ((row = mysql_fetch_row(checks))) {
         const char *p = row[0];
@@ -106,7 +107,8 @@ static int columns(void *ctx, const char *schema, const char *table, ls_asked_co
         ls_fail_memory(err, "a question");
         goto out;
     }
-    if (ls_my_query(s, s->side, &rows, err, "reading a table's columns", text) || ask_json(s, &where, &checks, err)) goto out;
+    if (ls_my_query(s, s->side, &rows, err, "reading a table's columns", text)) goto out;
+    if (s->mariadb && ask_json(s, &where, &checks, err)) goto out;
     for (size_t i = 0; i < n; i++) {
         look_up(rows, checks, &cols[i], &found, &special);
         /* a column renamed since is taken for a plain one where the table has none of the others */

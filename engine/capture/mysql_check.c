@@ -1,0 +1,129 @@
+#include "capture/mysql_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- settings ---- */
+
+typedef struct settings {
+    char log_bin[8], format[16], metadata[16], image[16], compress[8], tx_compression[8], value_options[32];
+    char server_id[16], server_uuid[64], lower_case[8], basename[LS_BINLOG_NAME_MAX];
+} settings;
+
+typedef struct setting {
+    const char *name;
+    char *to;
+    size_t size;
+} setting;
+
+static int read_settings(const ls_my *s, settings *v, ls_error *err) {
+    const setting all[] = {{"log_bin", v->log_bin, sizeof v->log_bin},
+                           {"binlog_format", v->format, sizeof v->format},
+                           {"binlog_row_metadata", v->metadata, sizeof v->metadata},
+                           {"binlog_row_image", v->image, sizeof v->image},
+                           {"log_bin_compress", v->compress, sizeof v->compress},
+                           {"binlog_transaction_compression", v->tx_compression, sizeof v->tx_compression},
+                           {"binlog_row_value_options", v->value_options, sizeof v->value_options},
+                           {"server_id", v->server_id, sizeof v->server_id},
+                           {"server_uuid", v->server_uuid, sizeof v->server_uuid},
+                           {"lower_case_table_names", v->lower_case, sizeof v->lower_case},
+                           {"log_bin_basename", v->basename, sizeof v->basename}};
+    ls_buf sql = {0};
+    MYSQL_RES *res = NULL;
+    MYSQL_ROW row;
+    size_t n = sizeof all / sizeof *all;
+    *v = (settings){0};
+    ls_buf_str(&sql, "SHOW GLOBAL VARIABLES WHERE Variable_name IN (");
+    for (size_t i = 0; i < n; i++) ls_buf_fmt(&sql, "%s'%s'", i ? ", " : "", all[i].name);
+    ls_buf_char(&sql, ')');
+    const char *text = ls_buf_cstr(&sql);
+    int rc = text ? ls_my_query(s, s->side, &res, err, "reading the settings", text) : ls_fail_memory(err, "a question");
+    while (!rc && (row = mysql_fetch_row(res)))
+        for (size_t i = 0; i < n; i++)
+            if (row[1] && strcasecmp(row[0], all[i].name) == 0) snprintf(all[i].to, all[i].size, "%s", row[1]);
+    mysql_free_result(res);
+    ls_buf_free(&sql);
+    return rc;
+}
+
+static void must_be(ls_buf *mends, const char *name, const char *is, const char *const *allowed) {
+    for (size_t i = 0; allowed[i]; i++)
+        if (strcasecmp(is, allowed[i]) == 0) return;
+    ls_buf_fmt(mends, "%sSET GLOBAL %s = '%s'", mends->len ? "; " : "", name, allowed[0]);
+}
+
+static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
+    static const char *const row[] = {"ROW", NULL}, *const full[] = {"FULL", NULL}, *const images[] = {"FULL", "FULL_NODUP", NULL};
+    static const char *const off[] = {"OFF", "", NULL}, *const none[] = {"", NULL};
+    const char *host = s->conf.host;
+    int port = s->conf.port, rc = 0;
+    ls_buf mends = {0};
+    if (strcasecmp(v->log_bin, "ON") != 0)
+        return ls_fail(err, LS_USAGE, "the server at %s port %d writes no binary log: set log_bin in its configuration ([mysqld] log_bin = "
+                       "binlog, server_id = 1, binlog_format = ROW, binlog_row_metadata = FULL) and restart it", host, port);
+    must_be(&mends, "binlog_format", v->format, row);
+    must_be(&mends, "binlog_row_metadata", v->metadata, full);
+    must_be(&mends, "binlog_row_image", v->image, images);
+    must_be(&mends, "log_bin_compress", v->compress, off);
+    must_be(&mends, "binlog_transaction_compression", v->tx_compression, off);
+    must_be(&mends, "binlog_row_value_options", v->value_options, none);
+    const char *text = ls_buf_cstr(&mends);
+    if (!text)
+        rc = ls_fail_memory(err, "checking the settings");
+    else if (mends.len)
+        rc = ls_fail(err, LS_USAGE, "the server at %s port %d does not log what capture needs; as an administrator run: %s; put the same into "
+                     "its configuration, and reconnect the applications: a session keeps the binlog settings that it began with",
+                     host, port, text);
+    ls_buf_free(&mends);
+    return rc;
+}
+
+/* ---- grants ---- */
+
+static bool holds(const char *grant, const char *privilege) {
+    const char *to = strstr(grant, " ON *.* TO ");
+    const char *p = to ? strcasestr(grant, privilege) : NULL;
+    return p && p < to;
+}
+
+/* A role's grants are not always shown: without the line, but with a role, the dump itself will tell. */
+static int check_grants(const ls_my *s, ls_error *err) {
+    MYSQL_RES *res;
+    MYSQL_ROW row;
+    bool may = false, role = false;
+    char grant[512];
+    if (ls_my_query(s, s->side, &res, err, "reading the grants", "SHOW GRANTS")) return -1;
+    while ((row = mysql_fetch_row(res))) {
+        const char *g = row[0] ? row[0] : "";
+        may = may || holds(g, "ALL PRIVILEGES") || holds(g, "REPLICATION SLAVE") || holds(g, "REPLICATION REPLICA");
+        role = role || !strstr(g, " ON ");
+    }
+    mysql_free_result(res);
+    if (may || role) return 0;
+    ls_my_grant_line(s, grant, sizeof grant);
+    return ls_fail(err, LS_USAGE, "user \"%s\" may not read the binary log of the server at %s port %d; as an administrator run: %s",
+                   s->conf.user, s->conf.host, s->conf.port, grant);
+}
+
+/* ---- places ---- */
+
+static int read_place(ls_my *s, const char *name, const char *offset, ls_place *at, ls_error *err) {
+    char base[LS_BINLOG_NAME_MAX];
+    *at = (ls_place){.offset = offset ? strtoull(offset, NULL, 10) : 4};
+    if (!name || ls_binlog_name_read(name, strlen(name), base, sizeof base, &at->file))
+        return ls_fail(err, LS_USAGE, "\"%s\" is no binary log's name: it must end in a dot and a number", name ? name : "");
+    memcpy(s->base, base, sizeof s->base);
+    return 0;
+}
+
+static int ask_place(const ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_error *err) {
+    MYSQL_RES *res;
+    ls_my *self = (ls_my *)(uintptr_t)s;
+    if (ls_my_query(s, s->side, &res, err, doing, sql)) return -1;
+    MYSQL_ROW row = mysql_fetch_row(res);
+    int rc = row ? read_place(self, row[0], with_offset ? row[1] : NULL, at, err)
+                 : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host, s->conf.port);
+    mysql_free_result(res);
+    return rc;
+}
