@@ -117,13 +117,104 @@ static int read_place(ls_my *s, const char *name, const char *offset, ls_place *
     return 0;
 }
 
-static int ask_place(const ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_error *err) {
+static int ask_place(ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_error *err) {
     MYSQL_RES *res;
-    ls_my *self = (ls_my *)(uintptr_t)s;
     if (ls_my_query(s, s->side, &res, err, doing, sql)) return -1;
     MYSQL_ROW row = mysql_fetch_row(res);
-    int rc = row ? read_place(self, row[0], with_offset ? row[1] : NULL, at, err)
+    int rc = row ? read_place(s, row[0], with_offset ? row[1] : NULL, at, err)
                  : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host, s->conf.port);
     mysql_free_result(res);
     return rc;
+}
+
+int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) {
+    bool renamed = !s->mariadb && s->version >= 80200; /* MySQL dropped the old words then */
+    return ask_place(s, "asking for the binary log's end", renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS", true, end, err);
+}
+
+int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) {
+    return ask_place(s, "asking for the oldest binary log", "SHOW BINARY LOGS", false, begin, err);
+}
+
+int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) {
+    char sql[LS_BINLOG_NAME_MAX * 2 + 96], name[LS_BINLOG_NAME_MAX * 2 + 1];
+    MYSQL_RES *res;
+    mysql_real_escape_string(s->side, name, s->base, strlen(s->base));
+    snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s.%06llu', %llu)", name, (unsigned long long)at->file,
+             (unsigned long long)at->offset);
+    if (ls_my_query(s, s->side, &res, err, "asking for the GTID position", sql)) return -1;
+    MYSQL_ROW row = mysql_fetch_row(res);
+    *known = row && row[0];
+    ls_buf_clear(gtid);
+    if (*known) ls_buf_str(gtid, row[0]);
+    mysql_free_result(res);
+    return gtid->failed ? ls_fail_memory(err, "a GTID position") : 0;
+}
+
+/* ---- tables ---- */
+
+static int table_exists(const ls_my *s, const char *schema, const char *table, bool *is, ls_error *err) {
+    ls_buf sql = {0};
+    MYSQL_RES *res = NULL;
+    ls_buf_str(&sql, "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ");
+    ls_my_quote(s, &sql, schema, strlen(schema));
+    ls_buf_str(&sql, " AND TABLE_NAME = ");
+    ls_my_quote(s, &sql, table, strlen(table));
+    const char *text = ls_buf_cstr(&sql);
+    int rc = text ? ls_my_query(s, s->side, &res, err, "looking up the tables", text) : ls_fail_memory(err, "a question");
+    MYSQL_ROW row = rc ? NULL : mysql_fetch_row(res);
+    *is = row != NULL;
+    if (row && row[0] && strstr(row[0], "VIEW"))
+        rc = ls_fail(err, LS_USAGE, "%s.%s is a view: only tables have changes that can be captured", schema, table);
+    mysql_free_result(res);
+    ls_buf_free(&sql);
+    return rc;
+}
+
+static int check_tables(const ls_my *s, bool checkpointed, ls_error *err) {
+    char schema[LS_NAME_MAX], table[LS_NAME_MAX], grant[512];
+    bool is;
+    for (size_t i = 0; i < s->conf.ntables; i++) {
+        const char *p = s->conf.tables[i];
+        if (!ls_pattern_is_exact(p)) continue;
+        if (ls_pattern_split(p, schema, table))
+            return ls_fail(err, LS_USAGE, "table \"%s\": write database.table, such as \"shop.%s\"", p, p);
+        if (table_exists(s, schema, table, &is, err)) return -1;
+        if (is) continue;
+        if (checkpointed) {
+            ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more, or user \"%s\" may not see it", schema, table, s->conf.user);
+            continue;
+        }
+        ls_my_grant_line(s, grant, sizeof grant);
+        return ls_fail(err, LS_USAGE, "table %s.%s does not exist, or user \"%s\" may not see it; if it exists, run as an administrator: %s",
+                       schema, table, s->conf.user, grant);
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+static int check_conf(const ls_my *s, ls_error *err) {
+    if (strcmp(s->conf.start, "now") != 0 && strcmp(s->conf.start, "earliest") != 0)
+        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for the binlog: take \"now\" or \"earliest\"", s->conf.start);
+    return 0;
+}
+
+/* server_id alone names a MariaDB server: its server_uid follows the machine's network card. That its log is the one the
+ * checkpoint is of is proven by the GTID position when the stream starts. */
+static void name_server(ls_my *s, const settings *v) {
+    if (s->mariadb)
+        snprintf(s->identity, sizeof s->identity, "\"server_id\":%lu", strtoul(v->server_id, NULL, 10));
+    else
+        snprintf(s->identity, sizeof s->identity, "\"server_uuid\":\"%.36s\"", v->server_uuid);
+    s->lower_case = strcmp(v->lower_case, "0") != 0;
+    if (s->own_id == strtoul(v->server_id, NULL, 10)) s->own_id--; /* a dump under the server's own id gets nothing */
+}
+
+int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) {
+    settings v;
+    ls_place end;
+    if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err)) return -1;
+    name_server(s, &v);
+    return ls_my_log_end(s, &end, err) || check_tables(s, checkpointed, err) ? -1 : 0;
 }

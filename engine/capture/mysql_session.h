@@ -55,15 +55,15 @@ int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing);
 int ls_my_dump_failed(const ls_my *s, unsigned code, const char *text, ls_error *err);
 /* Appends a string literal for the side connection. */
 void ls_my_quote(const ls_my *s, ls_buf *out, const char *p, size_t n);
-/* "shop"@"%" as the server sees us, and the line that grants what capture needs. */
+/* The statement that grants what capture needs. */
 void ls_my_grant_line(const ls_my *s, char *out, size_t size);
 
 /* mysql_check.c: settings, grants, exact tables; fills version, base, identity, lower_case. */
 int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) LS_MUST_CHECK;
-/* The log's end. */
-int ls_my_log_end(const ls_my *s, ls_place *end, ls_error *err) LS_MUST_CHECK;
+/* The log's end. It and the next notice the files' common name. */
+int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) LS_MUST_CHECK;
 /* The oldest log's first event. */
-int ls_my_log_begin(const ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
+int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
 /* MariaDB: the GTID position at a place; *known false: nothing ends there. */
 int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
 

@@ -247,18 +247,19 @@ static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
 static int truncate(ls_pgoutput *d, ls_work *w, message *m) {
     uint32_t ntables = (uint32_t)ls_cursor_be(&m->c, 4);
     ls_cursor_u8(&m->c); /* CASCADE, RESTART IDENTITY: what they did comes as changes of its own, or not at all */
+    ls_cursor tables = m->c;
+    ls_cursor_take(&m->c, 4 * (size_t)ntables);
+    if (ended(m)) return -1;
     if (!d->in_tx) return outside(m);
     uint32_t from = w->seen.count;
-    for (uint32_t i = 0; i < ntables && !m->c.failed; i++) {
-        uint32_t oid = (uint32_t)ls_cursor_be(&m->c, 4);
-        if (m->c.failed) break;
+    for (uint32_t i = 0; i < ntables; i++) {
+        uint32_t oid = (uint32_t)ls_cursor_be(&tables, 4);
         const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
         if (!t) return ls_fail(m->err, LS_FAIL, "pgoutput Truncate message for table %u, which no Relation message named", oid);
         if (!t->captured || d->delivered == TX_BEFORE) continue;
         const ls_tx *tx = held_tx(d, w);
         if (!tx || !ls_work_add(w, t->schema, tx, 'T', ++d->seq)) return row_memory(m);
     }
-    if (ended(m)) return -1;
     leave_out_delivered(d, w, from);
     return 0;
 }

@@ -163,9 +163,17 @@ static int check_names(const ls_decoder *d, char action, ls_error *err) {
     return 0;
 }
 
+/* The action's letter; 0: none that there is. */
+static char action_of(const ls_decoder *d) {
+    static const char *const all[] = {"I", "U", "D", "T", "X", "R"};
+    for (size_t i = 0; d->action.kind == LS_JSON_STRING && i < sizeof all / sizeof *all; i++)
+        if (ls_json_is(&d->action, all[i])) return *all[i];
+    return 0;
+}
+
 static int check(const ls_decoder *d, ls_error *err) {
-    char a = d->action.kind == LS_JSON_STRING && d->action.n == 1 ? *d->action.p : 0;
-    if (!a || !strchr("IUDTXR", a)) return refuse(d, d->action.p, err, "\"action\", one of I, U, D, T, X and R, was wanted");
+    char a = action_of(d);
+    if (!a) return refuse(d, d->action.p, err, "\"action\", one of I, U, D, T, X and R, was wanted");
     if (check_names(d, a, err)) return -1;
     if ((a == 'I' || a == 'U') && !d->lists[LS_COLUMNS].n && !d->lists[LS_NOT_SENT].n)
         return refuse(d, NULL, err, "\"columns\" was wanted");
@@ -391,7 +399,7 @@ static int fill_moved(ls_decoder *d, ls_work *w, ls_change *c, size_t which, uin
 }
 
 static int add_change(ls_decoder *d, ls_work *w, ls_error *err) {
-    char action = *d->action.p;
+    char action = action_of(d);
     const ls_schema *s = schema_of(d, w, action, err);
     const ls_tx *tx = s ? ls_read_tx(d, w, err) : NULL;
     ls_change *c = tx ? ls_work_add(w, s, tx, (uint8_t)action, d->source.seq) : NULL;

@@ -18,7 +18,6 @@ enum {
     LS_LOOK_ASK_MS = 500,        /* one look may take so long, since messages wait meanwhile */
     LS_MISSING_GRACE_MS = 3000,  /* a topic may be in the making by a connector that starts now: no warning before this */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
-    LS_JOIN_MS = 5000,           /* a member that ends waits so long for its group's first answer */
     LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
@@ -54,9 +53,9 @@ struct ls_consumer {
     size_t cap_batch, nbatch, given, next;
     size_t mean;              /* bytes of a message, as last seen */
     bool rebalanced;          /* while the batch was fetched */
+    bool joined;              /* the group gave this member an assignment, be it empty */
     wanted_topic *topics;     /* conf.ntopics of them */
     bool down;                /* no broker answers; said once a change of state */
-    bool joined;              /* the group has answered at least once */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
     bool commit_failed;       /* said once a change of state */
@@ -556,15 +555,24 @@ int ls_consumer_assigned(ls_consumer *c) {
 
 /* ---- the end */
 
-/* librdkafka below 2.3 aborts when a cooperative-sticky member is destroyed between its group's first answer and its first
- * assignment (its issue 4312). So a member that was never assigned anything is given the time to be. */
-static bool wait_for_group(ls_consumer *c) {
-    int64_t until = ls_clock_ms() + LS_JOIN_MS;
-    while (!c->joined && !c->down && ls_clock_ms() < until) {
-        rd_kafka_message_t *m;
-        if (rd_kafka_consume_batch_queue(c->queue, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
-    }
-    return c->joined || c->down;
+static void pass(rd_kafka_queue_t *q) {
+    rd_kafka_message_t *m; /* one that was fetched and not wanted, or an event */
+    if (rd_kafka_consume_batch_queue(q, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
+}
+
+static bool is_member(const ls_consumer *c) {
+    char *id = rd_kafka_memberid(c->rk);
+    bool member = id && *id;
+    if (id) rd_kafka_mem_free(c->rk, id);
+    return member;
+}
+
+/* librdkafka before 2.3 aborts the process when a cooperative-sticky client that is a member, but was never given an
+ * assignment, is destroyed. So the first assignment is waited for; false: it did not come. */
+static bool wait_until_joined(ls_consumer *c) {
+    int64_t until = ls_clock_ms() + LS_CLOSE_MS;
+    while (!c->joined && is_member(c) && ls_clock_ms() < until) pass(c->queue);
+    return c->joined || !is_member(c);
 }
 
 /* Leaves the group, which calls rebalance(). Not for ever: the coordinator may be away. */
@@ -574,21 +582,20 @@ static void leave(ls_consumer *c) {
     int64_t until = ls_clock_ms() + LS_CLOSE_MS;
     if (e) ls_log_line(c->log, LS_DEBUG, "leaving the group: %s", rd_kafka_error_string(e));
     if (e) rd_kafka_error_destroy(e);
-    while (!rd_kafka_consumer_closed(c->rk) && ls_clock_ms() < until) {
-        rd_kafka_message_t *m; /* one that was fetched and not wanted, or an event */
-        if (rd_kafka_consume_batch_queue(q, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
-    }
+    while (!rd_kafka_consumer_closed(c->rk) && ls_clock_ms() < until) pass(q);
     rd_kafka_queue_destroy(q);
 }
 
 void ls_consumer_close(ls_consumer *c) {
     for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
     c->given = c->next = c->nbatch = 0;
-    bool safe = wait_for_group(c);
-    if (safe) leave(c);
+    if (c->rk && c->queue) {
+        if (!wait_until_joined(c)) return; /* the client, and what its threads refer to, is left to the end of the process */
+        leave(c);
+    }
     if (c->commits) rd_kafka_queue_destroy(c->commits);
     if (c->queue) rd_kafka_queue_destroy(c->queue);
-    if (safe) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); /* else it ends with the program */
+    if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     for (size_t i = 0; i < c->nplaces; i++) free(c->places[i].topic);
     free(c->places);
     free(c->topics);

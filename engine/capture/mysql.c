@@ -1,0 +1,241 @@
+/* mysql.c - a capture session on MariaDB or MySQL: binlog dump -> decoder -> batches. */
+#include "capture/mysql_session.h"
+
+#include "base/clock.h"
+#include "capture/gtid.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_EVENT = 4, PACKET_OK = 0, PACKET_EOF = 0xfe, PACKET_ERROR = 0xff };
+
+static ls_my *my_of(ls_source *s) { return (ls_my *)(void *)s; }
+
+/* In the upper half, where hand-given ids seldom are. */
+static uint32_t id_from_name(const char *name) { /* FNV-1a */
+    uint32_t h = 0x811c9dc5u;
+    for (; *name; name++) h = (h ^ (uint8_t)*name) * 0x01000193u;
+    return h | 0x80000000u;
+}
+
+static void close_session(ls_source *source) {
+    ls_my *s = my_of(source);
+    if (s->dump) mysql_close(s->dump);
+    if (s->side) mysql_close(s->side);
+    ls_binlog_free(s->decoder);
+    ls_packets_free(&s->packets);
+    free(s->collations);
+    free(s);
+}
+
+static int open_session(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
+                        ls_error *err) {
+    ls_my *s = calloc(1, sizeof *s);
+    if (!s) return ls_fail_memory(err, "a session");
+    s->source.ops = &ls_source_mysql;
+    s->conf = *conf;
+    s->log = *log;
+    ls_packets_init(&s->packets, -1);
+    s->own_id = conf->server_id ? conf->server_id : id_from_name(conf->name);
+    if (ls_my_connect(s, &s->side, err)) goto fail;
+    s->mariadb = mariadb_connection(s->side);
+    s->version = mysql_get_server_version(s->side);
+    if (ls_my_check(s, checkpointed, err) || ls_my_load_collations(s, err)) goto fail;
+    *id = (ls_source_identity){0};
+    snprintf(id->json, sizeof id->json, "%s", s->identity);
+    snprintf(id->db, sizeof id->db, "%s", s->mariadb ? "mariadb" : "mysql");
+    snprintf(id->binlog, sizeof id->binlog, "%s", s->base);
+    *out = &s->source;
+    return 0;
+fail:
+    close_session(&s->source);
+    return -1;
+}
+
+/* Nothing has to be made on the server: the place is all. */
+static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_error *err) {
+    ls_my *s = my_of(source);
+    bool known = true;
+    (void)again;
+    ls_buf_clear(gtid);
+    if (strcmp(s->conf.start, "earliest") == 0 ? ls_my_log_begin(s, at, err) : ls_my_log_end(s, at, err)) return -1;
+    if (s->mariadb && ls_my_gtid_at(s, at, gtid, &known, err)) return -1;
+    return known ? 0 : ls_fail(err, LS_AGAIN, "the server has no GTID position for the end of its binary log");
+}
+
+/* ---- start ---- */
+
+static int check_identity(const ls_my *s, const ls_resume *from, ls_error *err) {
+    if (from->identity && strcmp(from->identity, s->identity) != 0)
+        return ls_fail(err, LS_LOST,
+                       "the server at %s port %d is another one (%s) than the checkpoint's (%s): its binary log is not the same; "
+                       "connect to that server, or start anew under another connector name",
+                       s->conf.host, s->conf.port, s->identity, from->identity);
+    if (from->binlog && *from->binlog && strcmp(from->binlog, s->base) != 0)
+        return ls_fail(err, LS_LOST, "the server's binary logs are named %s, the checkpoint's %s: give log_bin its former name, or start "
+                       "anew under another connector name", s->base, from->binlog);
+    return 0;
+}
+
+/* After RESET MASTER, or on a restored server, the same file and offset are of another log. */
+static int check_log(const ls_my *s, const ls_resume *from, ls_error *err) {
+    ls_buf now = {0};
+    bool known;
+    int rc = 0;
+    if (!s->mariadb) return 0;
+    if (ls_my_gtid_at(s, &from->restart, &now, &known, err)) return -1;
+    const char *text = ls_buf_cstr(&now);
+    if (!text) {
+        rc = ls_fail_memory(err, "a GTID position");
+    } else if (known) { /* else no event begins there, or the file is gone: the dump says which */
+        int same = ls_gtid_same_log(from->gtid, text);
+        if (same != 1)
+            rc = ls_fail(err, LS_LOST,
+                         "%s.%06" PRIu64 ", offset %" PRIu64 " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its log "
+                         "was begun anew (RESET MASTER) or it was restored; start anew under another connector name",
+                         s->base, from->restart.file, from->restart.offset, text, from->gtid);
+    }
+    ls_buf_free(&now);
+    return rc;
+}
+
+/* Session variables that the dump reads. */
+static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
+    static const char doing[] = "preparing the binlog stream";
+    char sql[512];
+    ls_buf connect_state = {0};
+    snprintf(sql, sizeof sql,
+             "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, "
+             "@master_heartbeat_period = %" PRIu64 ", @source_heartbeat_period = %" PRIu64 ", @mariadb_slave_capability = 4, "
+             "@slave_uuid = UUID(), @replica_uuid = @slave_uuid",
+             (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u, (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u);
+    if (ls_my_query(s, s->dump, NULL, err, doing, sql)) return -1;
+    if (!by_gtid) return 0;
+    ls_buf_str(&connect_state, "SET @slave_gtid_strict_mode = 0, @slave_connect_state = ");
+    ls_my_quote(s, &connect_state, from->gtid, strlen(from->gtid));
+    const char *text = ls_buf_cstr(&connect_state);
+    int rc = text ? ls_my_query(s, s->dump, NULL, err, doing, text) : ls_fail_memory(err, doing);
+    ls_buf_free(&connect_state);
+    return rc;
+}
+
+/* u32 offset, u16 flags, u32 server_id, the file's name. */
+static int send_dump(const ls_my *s, const ls_place *at, bool by_gtid, ls_error *err) {
+    unsigned char cmd[10 + LS_BINLOG_NAME_MAX + 24];
+    uint32_t offset = by_gtid ? FIRST_EVENT : (uint32_t)at->offset;
+    for (int i = 0; i < 4; i++) {
+        cmd[i] = (unsigned char)(offset >> 8 * i);
+        cmd[6 + i] = (unsigned char)(s->own_id >> 8 * i);
+    }
+    cmd[4] = cmd[5] = 0;
+    int n = by_gtid ? 0 : snprintf((char *)cmd + 10, sizeof cmd - 10, "%s.%06" PRIu64, s->base, at->file);
+    if (s->dump->methods->db_command(s->dump, COM_BINLOG_DUMP, (const char *)cmd, 10 + (size_t)n, 1, NULL))
+        return ls_my_failed(s, s->dump, err, "asking for the binlog");
+    return 0;
+}
+
+static int start(ls_source *source, const ls_resume *from, ls_error *err) {
+    ls_my *s = my_of(source);
+    /* the command has 32 bits for the offset: behind them only the GTID position can say where */
+    bool by_gtid = from->restart.offset > UINT32_MAX;
+    if (check_identity(s, from, err) || check_log(s, from, err)) return -1;
+    if (by_gtid && (!s->mariadb || !*from->gtid))
+        return ls_fail(err, LS_FAIL, "offset %" PRIu64 " of %s.%06" PRIu64 " is above 4 GiB, where a stream can begin only by a MariaDB GTID",
+                       from->restart.offset, s->base, from->restart.file);
+    const ls_binlog_conf conf = {.tables = s->conf.tables,
+                                 .ntables = s->conf.ntables,
+                                 .ddl = s->conf.ddl,
+                                 .mariadb = s->mariadb,
+                                 .lower_case = s->lower_case,
+                                 .schemas = s->conf.schemas,
+                                 .ask = ls_my_ask(s)};
+    if (ls_binlog_new(&s->decoder, &conf, err)) return -1;
+    ls_binlog_start(s->decoder, &from->restart, from->delivered_pos, from->delivered_seq);
+    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) || send_dump(s, &from->restart, by_gtid, err)) return -1;
+    ls_packets_init(&s->packets, mysql_get_socket(s->dump));
+    s->heard_at = ls_clock_ms();
+    return 0;
+}
+
+/* ---- the stream ---- */
+
+/* 0xff, u16 code, '#' and five characters of SQL state, text. */
+static int dump_error(const ls_my *s, const uint8_t *p, size_t n, ls_error *err) {
+    char text[512];
+    size_t skip = n > 8 && p[3] == '#' ? 9 : 3;
+    if (n < 3) return ls_fail(err, LS_AGAIN, "the server ends the binlog stream without a reason");
+    snprintf(text, sizeof text, "%.*s", (int)(n > skip ? n - skip : 0), (const char *)p + skip);
+    return ls_my_dump_failed(s, (unsigned)p[1] | (unsigned)p[2] << 8, text, err);
+}
+
+static int take_packet(ls_my *s, const uint8_t *p, size_t n, ls_work *w, ls_error *err) {
+    uint8_t first = n ? p[0] : PACKET_EOF;
+    if (first == PACKET_ERROR) return dump_error(s, p, n, err);
+    if (first == PACKET_EOF) return ls_fail(err, LS_AGAIN, "the server at %s port %d ended the binlog stream", s->conf.host, s->conf.port);
+    if (first != PACKET_OK) return ls_fail(err, LS_FAIL, "the server sent a packet that begins with %u where an event is due", first);
+    int rc = ls_binlog_event(s->decoder, p + 1, n - 1, w, err);
+    s->in_event = rc == 1;
+    return rc < 0 ? -1 : 0;
+}
+
+static int go_on(ls_my *s, ls_work *w, ls_error *err) {
+    if (!s->in_event) return 0;
+    int rc = ls_binlog_more(s->decoder, w, err);
+    s->in_event = rc == 1;
+    return rc < 0 ? -1 : 0;
+}
+
+/* Waits for bytes until the deadline. 1, 0: none came. */
+static int await(ls_my *s, int64_t deadline, ls_error *err) {
+    int64_t now = ls_clock_ms();
+    int rc = deadline > now ? ls_packets_wait(&s->packets, (int)(deadline - now), err) : 0;
+    now = ls_clock_ms();
+    if (rc > 0) s->heard_at = now;
+    if (rc) return rc;
+    if (now - s->heard_at >= LS_MY_SILENCE_MS)
+        return ls_fail(err, LS_AGAIN, "the server at %s port %d has sent nothing for %d s, not even the heartbeat that is due every %d s",
+                       s->conf.host, s->conf.port, LS_MY_SILENCE_MS / 1000, LS_MY_HEARTBEAT_S);
+    return 0;
+}
+
+static int read_batch(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
+    ls_my *s = my_of(source);
+    int64_t deadline = ls_clock_ms() + wait_ms;
+    if (go_on(s, w, err)) return -1;
+    while (!s->in_event && !ls_work_full(w)) {
+        const uint8_t *p;
+        size_t n;
+        int rc = ls_packets_next(&s->packets, &p, &n, err);
+        if (rc > 0) {
+            s->heard_at = ls_clock_ms();
+            rc = take_packet(s, p, n, w, err);
+        } else if (rc == 0) {
+            if (w->seen.count || w->nmarks) return 0;
+            rc = await(s, deadline, err);
+            if (rc == 0) return 0;
+        }
+        if (rc < 0) return -1;
+    }
+    return 0;
+}
+
+/* The server keeps nothing for us. */
+static int confirm(ls_source *source, const ls_place *restart, ls_error *err) {
+    (void)source, (void)restart, (void)err;
+    return 0;
+}
+
+static int log_end(ls_source *source, ls_place *end, ls_error *err) { return ls_my_log_end(my_of(source), end, err); }
+
+const ls_source_ops ls_source_mysql = {
+    .db_type = "mysql",
+    .open = open_session,
+    .create = create,
+    .start = start,
+    .read = read_batch,
+    .confirm = confirm,
+    .end = log_end,
+    .close = close_session,
+};

@@ -1,0 +1,589 @@
+#include "change/row.h"
+#include "change/value.h"
+#include "format/format.h"
+#include "format/tables.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct fixture {
+    ls_schemas schemas;
+    ls_work *work;
+    ls_decoder *decoder;
+    ls_buf out;
+    ls_error err;
+    const ls_tx *tx;
+} fixture;
+
+static const ls_tx *example_tx(ls_work *w) {
+    ls_tx tx = {.ts = 1732313405123456, .pos = "0000000001a3b748", .id = "742"};
+    return ls_work_tx(w, &tx);
+}
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    f->work = ls_work_new(&f->schemas, "shop", "postgres");
+    f->decoder = ls_decoder_new(&f->schemas);
+    f->tx = example_tx(f->work);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    ls_work_free(f->work);
+    ls_decoder_free(f->decoder);
+    ls_buf_free(&f->out);
+    free(f);
+    return 0;
+}
+
+#define SOURCE(seq) "\"source\":{\"v\":1,\"connector\":\"shop\",\"db\":\"postgres\",\"ts\":1732313405123456,\"tx\":\"742\"," \
+                    "\"pos\":\"0000000001a3b748\",\"seq\":" #seq "}"
+
+static const char *encoded(fixture *f, uint32_t i) {
+    ls_buf_clear(&f->out);
+    if (ls_format_list_sync.encode(&f->work->seen, i, &f->out, &f->err)) fail_msg("%s", f->err.text);
+    return ls_buf_cstr(&f->out);
+}
+
+static const char *key_of(fixture *f, uint32_t i) { /* "none", "error", or the key */
+    ls_buf_clear(&f->out);
+    int rc = ls_format_list_sync.key(&f->work->seen, i, &f->out, &f->err);
+    return rc < 0 ? "error" : rc ? ls_buf_cstr(&f->out) : "none";
+}
+
+static ls_schema *orders(fixture *f) {
+    static const ls_column_def cols[] = {{"id", 2, LS_TYPE_INTEGER}, {"total", 5, LS_TYPE_DECIMAL}, {"note", 4, LS_TYPE_STRING}};
+    static const uint16_t key[] = {0};
+    return ls_schema_new(&f->schemas, "public", 6, "orders", 6, cols, 3, key, 1);
+}
+
+static ls_value *values(fixture *f, ls_value a, ls_value b, ls_value c) {
+    ls_value *v = ls_work_values(f->work, 3);
+    v[0] = a, v[1] = b, v[2] = c;
+    return v;
+}
+
+static const ls_value absent = {.state = LS_ABSENT}, unchanged = {.state = LS_UNCHANGED}, null = {.state = LS_NULL};
+
+static ls_value text(const char *s) { return ls_value_text(s, strlen(s)); }
+
+/* ---- encoding */
+
+static void test_the_documented_example(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f);
+    uint64_t seq = 2;
+    assert_int_equal(ls_row_update(f->work, s, f->tx, &seq, NULL, values(f, ls_value_int(7), text("12.50"), unchanged)), 0);
+    assert_string_equal(encoded(f, 0),
+                        "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                        "\"columns\":[{\"name\":\"id\",\"value\":7},{\"name\":\"total\",\"value\":\"12.50\"}],"
+                        "\"identity\":[{\"name\":\"id\",\"value\":7}],"
+                        "\"unchanged\":[\"note\"],"
+                        "\"source\":{\"v\":1,\"connector\":\"shop\",\"db\":\"postgres\",\"ts\":1732313405123456,\"tx\":\"742\","
+                        "\"pos\":\"0000000001a3b748\",\"seq\":3}}");
+    assert_string_equal(key_of(f, 0), "7");
+    ls_schema_unref(s);
+}
+
+static void test_moved_row(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f);
+    uint64_t seq = 0;
+    assert_int_equal(ls_row_update(f->work, s, f->tx, &seq, values(f, ls_value_int(7), absent, absent),
+                                   values(f, ls_value_int(8), text("1"), unchanged)), 0);
+    assert_int_equal(f->work->seen.count, 2);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                                       "\"identity\":[{\"name\":\"id\",\"value\":7}],\"moved_to\":[{\"name\":\"id\",\"value\":8}]," SOURCE(1) "}");
+    assert_string_equal(encoded(f, 1), "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                                       "\"columns\":[{\"name\":\"id\",\"value\":8},{\"name\":\"total\",\"value\":\"1\"}],"
+                                       "\"moved_from\":[{\"name\":\"id\",\"value\":7}],\"unchanged\":[\"note\"]," SOURCE(2) "}");
+    assert_string_equal(key_of(f, 0), "7");
+    assert_string_equal(key_of(f, 1), "8");
+    ls_schema_unref(s);
+}
+
+static void test_key_order_and_no_key(void **state) {
+    fixture *f = *state;
+    static const ls_column_def cols[] = {{"a", 1, LS_TYPE_STRING}, {"b\"", 2, LS_TYPE_INTEGER}, {"c", 1, LS_TYPE_STRING}};
+    static const uint16_t key[] = {2, 1};
+    ls_schema *s = ls_schema_new(&f->schemas, "p", 1, "t", 1, cols, 3, key, 2), *none = ls_schema_new(&f->schemas, "p", 1, "n", 1, cols, 3, NULL, 0);
+    uint64_t seq = 0;
+    assert_int_equal(ls_row_remove(f->work, s, f->tx, &seq, values(f, text("x"), ls_value_int(2), text("3,\""))), 0);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"t\",\"pk\":[{\"name\":\"c\"},{\"name\":\"b\\\"\"}],"
+                                       "\"identity\":[{\"name\":\"c\",\"value\":\"3,\\\"\"},{\"name\":\"b\\\"\",\"value\":2}]," SOURCE(1) "}");
+    assert_string_equal(key_of(f, 0), "[\"3,\\\"\",2]");
+    assert_int_equal(ls_row_remove(f->work, none, f->tx, &seq, values(f, text("x"), null, absent)), 0);
+    assert_string_equal(encoded(f, 1), "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"n\","
+                                       "\"identity\":[{\"name\":\"a\",\"value\":\"x\"},{\"name\":\"b\\\"\",\"value\":null}]," SOURCE(2) "}");
+    assert_string_equal(key_of(f, 1), "none");
+    ls_schema_unref(s);
+    ls_schema_unref(none);
+}
+
+static void test_table_changes(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f), *all = ls_schema_new(&f->schemas, "shop", 4, "", 0, NULL, 0, NULL, 0);
+    ls_work_add(f->work, s, f->tx, 'T', 1);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"T\",\"schema\":\"public\",\"table\":\"orders\"," SOURCE(1) "}");
+    assert_string_equal(key_of(f, 0), "none");
+    ls_work_add(f->work, all, f->tx, 'X', 2)->whole_table = 0;
+    assert_string_equal(encoded(f, 1), "{\"action\":\"X\",\"schema\":\"shop\",\"table\":null," SOURCE(2) "}");
+    ls_change *r = ls_work_add(f->work, s, f->tx, 'R', 3);
+    r->to_schema = "public";
+    r->to_table = "old \"orders\"";
+    assert_string_equal(encoded(f, 2), "{\"action\":\"R\",\"schema\":\"public\",\"table\":\"orders\",\"to_schema\":\"public\","
+                                       "\"to_table\":\"old \\\"orders\\\"\"," SOURCE(3) "}");
+    ls_schema_unref(s);
+    ls_schema_unref(all);
+}
+
+static void test_source_members(void **state) {
+    fixture *f = *state;
+    ls_schema *s = ls_schema_new(&f->schemas, "p", 1, "t", 1, NULL, 0, NULL, 0);
+    ls_change *c = ls_work_add(f->work, s, f->tx, 'I', UINT64_MAX);
+    c->flags = LS_SNAPSHOT;
+    c->sub = 2;
+    assert_non_null(strstr(encoded(f, 0), "\"seq\":18446744073709551615,\"sub\":2,\"snapshot\":true}}"));
+    assert_null(strstr(f->out.data, "columns")); /* an empty section is left out */
+    ls_tx none = {.connector = "", .db = ""};
+    ls_work_add(f->work, s, ls_work_tx(f->work, &none), 'T', 0);
+    assert_string_equal(encoded(f, 1), "{\"action\":\"T\",\"schema\":\"p\",\"table\":\"t\"}");
+    ls_schema_unref(s);
+}
+
+static void test_values(void **state) {
+    fixture *f = *state;
+    static const ls_column_def cols[] = {{"i", 1, LS_TYPE_INTEGER}, {"u", 1, LS_TYPE_INTEGER}, {"n", 1, LS_TYPE_INTEGER}, {"d", 1, LS_TYPE_FLOAT},
+                                         {"f", 1, LS_TYPE_FLOAT},   {"x", 1, LS_TYPE_FLOAT},   {"y", 1, LS_TYPE_FLOAT},   {"b", 1, LS_TYPE_BOOLEAN},
+                                         {"s", 1, LS_TYPE_STRING},  {"z", 1, LS_TYPE_BYTES},   {"j", 1, LS_TYPE_ARRAY},   {"m", 1, LS_TYPE_DECIMAL}};
+    enum { N = sizeof cols / sizeof *cols };
+    ls_schema *s = ls_schema_new(&f->schemas, "p", 1, "t", 1, cols, N, NULL, 0);
+    ls_value *v = ls_work_values(f->work, N);
+    v[0] = ls_value_int(INT64_MIN);
+    v[1] = ls_value_uint(UINT64_MAX);
+    v[2] = text("-12");
+    v[3] = (ls_value){.kind = LS_KIND_DOUBLE, .as.d = -0.0};
+    v[4] = (ls_value){.kind = LS_KIND_FLOAT, .as.d = (double)0.1f};
+    v[5] = text("NaN");
+    v[6] = (ls_value){.kind = LS_KIND_DOUBLE, .as.d = -INFINITY};
+    v[7] = (ls_value){.kind = LS_KIND_BOOL, .as.i = 0};
+    v[8] = text("\t\x01\"\\/\xc3\xa4");
+    v[9] = ls_value_bytes_of(LS_KIND_BYTES, "\0\xff\x10", 3);
+    v[10] = text("[1,null]");
+    v[10].kind = LS_KIND_JSON;
+    v[11] = text("NaN");
+    ls_work_add(f->work, s, f->tx, 'I', 1)->after = v;
+    assert_string_equal(encoded(f, 0),
+                        "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"t\",\"columns\":[{\"name\":\"i\",\"value\":-9223372036854775808},"
+                        "{\"name\":\"u\",\"value\":18446744073709551615},{\"name\":\"n\",\"value\":-12},{\"name\":\"d\",\"value\":-0},"
+                        "{\"name\":\"f\",\"value\":0.1},{\"name\":\"x\",\"value\":\"NaN\"},{\"name\":\"y\",\"value\":\"-Infinity\"},"
+                        "{\"name\":\"b\",\"value\":false},{\"name\":\"s\",\"value\":\"\\t\\u0001\\\"\\\\/\xc3\xa4\"},"
+                        "{\"name\":\"z\",\"value\":\"AP8Q\"},{\"name\":\"j\",\"value\":[1,null]},{\"name\":\"m\",\"value\":\"NaN\"}]," SOURCE(1) "}");
+    ls_schema_unref(s);
+}
+
+static void test_keys(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f);
+    ls_work_add(f->work, s, f->tx, 'I', 1)->after = values(f, text("a,\"b"), null, null);
+    ls_work_add(f->work, s, f->tx, 'I', 2)->after = values(f, null, null, null);
+    ls_work_add(f->work, s, f->tx, 'D', 3)->before = values(f, absent, null, null);
+    assert_string_equal(key_of(f, 0), "a,\"b"); /* one column: its text as it is */
+    assert_string_equal(key_of(f, 1), "none");
+    assert_string_equal(key_of(f, 2), "error");
+    assert_non_null(strstr(f->err.text, "table public.orders, column \"id\""));
+    assert_non_null(strstr(f->err.text, "binlog_row_image=FULL"));
+    ls_schema_unref(s);
+}
+
+static void test_an_output_that_is_full(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f);
+    ls_work_add(f->work, s, f->tx, 'I', 1)->after = values(f, ls_value_int(1), null, null);
+    f->out.max = 100;
+    assert_int_equal(ls_format_list_sync.encode(&f->work->seen, 0, &f->out, &f->err), -1);
+    ls_schema_unref(s);
+}
+
+/* ---- decoding */
+
+static int reads(fixture *f, const char *message) {
+    return ls_decoder_read(f->decoder, f->work, message, strlen(message), &f->err);
+}
+
+/* Reads a message, and gives its change. */
+static const ls_change *change_of(fixture *f, const char *message) {
+    if (reads(f, message)) fail_msg("%s\n%s", f->err.text, message);
+    return &f->work->seen.changes[f->work->seen.count - 1];
+}
+
+static const ls_value *value_of(const ls_change *c, const ls_value *row, const char *name) {
+    int i = ls_schema_find(c->schema, name, strlen(name));
+    assert_true(i >= 0);
+    return &row[i];
+}
+
+#define PK "\"pk\":[{\"name\":\"id\"}],"
+#define T_HEAD(action) "{\"action\":\"" action "\",\"schema\":\"p\",\"table\":\"t\","
+#define COL(name, value) "{\"name\":\"" name "\",\"value\":" value "}"
+
+static const char *const messages[] = {
+    T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "null") "," COL("b", "\"x\"") "]," SOURCE(1) "}",
+    T_HEAD("U") PK "\"columns\":[" COL("id", "1") "," COL("a", "1.5e+30") "," COL("b", "\"\\u0001\\n\"") "],\"identity\":[" COL("id", "1") "]," SOURCE(2) "}",
+    T_HEAD("U") PK "\"columns\":[" COL("id", "1") "," COL("b", "\"\"") "],\"identity\":[" COL("id", "1") "],\"unchanged\":[\"a\"]," SOURCE(3) "}",
+    T_HEAD("U") PK "\"columns\":[" COL("id", "1") "],\"identity\":[" COL("id", "1") "],\"unchanged\":[\"a\",\"b\"]," SOURCE(4) "}",
+    T_HEAD("D") PK "\"identity\":[" COL("id", "1") "]," SOURCE(5) "}",
+    T_HEAD("D") PK "\"identity\":[" COL("id", "1") "],\"moved_to\":[" COL("id", "2") "]," SOURCE(6) "}",
+    T_HEAD("I") PK "\"columns\":[" COL("id", "2") "," COL("a", "-0") "],\"moved_from\":[" COL("id", "1") "],\"unchanged\":[\"b\"]," SOURCE(7) "}",
+    T_HEAD("T") SOURCE(8) "}",
+    "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"two\",\"pk\":[{\"name\":\"c\"},{\"name\":\"a\"}],\"columns\":[" COL("a", "true") "," COL("b", "[1,{\"x\":\" \"}]")
+        "," COL("c", "\"NaN\"") "]," SOURCE(9) "}",
+    "{\"action\":\"U\",\"schema\":\"p\",\"table\":\"two\",\"pk\":[{\"name\":\"c\"},{\"name\":\"a\"}],\"columns\":[" COL("a", "false") "," COL("b", "null")
+        "," COL("c", "\"q\"") "],\"identity\":[" COL("c", "\"q\"") "," COL("a", "false") "]," SOURCE(10) "}",
+    "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"none\",\"columns\":[" COL("a", "12345678901234567890") "]," SOURCE(11) "}",
+    "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"none\",\"identity\":[" COL("a", "-5") "]," SOURCE(12) "}",
+    "{\"action\":\"I\",\"schema\":\"p\\\"\",\"table\":\"\\\\\",\"columns\":[" COL("\\n", "1") "," COL("\xc3\xa4", "\"\xf0\x9f\x98\x80\"") "]," SOURCE(13) "}",
+    "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"never\",\"pk\":[{\"name\":\"k\"}],\"identity\":[" COL("k", "\"\\u0000\"") "]," SOURCE(14) "}",
+    "{\"action\":\"X\",\"schema\":\"p\",\"table\":\"t\"," SOURCE(15) "}",
+    "{\"action\":\"X\",\"schema\":\"p\",\"table\":null," SOURCE(16) "}",
+    "{\"action\":\"R\",\"schema\":\"p\",\"table\":\"t\",\"to_schema\":\"p\",\"to_table\":\"u\"," SOURCE(17) "}",
+    T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "2") "," COL("b", "\"x\"") "],"
+        "\"source\":{\"v\":1,\"connector\":\"\",\"db\":\"mariadb\",\"ts\":-1,\"tx\":\"0-1-5\",\"pos\":\"1-00\",\"seq\":18,\"sub\":1,\"snapshot\":true}}",
+    T_HEAD("D") PK "\"identity\":[" COL("id", "1") "]}",
+};
+enum { NMESSAGES = sizeof messages / sizeof *messages };
+
+/* What is read is written again as it was: in the order of the list and in the opposite one, in which other tables are known. */
+static void test_round_trips(void **state) {
+    fixture *f = *state;
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < NMESSAGES; i++) {
+            const char *m = messages[round % 2 ? NMESSAGES - 1 - i : i];
+            change_of(f, m);
+            assert_string_equal(encoded(f, f->work->seen.count - 1), m);
+        }
+}
+
+static void same_change(const ls_change *a, const ls_change *b) {
+    assert_string_equal(a->tx->pos, b->tx->pos);
+    assert_string_equal(a->tx->id, b->tx->id);
+    assert_string_equal(a->tx->connector, b->tx->connector);
+    assert_string_equal(a->tx->db, b->tx->db);
+    assert_int_equal(a->tx->ts, b->tx->ts);
+    assert_ptr_equal(a->schema, b->schema);
+    assert_int_equal(a->action, b->action);
+    assert_int_equal(a->seq, b->seq);
+    assert_int_equal(a->sub, b->sub);
+    assert_int_equal(a->flags, b->flags);
+    assert_int_equal(a->whole_table, b->whole_table);
+    assert_int_equal(!a->after, !b->after);
+    assert_int_equal(!a->before, !b->before);
+    for (uint32_t i = 0; i < a->schema->ncols; i++) {
+        if (a->after) assert_true(ls_value_same(&a->after[i], &b->after[i]) && a->after[i].kind == b->after[i].kind);
+        if (a->before) assert_true(ls_value_same(&a->before[i], &b->before[i]) && a->before[i].kind == b->before[i].kind);
+    }
+}
+
+/* A blank in front keeps a message from the quick reader: both readers must say the same, of whole messages and of spoilt ones. */
+static void both_ways(fixture *f, const char *message, size_t n) {
+    char *slow = malloc(n + 1), *quick = malloc(n ? n : 1);
+    uint32_t count = f->work->seen.count;
+    memcpy(quick, message, n);
+    memcpy(slow + 1, message, n);
+    *slow = ' ';
+    int a = ls_decoder_read(f->decoder, f->work, quick, n, &f->err);
+    int b = ls_decoder_read(f->decoder, f->work, slow, n + 1, &f->err);
+    int c = ls_decoder_read(f->decoder, f->work, quick, n, &f->err); /* the table is known now, if it was not */
+    if (a != b || b != c) fail_msg("%d, %d, %d: %.*s: %s", a, b, c, (int)n, message, f->err.text);
+    assert_int_equal(f->work->seen.count, a ? count : count + 3);
+    if (a == 0) {
+        const ls_change *last = &f->work->seen.changes[count + 2];
+        same_change(last - 1, last);
+        same_change(last - 2, last);
+    }
+    ls_work_reset(f->work);
+    free(slow);
+    free(quick);
+}
+
+static void test_both_readers_agree(void **state) {
+    fixture *f = *state;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < NMESSAGES; i++) both_ways(f, messages[i], strlen(messages[i]));
+}
+
+static void test_both_readers_agree_on_spoilt_messages(void **state) {
+    fixture *f = *state;
+    static const char bytes[] = {'\0', ' ', '"', '\\', ',', '}', ']', '0', 'x', '\x80'};
+    for (int i = 0; i < NMESSAGES; i++) {
+        size_t n = strlen(messages[i]);
+        char *m = strdup(messages[i]);
+        for (size_t at = 0; at < n; at++) {
+            both_ways(f, m, at); /* cut off */
+            for (size_t k = 0; k < sizeof bytes; k++) {
+                char was = m[at];
+                m[at] = bytes[k];
+                both_ways(f, m, n);
+                m[at] = was;
+            }
+        }
+        free(m);
+    }
+}
+
+static void test_any_order_and_unknown_members(void **state) {
+    fixture *f = *state;
+    const ls_change *c = change_of(f, " { \"x\" : [ { } ] , \"source\" : { \"seq\" : 3 , \"new\" : null , \"pos\" : \"0a\", \"db\":\"postgres\",\"connector\":\"shop\" } ,"
+                                      "\"columns\" : [ { \"value\" : [ 1 , \" \\\" \" ] , \"type\" : \"int\" , \"name\" : \"i\\u0064\" } ] , \"table\" : \"t\" ,"
+                                      "\"schema\" : \"p\" , \"pk\":[{\"x\":1,\"name\":\"id\"}], \"action\" : \"\\u0049\" } \n");
+    assert_int_equal(c->action, 'I');
+    assert_int_equal(c->seq, 3);
+    assert_string_equal(c->tx->pos, "0a");
+    assert_string_equal(c->tx->connector, "shop");
+    assert_int_equal(c->schema->nkey, 1);
+    const ls_value *v = value_of(c, c->after, "id");
+    assert_int_equal(v->kind, LS_KIND_JSON);
+    assert_int_equal(v->len, 9);
+    assert_memory_equal(v->as.p, "[1,\" \\\" \"]", 9); /* blanks between tokens removed */
+}
+
+static void test_values_point_into_the_message(void **state) {
+    fixture *f = *state;
+    char m[] = T_HEAD("I") "\"columns\":[" COL("a", "\"plain\"") "," COL("b", "\"esc\\naped\"") "," COL("n", "17") "," COL("t", "true") "]}";
+    for (int i = 0; i < 2; i++) {
+        const ls_change *c = change_of(f, m);
+        const ls_value *a = value_of(c, c->after, "a"), *b = value_of(c, c->after, "b"), *n = value_of(c, c->after, "n");
+        assert_true(a->as.p > m && a->as.p < m + sizeof m);
+        assert_int_equal(a->len, 5);
+        assert_true(b->as.p < m || b->as.p >= m + sizeof m);
+        assert_memory_equal(b->as.p, "esc\naped", b->len);
+        assert_int_equal(n->kind, LS_KIND_TEXT);
+        assert_memory_equal(n->as.p, "17", n->len);
+        assert_int_equal(value_of(c, c->after, "t")->kind, LS_KIND_BOOL);
+        assert_int_equal(value_of(c, c->after, "t")->as.i, 1);
+        assert_int_equal(c->schema->cols[0].type, LS_TYPE_STRING);
+        assert_int_equal(c->schema->cols[2].type, LS_TYPE_INTEGER);
+        assert_int_equal(c->schema->cols[3].type, LS_TYPE_BOOLEAN);
+        assert_string_equal(c->tx->pos, "");
+        assert_string_equal(c->tx->connector, "");
+    }
+}
+
+static void test_rows_that_carry_some_columns(void **state) {
+    fixture *f = *state;
+    const ls_change *d = change_of(f, messages[4]); /* an unknown table: its key is all that is known */
+    assert_int_equal(d->schema->ncols, 1);
+    assert_int_equal(d->schema->nkey, 1);
+    const ls_schema *s = change_of(f, messages[0])->schema;
+    assert_int_equal(s->ncols, 3);
+    d = change_of(f, messages[4]);
+    assert_ptr_equal(d->schema, s);
+    assert_int_equal(value_of(d, d->before, "id")->state, LS_PRESENT);
+    assert_int_equal(value_of(d, d->before, "a")->state, LS_ABSENT);
+    assert_null(d->after);
+    const ls_change *u = change_of(f, messages[3]);
+    assert_ptr_equal(u->schema, s);
+    assert_int_equal(value_of(u, u->after, "b")->state, LS_UNCHANGED);
+    assert_int_equal(value_of(u, u->before, "b")->state, LS_ABSENT);
+    assert_ptr_equal(change_of(f, messages[7])->schema, s); /* T */
+}
+
+static void test_changed_tables(void **state) {
+    fixture *f = *state;
+    static const char *const shapes[] = {
+        T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "1") "," COL("b", "1") "]}",
+        T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "1") "]}",                                     /* dropped */
+        T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("b", "1") "," COL("a", "1") "]}",                   /* moved */
+        T_HEAD("I") "\"pk\":[{\"name\":\"a\"}],\"columns\":[" COL("id", "1") "," COL("a", "1") "," COL("b", "1") "]}", /* another key */
+        T_HEAD("I") "\"columns\":[" COL("id", "1") "," COL("a", "1") "," COL("b", "1") "]}",                      /* none */
+        T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "1") "," COL("b", "1") "," COL("c", "1") "]}"};
+    enum { N = sizeof shapes / sizeof *shapes };
+    uint32_t ids[N];
+    for (int i = 0; i < N; i++) {
+        ids[i] = change_of(f, shapes[i])->schema->id;
+        for (int k = 0; k < i; k++) assert_int_not_equal(ids[i], ids[k]);
+        if (i != 3 && i != 4) assert_int_equal(change_of(f, messages[4])->schema->id, ids[i]); /* a delete is of the newest one */
+    }
+    for (int i = 0; i < N; i++) assert_int_equal(change_of(f, shapes[i])->schema->id, ids[i]); /* found again */
+}
+
+static const ls_schema *typed(fixture *f, const char *value) {
+    char m[200];
+    snprintf(m, sizeof m, T_HEAD("I") "\"columns\":[{\"name\":\"a\",\"value\":%s}]}", value);
+    return change_of(f, m)->schema;
+}
+
+static void test_types_are_refined(void **state) {
+    fixture *f = *state;
+    assert_int_equal(typed(f, "null")->cols[0].type, LS_TYPE_UNKNOWN);
+    const ls_schema *s = typed(f, "1");
+    assert_int_equal(s->cols[0].type, LS_TYPE_INTEGER);
+    assert_ptr_equal(typed(f, "null"), s);
+    s = typed(f, "1.5");
+    assert_int_equal(s->cols[0].type, LS_TYPE_FLOAT);
+    assert_ptr_equal(typed(f, "1"), s);
+    assert_ptr_equal(typed(f, "-0"), s);
+    assert_ptr_equal(typed(f, "\"NaN\""), s);
+    assert_ptr_equal(typed(f, "\"-Infinity\""), s);
+    uint32_t last = f->schemas.last_id;
+    assert_ptr_equal(typed(f, "null"), s);
+    assert_int_equal(f->schemas.last_id, last);
+}
+
+/* A column whose values are of several types: each type's schema is found again, not made for each row. */
+static void test_types_that_alternate(void **state) {
+    fixture *f = *state;
+    static const char *const of[] = {"1", "\"x\"", "true", "[1]", "1.5", "\"NaN\""};
+    for (int i = 0; i < 6; i++) typed(f, of[i]);
+    uint32_t last = f->schemas.last_id;
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(typed(f, of[i % 6]) != NULL, 1);
+        if (i % 6 == 1) assert_int_equal(f->work->seen.changes[f->work->seen.count - 1].schema->cols[0].type, LS_TYPE_STRING);
+        if (i % 6 == 2) assert_int_equal(f->work->seen.changes[f->work->seen.count - 1].schema->cols[0].type, LS_TYPE_BOOLEAN);
+    }
+    assert_int_equal(f->schemas.last_id, last);
+}
+
+static void test_identity_has_a_type(void **state) {
+    fixture *f = *state;
+    const ls_change *c = change_of(f, T_HEAD("U") "\"columns\":[" COL("a", "null") "],\"identity\":[" COL("a", "7") "]}");
+    assert_int_equal(c->schema->cols[0].type, LS_TYPE_INTEGER);
+    c = change_of(f, T_HEAD("U") "\"columns\":[" COL("a", "null") "],\"identity\":[" COL("a", "\"x\"") "," COL("more", "1") "]}");
+    assert_int_equal(c->schema->ncols, 2); /* the row before has a column that the row after lacks */
+    assert_int_equal(c->after[1].state, LS_ABSENT);
+}
+
+static void test_transactions_are_shared(void **state) {
+    fixture *f = *state;
+    const ls_tx *tx = change_of(f, messages[0])->tx;
+    assert_int_equal(tx->ts, 1732313405123456);
+    assert_string_equal(tx->id, "742");
+    assert_string_equal(tx->db, "postgres");
+    assert_ptr_equal(change_of(f, messages[4])->tx, tx);
+    assert_ptr_not_equal(change_of(f, messages[17])->tx, tx);
+    assert_string_equal(f->work->seen.changes[2].tx->db, "mariadb");
+    assert_int_equal(f->work->seen.changes[2].tx->ts, -1);
+    assert_int_equal(f->work->seen.changes[2].flags, LS_SNAPSHOT);
+    ls_work_reset(f->work);
+    assert_string_equal(change_of(f, messages[17])->tx->id, "0-1-5"); /* the last batch's is gone */
+}
+
+/* ---- hostile input */
+
+static void test_what_is_refused(void **state) {
+    fixture *f = *state;
+    static const struct { const char *message, *says; } bad[] = {
+        {"", "byte 0"},
+        {"null", "byte 0"},
+        {"hello", "byte 0"},
+        {"[]", "byte 0"},
+        {"{}", "byte 2: \"action\""},
+        {"{\"action\":\"I\"", "byte 13"},
+        {"{\"action\":\"Z\",\"schema\":\"p\",\"table\":\"t\"}", "byte 11: \"action\", one of I, U, D, T, X and R"},
+        {"{\"action\":7,\"schema\":\"p\",\"table\":\"t\"}", "byte 10: \"action\""},
+        {"{\"action\":\"T\",\"table\":\"t\"}", "\"schema\", a string"},
+        {"{\"action\":\"T\",\"schema\":\"p\",\"table\":null}", "byte 35: \"table\""},
+        {"{\"action\":\"R\",\"schema\":\"p\",\"table\":\"t\",\"to_schema\":\"p\"}", "\"to_table\""},
+        {T_HEAD("I") "\"columns\":[]}", "\"columns\" was wanted"},
+        {T_HEAD("D") "\"columns\":[" COL("a", "1") "]}", "\"identity\" was wanted"},
+        {T_HEAD("I") "\"columns\":{}}", "an array was wanted"},
+        {T_HEAD("I") "\"columns\":[1]}", "an object was wanted"},
+        {T_HEAD("I") "\"columns\":[{\"value\":1}]}", "\"name\""},
+        {T_HEAD("I") "\"columns\":[" COL("a", "1") "," COL("a", "2") "]}", "not named before"},
+        {T_HEAD("I") "\"columns\":[" COL("a", "1") "],\"unchanged\":[\"a\"]}", "not named before"},
+        {T_HEAD("I") "\"columns\":[" COL("a", "1") "],\"unchanged\":[1]}", "a column's name"},
+        {T_HEAD("D") "\"identity\":[" COL("a", "1") "," COL("a", "2") "]}", "not named before"},
+        {T_HEAD("I") "\"pk\":[{\"name\":\"z\"}],\"columns\":[" COL("a", "1") "]}", "p.t: \"pk\" names a column"},
+        {T_HEAD("I") "\"pk\":[{\"name\":\"a\"},{\"name\":\"a\"}],\"columns\":[" COL("a", "1") "," COL("b", "1") "]}", "or one twice"},
+        {T_HEAD("D") PK "\"identity\":[" COL("id", "1") "],\"moved_to\":[" COL("z", "1") "]}", "each column of \"pk\""},
+        {T_HEAD("D") PK "\"identity\":[" COL("id", "1") "],\"moved_to\":[" COL("id", "1") "," COL("id", "2") "]}", "the 1 columns of \"pk\""},
+        {T_HEAD("T") "\"source\":{\"v\":2}}", "source.v is 2"},
+        {T_HEAD("T") "\"source\":{\"ts\":\"x\"}}", "source.ts"},
+        {T_HEAD("T") "\"source\":{\"seq\":-1}}", "source.seq"},
+        {T_HEAD("T") "\"source\":{\"sub\":4294967296}}", "source.sub"},
+        {T_HEAD("T") "\"source\":{\"pos\":5}}", "source.pos is a string"},
+        {T_HEAD("T") "\"source\":{\"pos\":\"0123456789012345678901234567890123456789\"}}", "source.pos of no more than 39 bytes"},
+        {T_HEAD("T") "\"source\":[]}", "an object was wanted"},
+        {"{\"action\":\"T\",\"schema\":\"p\\u0000\",\"table\":\"t\"}", "byte 24: a name without a NUL"},
+        {"{\"action\":\"T\",\"schema\":\"p\xff\",\"table\":\"t\"}", "byte 25: UTF-8"},
+        {"{\"action\":\"T\",\"schema\":\"\xed\xa0\x80\",\"table\":\"t\"}", "byte 24: UTF-8"},
+        {T_HEAD("I") "\"columns\":[" COL("a", "\"\\ud800\"") "]}", "surrogate"},
+        {T_HEAD("I") "\"columns\":[" COL("a", "01") "]}", "byte"},
+        {T_HEAD("T") "\"x\":1}{", "the end"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(reads(f, bad[i].message), -1);
+            if (!strstr(f->err.text, bad[i].says)) fail_msg("\"%s\" is not in: %s\n%s", bad[i].says, f->err.text, bad[i].message);
+            assert_non_null(strstr(f->err.text, "no list_sync message (take the topic out of topic_list"));
+            assert_int_equal(f->err.code, LS_FAIL);
+            assert_int_equal(f->work->seen.count, 0);
+        }
+    change_of(f, messages[0]); /* and it goes on reading */
+}
+
+static void test_deep_nesting(void **state) {
+    fixture *f = *state;
+    ls_buf m = {0};
+    ls_buf_str(&m, T_HEAD("T") "\"x\":");
+    for (int i = 0; i < 100000; i++) ls_buf_char(&m, '[');
+    assert_int_equal(reads(f, ls_buf_cstr(&m)), -1);
+    assert_non_null(strstr(f->err.text, "less nesting"));
+    ls_buf_free(&m);
+}
+
+/* Many columns, the second message's in the opposite order: time must not grow with the square. */
+static void test_very_wide_rows(void **state) {
+    fixture *f = *state;
+    for (int turn = 0; turn < 2; turn++) {
+        ls_buf m = {0};
+        ls_buf_str(&m, T_HEAD("I") "\"columns\":[");
+        for (int i = 0; i < LS_COLUMNS_MAX; i++)
+            ls_buf_fmt(&m, "%s{\"name\":\"c%d\",\"value\":%d}", i ? "," : "", turn ? LS_COLUMNS_MAX - i : i + 1, i);
+        ls_buf_str(&m, "]}");
+        const ls_change *c = change_of(f, ls_buf_cstr(&m));
+        assert_int_equal(c->schema->ncols, LS_COLUMNS_MAX);
+        assert_memory_equal(c->after[65534].as.p, "65534", 5);
+        m.len -= 2;
+        ls_buf_str(&m, ",{\"name\":\"more\",\"value\":1}]}");
+        assert_int_equal(reads(f, ls_buf_cstr(&m)), -1);
+        assert_non_null(strstr(f->err.text, "no more than 65535 columns"));
+        ls_work_reset(f->work);
+        ls_buf_free(&m);
+    }
+}
+
+static void test_memory_of_tables_is_bounded(void **state) {
+    fixture *f = *state;
+    char m[300];
+    for (int i = 0; i < 3 * LS_TABLES_BUCKETS * LS_TABLES_A_BUCKET; i++) {
+        snprintf(m, sizeof m, "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"t%d\",\"identity\":[" COL("a", "1") "]}", i);
+        assert_string_equal(change_of(f, m)->schema->schema, "p");
+        if (i % 1000 == 0) ls_work_reset(f->work);
+    }
+    for (int i = 0; i < 100; i++) { /* and of one table's shapes */
+        snprintf(m, sizeof m, T_HEAD("I") "\"columns\":[{\"name\":\"c%d\",\"value\":1}]}", i);
+        assert_int_equal(change_of(f, m)->schema->ncols, 1);
+    }
+    ls_work_reset(f->work);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_the_documented_example), T(test_moved_row), T(test_key_order_and_no_key), T(test_table_changes), T(test_source_members),
+        T(test_values), T(test_keys), T(test_an_output_that_is_full), T(test_round_trips), T(test_both_readers_agree),
+        T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
+        T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
+        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_deep_nesting), T(test_very_wide_rows),
+        T(test_memory_of_tables_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
