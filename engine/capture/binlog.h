@@ -1,19 +1,21 @@
 /* binlog.h - binlog events -> changes and marks.
  *
- * A pure decoder: event bytes as the server sends them (behind the packet's first byte) go in, whatever transport brought
- * them; what only a server knows is asked through ls_binlog_conf.ask. Bytes that are no event give an error with the
- * place in the log, the event, and what is wrong with it. One thread.
+ * A pure decoder: event bytes as the server sends them (behind the packet's first byte) go in, whatever transport
+ * brought them; what only a server knows is asked through ls_binlog_conf.ask. Bytes that are no event give an error
+ * with the place in the log, the event, and what is wrong with it. One thread.
  *
  * A transaction begins with its GTID event, whose place and time its rows carry, and ends with XID, COMMIT or ROLLBACK,
- * or is one statement (DDL). Where the log may still take rows back (a group that is not wholly transactional can end in
- * ROLLBACK, or roll back to a savepoint), its events are held until it ends. */
+ * or is one statement (DDL). Where the log may still take rows back (a group that is not wholly transactional can end
+ * in ROLLBACK, or roll back to a savepoint), its events are held until it ends. */
 #ifndef LS_BINLOG_H
 #define LS_BINLOG_H
 
 #include "capture/binlog_map.h"
 #include "change/batch.h"
 
-enum { LS_BINLOG_HOLD_MAX = 16 * 1024 * 1024 }; /* bytes of events held; more are passed on and can no more be taken back */
+enum {
+    LS_BINLOG_HOLD_MAX = 16 * 1024 * 1024
+}; /* bytes of events held; more are passed on and can no more be taken back */
 
 typedef struct ls_binlog ls_binlog;
 
@@ -22,8 +24,8 @@ void ls_binlog_free(ls_binlog *b);
 /* Where the events to come begin, and what of them is delivered already: rows up to (delivered_pos, delivered_seq) are
  * counted and left out; delivered_pos "" for none. */
 void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos, uint64_t delivered_seq);
-/* One event. 0: done. 1: the batch is full and the event has more: keep its bytes, and call ls_binlog_more() with the next
- * batch until that gives 0. */
+/* One event. 0: done. 1: the batch is full and the event has more: keep its bytes, and call ls_binlog_more() with the
+ * next batch until that gives 0. */
 int ls_binlog_event(ls_binlog *b, const uint8_t *event, size_t n, ls_work *w, ls_error *err) LS_MUST_CHECK;
 int ls_binlog_more(ls_binlog *b, ls_work *w, ls_error *err) LS_MUST_CHECK;
 /* The binlog files' common name as the last ROTATE gave it, "" before. */

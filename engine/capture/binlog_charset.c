@@ -270,7 +270,9 @@ const ls_charset *ls_charset_find(const char *name) {
     return NULL;
 }
 
-bool ls_charset_is_utf8(const ls_charset *c) { return c->shape == UTF8; }
+bool ls_charset_is_utf8(const ls_charset *c) {
+    return c->shape == UTF8;
+}
 
 static void add(ls_buf *out, uint32_t u) {
     char t[4];
@@ -342,11 +344,14 @@ int ls_charset_read(const ls_charset *c, ls_buf *out, const char *p, size_t n) {
         if (!ls_utf8_valid(p, n)) return -1;
         ls_buf_add(out, p, n);
         return 0;
-    case ONE_BYTE: return read_one_byte(c, out, b, n);
+    case ONE_BYTE:
+        return read_one_byte(c, out, b, n);
     case UCS2:
     case UTF16:
-    case UTF16LE: return read_utf16(c, out, b, n);
-    case UTF32: return read_utf32(out, b, n);
+    case UTF16LE:
+        return read_utf16(c, out, b, n);
+    case UTF32:
+        return read_utf32(out, b, n);
     }
     return -1;
 }

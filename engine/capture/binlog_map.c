@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    ID_SLOTS = 4 * LS_MAPS_MAX,  /* of the table from ids to maps: at most half are used */
+    ID_SLOTS = 4 * LS_MAPS_MAX,   /* of the table from ids to maps: at most half are used */
     HASH_SLOTS = LS_MAPS_MAX * 2, /* chains of maps by their bytes */
     BARE_MAX = 256                /* schemas without columns */
 };
@@ -41,8 +41,8 @@ int ls_fail_cut(ls_error *err, const ls_cursor *c) {
     if (c->fail_wanted == SIZE_MAX)
         return ls_fail(err, LS_FAIL, "at byte %zu of the event there is no length, %zu bytes remain", c->fail_offset,
                        c->fail_remaining);
-    return ls_fail(err, LS_FAIL, "at byte %zu of the event %zu bytes are wanted, %zu remain", c->fail_offset, c->fail_wanted,
-                   c->fail_remaining);
+    return ls_fail(err, LS_FAIL, "at byte %zu of the event %zu bytes are wanted, %zu remain", c->fail_offset,
+                   c->fail_wanted, c->fail_remaining);
 }
 
 int ls_maps_new(ls_maps **out, const ls_binlog_conf *conf, ls_error *err) {
@@ -98,108 +98,8 @@ static id_slot *slot_of(const ls_maps *m, uint64_t id) {
     }
 }
 
-ls_map *ls_maps_find(const ls_maps *m, uint64_t id) { return slot_of(m, id)->map; }
-
-/* 8.2.2 of the wire: what each type's metadata is, and what its values become. */
-static bool read_meta(ls_wire_column *c, ls_cursor *meta) {
-    switch (c->code) {
-    case LS_WIRE_FLOAT:
-    case LS_WIRE_DOUBLE:
-    case LS_WIRE_TINY_BLOB:
-    case LS_WIRE_MEDIUM_BLOB:
-    case LS_WIRE_LONG_BLOB:
-    case LS_WIRE_BLOB:
-    case LS_WIRE_BLOB_COMPRESSED:
-    case LS_WIRE_GEOMETRY:
-    case LS_WIRE_JSON:
-    case LS_WIRE_VECTOR:
-    case LS_WIRE_TIMESTAMP2:
-    case LS_WIRE_DATETIME2:
-    case LS_WIRE_TIME2: c->meta = ls_cursor_u8(meta); break;
-    case LS_WIRE_VARCHAR:
-    case LS_WIRE_VAR_STRING:
-    case LS_WIRE_VARCHAR_COMPRESSED:
-    case LS_WIRE_BIT: c->meta = (uint16_t)ls_cursor_le(meta, 2); break;
-    case LS_WIRE_NEWDECIMAL:
-        c->meta = ls_cursor_u8(meta);
-        c->scale = ls_cursor_u8(meta);
-        break;
-    case LS_WIRE_STRING:
-    case LS_WIRE_ENUM:
-    case LS_WIRE_SET: { /* the first byte holds the real type, and two bits of a long CHAR's length, inverted */
-        uint8_t real = ls_cursor_u8(meta), low = ls_cursor_u8(meta);
-        c->meta = low;
-        if ((real & 0x30) != 0x30) {
-            c->meta = (uint16_t)(low | ((real & 0x30) ^ 0x30) << 4);
-            real |= 0x30;
-        }
-        if (c->code == LS_WIRE_STRING) c->code = real;
-        break;
-    }
-    case LS_WIRE_DECIMAL_OLD:
-    case LS_WIRE_TINY:
-    case LS_WIRE_SHORT:
-    case LS_WIRE_LONG:
-    case LS_WIRE_LONGLONG:
-    case LS_WIRE_INT24:
-    case LS_WIRE_NULL:
-    case LS_WIRE_YEAR:
-    case LS_WIRE_DATE:
-    case LS_WIRE_NEWDATE:
-    case LS_WIRE_TIME:
-    case LS_WIRE_DATETIME:
-    case LS_WIRE_TIMESTAMP: break;
-    default: return false;
-    }
-    return true;
-}
-
-/* Does the metadata make sense? What does not is a corrupt event, which must not be decoded by. */
-static bool meta_fits(const ls_wire_column *c) {
-    switch (c->code) {
-    case LS_WIRE_BLOB: return c->meta >= 1 && c->meta <= 4;
-    case LS_WIRE_TIMESTAMP2:
-    case LS_WIRE_DATETIME2:
-    case LS_WIRE_TIME2: return c->meta <= 6;
-    case LS_WIRE_NEWDECIMAL: return ls_wire_decimal_fits(c->meta, c->scale);
-    case LS_WIRE_STRING:
-    case LS_WIRE_ENUM:
-    case LS_WIRE_SET: return true;
-    default: return c->code != LS_WIRE_NULL;
-    }
-}
-
-static bool is_numeric(uint8_t code) {
-    switch (code) {
-    case LS_WIRE_TINY:
-    case LS_WIRE_SHORT:
-    case LS_WIRE_INT24:
-    case LS_WIRE_LONG:
-    case LS_WIRE_LONGLONG:
-    case LS_WIRE_FLOAT:
-    case LS_WIRE_DOUBLE:
-    case LS_WIRE_NEWDECIMAL:
-    case LS_WIRE_YEAR: return true;
-    default: return false;
-    }
-}
-
-/* The columns that the character set fields count. MariaDB takes GEOMETRY for one of them, MySQL does not. */
-static bool has_collation(const ls_wire_column *c, bool mariadb) {
-    switch (c->code) {
-    case LS_WIRE_VARCHAR:
-    case LS_WIRE_VAR_STRING:
-    case LS_WIRE_STRING:
-    case LS_WIRE_TINY_BLOB:
-    case LS_WIRE_MEDIUM_BLOB:
-    case LS_WIRE_LONG_BLOB:
-    case LS_WIRE_BLOB:
-    case LS_WIRE_VECTOR:
-    case LS_WIRE_BLOB_COMPRESSED:
-    case LS_WIRE_VARCHAR_COMPRESSED: return true;
-    case LS_WIRE_GEOMETRY: return mariadb;
-    default: return false;
-    }
+ls_map *ls_maps_find(const ls_maps *m, uint64_t id) {
+    return slot_of(m, id)->map;
 }
 
 /* Optional metadata of one table map while it is read. */
@@ -216,16 +116,27 @@ static void read_options(ls_cursor *c, options *o) {
         if (!p) return;
         ls_cursor in = ls_cursor_over(p, n);
         switch (field) {
-        case 1: o->signs = in; break;
-        case 2: o->default_collation = in; break;
-        case 3: o->collations = in; break;
+        case 1:
+            o->signs = in;
+            break;
+        case 2:
+            o->default_collation = in;
+            break;
+        case 3:
+            o->collations = in;
+            break;
         case 4:
             o->names = in;
             o->has_names = true;
             break;
-        case 8: o->key = in; break;
-        case 9: o->key_with_prefix = in; break;
-        default: break; /* labels, geometry types, visibility ...: of types that are not decoded */
+        case 8:
+            o->key = in;
+            break;
+        case 9:
+            o->key_with_prefix = in;
+            break;
+        default:
+            break; /* labels, geometry types, visibility ...: of types that are not decoded */
         }
     }
 }
@@ -233,15 +144,16 @@ static void read_options(ls_cursor *c, options *o) {
 static void apply_signs(ls_map *m, ls_cursor *in) {
     size_t n = ls_cursor_left(in), bit = 0;
     for (uint32_t i = 0; i < m->ncols; i++) {
-        if (!is_numeric(m->cols[i].code)) continue;
-        m->cols[i].is_unsigned = (bit / 8 < n && in->at[bit / 8] & (0x80 >> bit % 8)) || m->cols[i].code == LS_WIRE_YEAR;
+        if (!ls_wire_is_numeric(m->cols[i].code)) continue;
+        m->cols[i].is_unsigned =
+            (bit / 8 < n && in->at[bit / 8] & (0x80 >> bit % 8)) || m->cols[i].code == LS_WIRE_YEAR;
         bit++;
     }
 }
 
 static ls_wire_column *collated(ls_map *m, uint64_t nth, bool mariadb) {
     for (uint32_t i = 0; i < m->ncols; i++)
-        if (has_collation(&m->cols[i], mariadb) && nth-- == 0) return &m->cols[i];
+        if (ls_wire_has_collation(&m->cols[i], mariadb) && nth-- == 0) return &m->cols[i];
     return NULL;
 }
 
@@ -250,7 +162,7 @@ static int apply_collations(ls_map *m, options *o, bool mariadb) {
     ls_cursor *in = &o->default_collation;
     uint32_t usual = ls_cursor_left(in) ? (uint32_t)ls_lenenc(in) : 0;
     for (uint32_t i = 0; i < m->ncols; i++) {
-        if (!has_collation(&m->cols[i], mariadb)) continue;
+        if (!ls_wire_has_collation(&m->cols[i], mariadb)) continue;
         m->cols[i].collation = ls_cursor_left(&o->collations) ? (uint32_t)ls_lenenc(&o->collations) : usual;
     }
     while (ls_cursor_left(in)) {
@@ -288,26 +200,13 @@ static int64_t read_key(ls_map *m, options *o, uint16_t *key) {
     return n;
 }
 
-static const char *unsupported_name(uint8_t code) {
-    switch (code) {
-    case LS_WIRE_DECIMAL_OLD: return "DECIMAL of a table older than MySQL 5";
-    case LS_WIRE_BIT: return "BIT";
-    case LS_WIRE_ENUM: return "ENUM";
-    case LS_WIRE_SET: return "SET";
-    case LS_WIRE_JSON: return "JSON";
-    case LS_WIRE_GEOMETRY: return "GEOMETRY";
-    case LS_WIRE_VECTOR: return "VECTOR";
-    case LS_WIRE_BLOB_COMPRESSED:
-    case LS_WIRE_VARCHAR_COMPRESSED: return "COMPRESSED";
-    default: return "a type that is never in a log";
-    }
-}
-
 static void resolve_text(const ls_maps *m, ls_wire_column *c) {
     c->type = LS_TYPE_BYTES;
     /* MariaDB's UUID and INET look like BINARY, its JSON like LONGTEXT COLLATE utf8mb4_bin */
-    c->doubtful = m->conf->mariadb && ((c->code == LS_WIRE_STRING && c->collation == LS_COLLATION_BINARY && (c->meta == 16 || c->meta == 4)) ||
-                                       (c->code == LS_WIRE_BLOB && c->collation == 46 && c->meta == 4));
+    c->doubtful =
+        m->conf->mariadb &&
+        ((c->code == LS_WIRE_STRING && c->collation == LS_COLLATION_BINARY && (c->meta == 16 || c->meta == 4)) ||
+         (c->code == LS_WIRE_BLOB && c->collation == 46 && c->meta == 4));
     if (c->collation == LS_COLLATION_BINARY) return;
     c->type = LS_TYPE_STRING;
     const char *charset = m->conf->ask.charset(m->conf->ask.ctx, c->collation);
@@ -322,23 +221,41 @@ static void resolve_type(const ls_maps *m, ls_wire_column *c) {
     case LS_WIRE_INT24:
     case LS_WIRE_LONG:
     case LS_WIRE_LONGLONG:
-    case LS_WIRE_YEAR: c->type = LS_TYPE_INTEGER; break;
+    case LS_WIRE_YEAR:
+        c->type = LS_TYPE_INTEGER;
+        break;
     case LS_WIRE_FLOAT:
-    case LS_WIRE_DOUBLE: c->type = LS_TYPE_FLOAT; break;
-    case LS_WIRE_NEWDECIMAL: c->type = LS_TYPE_DECIMAL; break;
+    case LS_WIRE_DOUBLE:
+        c->type = LS_TYPE_FLOAT;
+        break;
+    case LS_WIRE_NEWDECIMAL:
+        c->type = LS_TYPE_DECIMAL;
+        break;
     case LS_WIRE_DATE:
-    case LS_WIRE_NEWDATE: c->type = LS_TYPE_DATE; break;
+    case LS_WIRE_NEWDATE:
+        c->type = LS_TYPE_DATE;
+        break;
     case LS_WIRE_TIME:
-    case LS_WIRE_TIME2: c->type = LS_TYPE_TIME; break;
+    case LS_WIRE_TIME2:
+        c->type = LS_TYPE_TIME;
+        break;
     case LS_WIRE_DATETIME:
-    case LS_WIRE_DATETIME2: c->type = LS_TYPE_DATETIME; break;
+    case LS_WIRE_DATETIME2:
+        c->type = LS_TYPE_DATETIME;
+        break;
     case LS_WIRE_TIMESTAMP:
-    case LS_WIRE_TIMESTAMP2: c->type = LS_TYPE_TIMESTAMP; break;
+    case LS_WIRE_TIMESTAMP2:
+        c->type = LS_TYPE_TIMESTAMP;
+        break;
     case LS_WIRE_STRING:
     case LS_WIRE_VARCHAR:
     case LS_WIRE_VAR_STRING:
-    case LS_WIRE_BLOB: resolve_text(m, c); break;
-    default: c->unsupported = unsupported_name(c->code); break;
+    case LS_WIRE_BLOB:
+        resolve_text(m, c);
+        break;
+    default:
+        c->unsupported = ls_wire_unsupported(c->code);
+        break;
     }
     /* the old temporal types carry no precision: with a fraction, their bytes are others */
     if (c->code == LS_WIRE_TIME || c->code == LS_WIRE_DATETIME || c->code == LS_WIRE_TIMESTAMP) c->doubtful = true;
@@ -388,17 +305,20 @@ static int read_columns(const ls_maps *m, ls_map *map, ls_cursor *c, ls_error *e
     if (!map->cols) return ls_fail_memory(err, "a table map");
     for (uint32_t i = 0; i < map->ncols; i++) {
         map->cols[i].code = codes[i];
-        if (!read_meta(&map->cols[i], &meta) || meta.failed || !meta_fits(&map->cols[i]))
-            return ls_fail(err, LS_FAIL, "column %" PRIu32 " has type %u, metadata %u, which is no type known", i + 1, codes[i], map->cols[i].meta);
+        if (!ls_wire_meta(&map->cols[i], &meta))
+            return ls_fail(err, LS_FAIL, "column %" PRIu32 " has type %u, metadata %u, which is no type known", i + 1,
+                           codes[i], map->cols[i].meta);
     }
     read_options(c, &o);
     if (c->failed) return ls_fail_cut(err, c);
     if (!o.has_names)
-        return ls_fail(err, LS_FAIL, "the log holds no column names: SET GLOBAL binlog_row_metadata = 'FULL'; what was "
+        return ls_fail(err, LS_FAIL,
+                       "the log holds no column names: SET GLOBAL binlog_row_metadata = 'FULL'; what was "
                        "written before that cannot be captured");
     apply_signs(map, &o.signs);
     if (apply_names(map, &o.names)) return ls_fail(err, LS_FAIL, "its column names do not fit its columns");
-    if (apply_collations(map, &o, m->conf->mariadb)) return ls_fail(err, LS_FAIL, "its character sets do not fit its columns");
+    if (apply_collations(map, &o, m->conf->mariadb))
+        return ls_fail(err, LS_FAIL, "its character sets do not fit its columns");
     return make_schema(m, map, &o, err);
 }
 
@@ -414,7 +334,8 @@ static bool read_name(ls_cursor *c, char out[LS_NAME_MAX], size_t n) {
 /* -1: *err is filled but for the place. */
 static int parse(const ls_maps *m, ls_map *map, size_t before, ls_error *err) {
     ls_cursor c = ls_cursor_over(map->bytes, map->nbytes);
-    bool named = read_name(&c, map->schema_name, ls_cursor_u8(&c)) && read_name(&c, map->table_name, (size_t)ls_lenenc(&c));
+    bool named =
+        read_name(&c, map->schema_name, ls_cursor_u8(&c)) && read_name(&c, map->table_name, (size_t)ls_lenenc(&c));
     if (!named && !c.failed) return ls_fail(err, LS_FAIL, "a table's name is not valid");
     if (named) {
         map->captured = ls_tables_match(m->conf->tables, m->conf->ntables, map->schema_name, map->table_name);
@@ -431,7 +352,9 @@ static uint64_t hash_of(const uint8_t *p, size_t n) { /* FNV-1a */
     return h;
 }
 
-static bool same(const ls_map *map, const uint8_t *body, size_t n) { return map->nbytes == n && memcmp(map->bytes, body, n) == 0; }
+static bool same(const ls_map *map, const uint8_t *body, size_t n) {
+    return map->nbytes == n && memcmp(map->bytes, body, n) == 0;
+}
 
 /* The map with these bytes, made if it is new. */
 static ls_map *obtain(ls_maps *m, const uint8_t *body, size_t n, ls_error *err) {
@@ -481,7 +404,8 @@ static int refuse(const ls_map *map, const ls_wire_column *c, const char *type, 
     return ls_fail(err, LS_FAIL,
                    "table %s.%s, column %.*s: its type (%s) cannot be captured; leave the table out of tables with "
                    "\"!%s.%s\", or drop or change the column",
-                   map->schema_name, map->table_name, (int)c->name_len, c->name, type, map->schema_name, map->table_name);
+                   map->schema_name, map->table_name, (int)c->name_len, c->name, type, map->schema_name,
+                   map->table_name);
 }
 
 static int check_asked(const ls_map *map, const ls_wire_column *c, const ls_asked_column *a, ls_error *err) {
@@ -489,7 +413,8 @@ static int check_asked(const ls_map *map, const ls_wire_column *c, const ls_aske
     bool old = c->type == LS_TYPE_TIME || c->type == LS_TYPE_DATETIME || c->type == LS_TYPE_TIMESTAMP;
     if (a->type != LS_ASKED_PLAIN) return refuse(map, c, names[a->type], err);
     if (old && a->precision != 0)
-        return refuse(map, c, "a fraction of a second in the format before MariaDB 10.1; ALTER TABLE ... FORCE converts it", err);
+        return refuse(
+            map, c, "a fraction of a second in the format before MariaDB 10.1; ALTER TABLE ... FORCE converts it", err);
     return 0;
 }
 
@@ -499,7 +424,9 @@ static int ask(const ls_maps *m, ls_map *map, ls_error *err) {
     ls_asked_column *asked = calloc(map->ncols, sizeof *asked);
     if (!asked) return ls_fail_memory(err, "a question about columns");
     for (uint32_t i = 0; i < map->ncols; i++)
-        if (map->cols[i].doubtful) asked[n++] = (ls_asked_column){.name = map->cols[i].name, .name_len = map->cols[i].name_len, .precision = -1};
+        if (map->cols[i].doubtful)
+            asked[n++] =
+                (ls_asked_column){.name = map->cols[i].name, .name_len = map->cols[i].name_len, .precision = -1};
     if (m->conf->ask.columns(m->conf->ask.ctx, map->schema_name, map->table_name, asked, n, err)) goto out;
     n = 0;
     for (uint32_t i = 0; i < map->ncols; i++)
@@ -524,7 +451,8 @@ const ls_schema *ls_maps_bare(ls_maps *m, const char *schema, const char *table)
     for (size_t i = 0; i < m->nbare; i++)
         if (strcmp(m->bare[i]->schema, schema) == 0 && strcmp(m->bare[i]->table, table) == 0) return m->bare[i];
     if (m->nbare == BARE_MAX) ls_schema_unref(m->bare[--m->nbare]);
-    const ls_schema *s = ls_schema_new(m->conf->schemas, schema, strlen(schema), table, strlen(table), NULL, 0, NULL, 0);
+    const ls_schema *s =
+        ls_schema_new(m->conf->schemas, schema, strlen(schema), table, strlen(table), NULL, 0, NULL, 0);
     if (s) m->bare[m->nbare++] = s;
     return s;
 }

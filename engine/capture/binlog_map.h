@@ -1,8 +1,8 @@
 /* binlog_map.h - TABLE_MAP events -> tables: their columns as the wire has them, and an ls_schema.
  *
- * Two maps with the same bytes are one table, whatever id the server gave it, so that a schema's id stays while the table
- * stays as it is. A table that the patterns leave out is known by its name only. Pure, but for what it asks through
- * ls_binlog_ask. One thread. */
+ * Two maps with the same bytes are one table, whatever id the server gave it, so that a schema's id stays while the
+ * table stays as it is. A table that the patterns leave out is known by its name only. Pure, but for what it asks
+ * through ls_binlog_ask. One thread. */
 #ifndef LS_BINLOG_MAP_H
 #define LS_BINLOG_MAP_H
 
@@ -11,7 +11,13 @@
 
 enum { LS_MAPS_MAX = 4096 }; /* tables remembered; then all are forgotten between two statements */
 
-typedef enum ls_asked_type { LS_ASKED_PLAIN, LS_ASKED_UUID, LS_ASKED_INET4, LS_ASKED_INET6, LS_ASKED_JSON } ls_asked_type;
+typedef enum ls_asked_type {
+    LS_ASKED_PLAIN,
+    LS_ASKED_UUID,
+    LS_ASKED_INET4,
+    LS_ASKED_INET6,
+    LS_ASKED_JSON
+} ls_asked_type;
 
 /* A column whose type does not travel with the log. The caller gives the name, the server's side fills in the rest. */
 typedef struct ls_asked_column {
@@ -63,7 +69,8 @@ typedef struct ls_maps ls_maps;
 int ls_maps_new(ls_maps **out, const ls_binlog_conf *conf, ls_error *err) LS_MUST_CHECK;
 void ls_maps_free(ls_maps *m);
 /* A TABLE_MAP event's body behind table id and flags. statement_begins: no earlier map is in use any more. */
-int ls_maps_put(ls_maps *m, uint64_t id, const uint8_t *body, size_t n, bool statement_begins, ls_error *err) LS_MUST_CHECK;
+int ls_maps_put(ls_maps *m, uint64_t id, const uint8_t *body, size_t n, bool statement_begins,
+                ls_error *err) LS_MUST_CHECK;
 /* NULL: no map came for that id. */
 ls_map *ls_maps_find(const ls_maps *m, uint64_t id);
 /* Ids mean other tables from now on: after FORMAT_DESCRIPTION and ROTATE. */

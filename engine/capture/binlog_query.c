@@ -12,7 +12,8 @@ typedef struct token {
 } token;
 
 static bool is_word(unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '$' || c >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '$' ||
+           c >= 0x80;
 }
 
 static bool starts(const char *p, const char *end, const char *with) {
@@ -229,7 +230,8 @@ static ls_query_kind read_alter(const char **at, const char *end) {
 
 /* Statements on the server's own tables change no table that can be captured. */
 static bool is_internal(const char *at, const char *end, const char *schema) {
-    static const char *const words[] = {"LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "QUICK", "IGNORE", "INTO", "FROM", NULL};
+    static const char *const words[] = {"LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "QUICK",
+                                        "IGNORE",       "INTO",    "FROM",          NULL};
     char of[LS_NAME_MAX], table[LS_NAME_MAX];
     pass_all(&at, end, words);
     if (table_name(&at, end, schema, of, table)) return false;
@@ -302,13 +304,22 @@ int ls_query_next(ls_query *q, ls_query_names *out) {
     *out = (ls_query_names){0};
     switch (q->kind) {
     case LS_QUERY_SAVEPOINT:
-    case LS_QUERY_ROLLBACK_TO: rc = name_part(&q->at, q->end, out->table); break;
-    case LS_QUERY_DROP_DATABASE: rc = name_part(&q->at, q->end, out->schema); break;
+    case LS_QUERY_ROLLBACK_TO:
+        rc = name_part(&q->at, q->end, out->table);
+        break;
+    case LS_QUERY_DROP_DATABASE:
+        rc = name_part(&q->at, q->end, out->schema);
+        break;
     case LS_QUERY_TRUNCATE:
     case LS_QUERY_PARTITION:
-    case LS_QUERY_DROP_TABLE: rc = table_name(&q->at, q->end, q->schema, out->schema, out->table); break;
-    case LS_QUERY_RENAME: rc = next_rename(q, out); break;
-    default: return 0;
+    case LS_QUERY_DROP_TABLE:
+        rc = table_name(&q->at, q->end, q->schema, out->schema, out->table);
+        break;
+    case LS_QUERY_RENAME:
+        rc = next_rename(q, out);
+        break;
+    default:
+        return 0;
     }
     bool list = q->kind == LS_QUERY_DROP_TABLE || q->kind == LS_QUERY_RENAME;
     q->done = q->done || !list || !pass(&q->at, q->end, ",");

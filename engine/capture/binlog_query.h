@@ -13,9 +13,9 @@ typedef enum ls_query_kind {
     LS_QUERY_SAVEPOINT,   /* names: its name as `table` */
     LS_QUERY_ROLLBACK_TO, /* the same */
     LS_QUERY_XA_START,
-    LS_QUERY_XA_DECIDED, /* XA COMMIT, XA ROLLBACK */
-    LS_QUERY_TRUNCATE,   /* names: the table */
-    LS_QUERY_DROP_TABLE, /* names: the tables; also CREATE OR REPLACE TABLE */
+    LS_QUERY_XA_DECIDED,    /* XA COMMIT, XA ROLLBACK */
+    LS_QUERY_TRUNCATE,      /* names: the table */
+    LS_QUERY_DROP_TABLE,    /* names: the tables; also CREATE OR REPLACE TABLE */
     LS_QUERY_DROP_DATABASE, /* names: the schema, table "" */
     LS_QUERY_RENAME,        /* names: pairs */
     LS_QUERY_PARTITION,     /* ALTER TABLE that empties or takes away partitions: rows go without row events */
@@ -29,14 +29,15 @@ typedef struct ls_query_names {
 
 typedef struct ls_query {
     ls_query_kind kind;
-    const char *at, *end;  /* where the names go on */
-    const char *schema;    /* for names without one */
+    const char *at, *end; /* where the names go on */
+    const char *schema;   /* for names without one */
     bool done;
 } ls_query;
 
 /* text: UTF-8 or ASCII; schema: the session's default, NUL-terminated. Both are borrowed by *q. */
 void ls_query_read(ls_query *q, const char *text, size_t n, const char *schema);
-/* The next table that the statement names. 1, 0: no more; -1: what stands there is no name (or one that is too long). */
+/* The next table that the statement names. 1, 0: no more; -1: what stands there is no name (or one that is too long).
+ */
 int ls_query_next(ls_query *q, ls_query_names *out) LS_MUST_CHECK;
 
 #endif

@@ -6,7 +6,9 @@
 
 static const uint64_t NO_TABLE = 0xffffff; /* ends a statement whose last table is not logged */
 
-static bool has(const uint8_t *bits, uint32_t i) { return bits[i / 8] >> i % 8 & 1; }
+static bool has(const uint8_t *bits, uint32_t i) {
+    return bits[i / 8] >> i % 8 & 1;
+}
 
 static uint32_t count(const uint8_t *bits, uint32_t n) {
     uint32_t k = 0;
@@ -30,7 +32,8 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     r->ends_statement = ls_cursor_le(&r->in, 2) & 1;
     if (v2) {
         size_t extra = (size_t)ls_cursor_le(&r->in, 2); /* counts itself */
-        if (!r->in.failed && extra < 2) return ls_fail(err, LS_FAIL, "its extra data is %zu bytes long, 2 at least", extra);
+        if (!r->in.failed && extra < 2)
+            return ls_fail(err, LS_FAIL, "its extra data is %zu bytes long, 2 at least", extra);
         ls_cursor_take(&r->in, extra - 2);
     }
     uint64_t ncols = ls_lenenc(&r->in);
@@ -42,8 +45,8 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     if (!map && r->id != NO_TABLE) return ls_fail(err, LS_FAIL, "no TABLE_MAP came for its table id %" PRIu64, r->id);
     if (!map || !map->captured) return 0;
     if (ncols != map->ncols)
-        return ls_fail(err, LS_FAIL, "table %s.%s: rows of %" PRIu64 " columns, its TABLE_MAP has %" PRIu32, map->schema_name,
-                       map->table_name, ncols, map->ncols);
+        return ls_fail(err, LS_FAIL, "table %s.%s: rows of %" PRIu64 " columns, its TABLE_MAP has %" PRIu32,
+                       map->schema_name, map->table_name, ncols, map->ncols);
     r->map = map;
     if (r->action != 'I') r->before = first, r->nbefore = count(first, map->ncols);
     if (r->action != 'D') r->after = second, r->nafter = count(second, map->ncols);
@@ -52,8 +55,8 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
 }
 
 /* Reads one image into out (ncols values, LS_ABSENT so far); with keys_only the other columns are passed over. */
-static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing, ls_value *out,
-                      ls_arena *arena, ls_buf *text, ls_error *err) {
+static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing,
+                      ls_value *out, ls_arena *arena, ls_buf *text, ls_error *err) {
     const ls_map *m = r->map;
     const uint8_t *nulls = ls_cursor_take(&r->in, (n + 7) / 8);
     if (!nulls) return 0;
@@ -69,7 +72,8 @@ static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_
         } else if (!wanted) {
             ls_wire_skip(c, &r->in);
         } else if (ls_wire_read(c, &r->in, arena, text, &out[i], err)) {
-            return ls_fail_in(err, "table %s.%s, column %.*s", m->schema_name, m->table_name, (int)c->name_len, c->name);
+            return ls_fail_in(err, "table %s.%s, column %.*s", m->schema_name, m->table_name, (int)c->name_len,
+                              c->name);
         }
     }
     return 0;
@@ -94,9 +98,12 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     }
     if (r->after) {
         if (!(after = ls_work_values(w, m->ncols))) return ls_fail_memory(err, "a row");
-        if (read_image(r, r->after, r->nafter, false, r->before ? LS_UNCHANGED : LS_ABSENT, after, &w->arena, text, err)) return -1;
+        if (read_image(r, r->after, r->nafter, false, r->before ? LS_UNCHANGED : LS_ABSENT, after, &w->arena, text,
+                       err))
+            return -1;
     }
     if (r->in.failed) return ls_fail_cut(err, &r->in);
-    if (r->in.at == at) return ls_fail(err, LS_FAIL, "table %s.%s: a row without columns", m->schema_name, m->table_name);
+    if (r->in.at == at)
+        return ls_fail(err, LS_FAIL, "table %s.%s: a row without columns", m->schema_name, m->table_name);
     return add_row(r, w, tx, seq, before, after) ? ls_fail_memory(err, "a row") : 0;
 }

@@ -6,8 +6,8 @@
 #include "change/batch.h"
 
 typedef struct ls_rows {
-    ls_cursor in;  /* over the whole event, at the next row; the event's bytes must stay */
-    ls_map *map;   /* NULL: nothing to decode */
+    ls_cursor in; /* over the whole event, at the next row; the event's bytes must stay */
+    ls_map *map;  /* NULL: nothing to decode */
     uint64_t id;
     const uint8_t *before, *after; /* bitmaps of the columns that an image has; NULL: no such image */
     uint32_t nbefore, nafter;      /* how many it has */
@@ -19,7 +19,9 @@ typedef struct ls_rows {
 /* in: an event of a type from 23 to 25 or 30 to 32, behind its header and up to its checksum. A table that is not
  * captured gives map NULL. */
 int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls_error *err) LS_MUST_CHECK;
-static inline bool ls_rows_left(const ls_rows *r) { return r->map && ls_cursor_left(&r->in) > 0; }
+static inline bool ls_rows_left(const ls_rows *r) {
+    return r->map && ls_cursor_left(&r->in) > 0;
+}
 /* Adds the next row to the batch; *seq counts. text is scratch. */
 int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf *text, ls_error *err) LS_MUST_CHECK;
 

@@ -13,8 +13,152 @@ enum {
 
 static const uint8_t digit_bytes[DIGITS + 1] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 
-bool ls_wire_decimal_fits(unsigned precision, unsigned scale) {
+static bool decimal_fits(unsigned precision, unsigned scale) {
     return precision >= 1 && precision <= DECIMAL_DIGITS_MAX && scale <= DECIMAL_SCALE_MAX && scale <= precision;
+}
+
+static bool read_meta(ls_wire_column *c, ls_cursor *meta) {
+    switch (c->code) {
+    case LS_WIRE_FLOAT:
+    case LS_WIRE_DOUBLE:
+    case LS_WIRE_TINY_BLOB:
+    case LS_WIRE_MEDIUM_BLOB:
+    case LS_WIRE_LONG_BLOB:
+    case LS_WIRE_BLOB:
+    case LS_WIRE_BLOB_COMPRESSED:
+    case LS_WIRE_GEOMETRY:
+    case LS_WIRE_JSON:
+    case LS_WIRE_VECTOR:
+    case LS_WIRE_TIMESTAMP2:
+    case LS_WIRE_DATETIME2:
+    case LS_WIRE_TIME2:
+        c->meta = ls_cursor_u8(meta);
+        break;
+    case LS_WIRE_VARCHAR:
+    case LS_WIRE_VAR_STRING:
+    case LS_WIRE_VARCHAR_COMPRESSED:
+    case LS_WIRE_BIT:
+        c->meta = (uint16_t)ls_cursor_le(meta, 2);
+        break;
+    case LS_WIRE_NEWDECIMAL:
+        c->meta = ls_cursor_u8(meta);
+        c->scale = ls_cursor_u8(meta);
+        break;
+    case LS_WIRE_STRING:
+    case LS_WIRE_ENUM:
+    case LS_WIRE_SET: { /* the first byte holds the real type, and two bits of a long CHAR's length, inverted */
+        uint8_t real = ls_cursor_u8(meta), low = ls_cursor_u8(meta);
+        c->meta = low;
+        if ((real & 0x30) != 0x30) {
+            c->meta = (uint16_t)(low | ((real & 0x30) ^ 0x30) << 4);
+            real |= 0x30;
+        }
+        if (c->code == LS_WIRE_STRING) c->code = real;
+        break;
+    }
+    case LS_WIRE_DECIMAL_OLD:
+    case LS_WIRE_TINY:
+    case LS_WIRE_SHORT:
+    case LS_WIRE_LONG:
+    case LS_WIRE_LONGLONG:
+    case LS_WIRE_INT24:
+    case LS_WIRE_NULL:
+    case LS_WIRE_YEAR:
+    case LS_WIRE_DATE:
+    case LS_WIRE_NEWDATE:
+    case LS_WIRE_TIME:
+    case LS_WIRE_DATETIME:
+    case LS_WIRE_TIMESTAMP:
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Does the metadata make sense? What does not is a corrupt event, which must not be decoded by. */
+static bool meta_fits(const ls_wire_column *c) {
+    switch (c->code) {
+    case LS_WIRE_BLOB:
+        return c->meta >= 1 && c->meta <= 4;
+    case LS_WIRE_TIMESTAMP2:
+    case LS_WIRE_DATETIME2:
+    case LS_WIRE_TIME2:
+        return c->meta <= 6;
+    case LS_WIRE_NEWDECIMAL:
+        return decimal_fits(c->meta, c->scale);
+    case LS_WIRE_STRING:
+    case LS_WIRE_ENUM:
+    case LS_WIRE_SET:
+        return true;
+    default:
+        return c->code != LS_WIRE_NULL;
+    }
+}
+
+bool ls_wire_meta(ls_wire_column *c, ls_cursor *meta) {
+    return read_meta(c, meta) && !meta->failed && meta_fits(c);
+}
+
+bool ls_wire_is_numeric(uint8_t code) {
+    switch (code) {
+    case LS_WIRE_TINY:
+    case LS_WIRE_SHORT:
+    case LS_WIRE_INT24:
+    case LS_WIRE_LONG:
+    case LS_WIRE_LONGLONG:
+    case LS_WIRE_FLOAT:
+    case LS_WIRE_DOUBLE:
+    case LS_WIRE_NEWDECIMAL:
+    case LS_WIRE_YEAR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool ls_wire_has_collation(const ls_wire_column *c, bool mariadb) {
+    switch (c->code) {
+    case LS_WIRE_VARCHAR:
+    case LS_WIRE_VAR_STRING:
+    case LS_WIRE_STRING:
+    case LS_WIRE_TINY_BLOB:
+    case LS_WIRE_MEDIUM_BLOB:
+    case LS_WIRE_LONG_BLOB:
+    case LS_WIRE_BLOB:
+    case LS_WIRE_VECTOR:
+    case LS_WIRE_BLOB_COMPRESSED:
+    case LS_WIRE_VARCHAR_COMPRESSED:
+        return true;
+    case LS_WIRE_GEOMETRY:
+        return mariadb;
+    default:
+        return false;
+    }
+}
+
+const char *ls_wire_unsupported(uint8_t code) {
+    switch (code) {
+    case LS_WIRE_DECIMAL_OLD:
+        return "DECIMAL of a table older than MySQL 5";
+    case LS_WIRE_BIT:
+        return "BIT";
+    case LS_WIRE_ENUM:
+        return "ENUM";
+    case LS_WIRE_SET:
+        return "SET";
+    case LS_WIRE_JSON:
+        return "JSON";
+    case LS_WIRE_GEOMETRY:
+        return "GEOMETRY";
+    case LS_WIRE_VECTOR:
+        return "VECTOR";
+    case LS_WIRE_BLOB_COMPRESSED:
+    case LS_WIRE_VARCHAR_COMPRESSED:
+        return "COMPRESSED";
+    default:
+        return "a type that is never in a log";
+    }
 }
 
 static size_t decimal_bytes(const ls_wire_column *c) {
@@ -22,29 +166,41 @@ static size_t decimal_bytes(const ls_wire_column *c) {
     return whole / DIGITS * 4u + digit_bytes[whole % DIGITS] + part / DIGITS * 4u + digit_bytes[part % DIGITS];
 }
 
-static size_t fraction_bytes(const ls_wire_column *c) { return (c->meta + 1u) / 2; }
+static size_t fraction_bytes(const ls_wire_column *c) {
+    return (c->meta + 1u) / 2;
+}
 
 /* Bytes of a type whose values are all as long; 0: it has a length in front. */
 static size_t fixed_bytes(const ls_wire_column *c) {
     switch (c->code) {
     case LS_WIRE_TINY:
-    case LS_WIRE_YEAR: return 1;
-    case LS_WIRE_SHORT: return 2;
+    case LS_WIRE_YEAR:
+        return 1;
+    case LS_WIRE_SHORT:
+        return 2;
     case LS_WIRE_INT24:
     case LS_WIRE_DATE:
     case LS_WIRE_NEWDATE:
-    case LS_WIRE_TIME: return 3;
+    case LS_WIRE_TIME:
+        return 3;
     case LS_WIRE_LONG:
     case LS_WIRE_FLOAT:
-    case LS_WIRE_TIMESTAMP: return 4;
+    case LS_WIRE_TIMESTAMP:
+        return 4;
     case LS_WIRE_LONGLONG:
     case LS_WIRE_DOUBLE:
-    case LS_WIRE_DATETIME: return 8;
-    case LS_WIRE_TIMESTAMP2: return 4 + fraction_bytes(c);
-    case LS_WIRE_DATETIME2: return 5 + fraction_bytes(c);
-    case LS_WIRE_TIME2: return 3 + fraction_bytes(c);
-    case LS_WIRE_NEWDECIMAL: return decimal_bytes(c);
-    default: return 0;
+    case LS_WIRE_DATETIME:
+        return 8;
+    case LS_WIRE_TIMESTAMP2:
+        return 4 + fraction_bytes(c);
+    case LS_WIRE_DATETIME2:
+        return 5 + fraction_bytes(c);
+    case LS_WIRE_TIME2:
+        return 3 + fraction_bytes(c);
+    case LS_WIRE_NEWDECIMAL:
+        return decimal_bytes(c);
+    default:
+        return 0;
     }
 }
 
@@ -155,7 +311,9 @@ typedef struct moment {
     int micro;
 } moment;
 
-static bool clock_fits(const moment *m) { return m->minute < 60 && m->second < 60 && m->micro < 1000000; }
+static bool clock_fits(const moment *m) {
+    return m->minute < 60 && m->second < 60 && m->micro < 1000000;
+}
 
 static bool moment_fits(const moment *m) {
     return m->year <= 9999 && m->month <= 12 && m->day <= 31 && m->hour < 24 && clock_fits(m);
@@ -201,7 +359,7 @@ static int read_timestamp(const ls_wire_column *c, ls_cursor *in, ls_buf *text, 
     moment m = {0}; /* second 0 is the server's '0000-00-00 00:00:00' */
     if (seconds || micro) {
         ls_civil t = ls_time_civil(seconds * 1000000 + micro);
-        m = (moment){(uint64_t)t.year, (uint64_t)t.month,  (uint64_t)t.day, (uint64_t)t.hour,
+        m = (moment){(uint64_t)t.year,   (uint64_t)t.month,  (uint64_t)t.day, (uint64_t)t.hour,
                      (uint64_t)t.minute, (uint64_t)t.second, t.micro};
     }
     print_moment(&m, text);
@@ -235,15 +393,20 @@ static int read_time(const ls_wire_column *c, ls_cursor *in, ls_buf *text, ls_er
 
 static int read_temporal(const ls_wire_column *c, ls_cursor *in, ls_buf *text, ls_error *err) {
     switch (c->type) {
-    case LS_TYPE_DATE: return read_date(c, in, text, err);
-    case LS_TYPE_TIME: return read_time(c, in, text, err);
-    case LS_TYPE_DATETIME: return read_datetime(c, in, text, err);
-    default: return read_timestamp(c, in, text, err);
+    case LS_TYPE_DATE:
+        return read_date(c, in, text, err);
+    case LS_TYPE_TIME:
+        return read_time(c, in, text, err);
+    case LS_TYPE_DATETIME:
+        return read_datetime(c, in, text, err);
+    default:
+        return read_timestamp(c, in, text, err);
     }
 }
 
 /* BINARY(n) loses its trailing zeros on the wire: they are put back. */
-static int read_raw(const ls_wire_column *c, const uint8_t *p, size_t n, ls_arena *arena, ls_value *out, ls_error *err) {
+static int read_raw(const ls_wire_column *c, const uint8_t *p, size_t n, ls_arena *arena, ls_value *out,
+                    ls_error *err) {
     size_t whole = c->code == LS_WIRE_STRING && c->meta > n ? c->meta : n;
     char *to = ls_arena_alloc(arena, whole);
     if (!to) return ls_fail_memory(err, "a value");
@@ -271,8 +434,7 @@ static int read_string(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, 
     return finish_text(arena, text, out, err);
 }
 
-int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
-                 ls_error *err) {
+int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out, ls_error *err) {
     int rc = 0;
     ls_buf_clear(text);
     switch (c->type) {
@@ -280,10 +442,14 @@ int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf
         read_integer(c, in, out);
         if (c->code == LS_WIRE_YEAR && out->as.u) *out = ls_value_uint((out->as.u & 0xff) + 1900);
         return 0;
-    case LS_TYPE_FLOAT: read_float(c, in, out); return 0;
-    case LS_TYPE_DECIMAL: return read_decimal(c, in, arena, text, out, err);
+    case LS_TYPE_FLOAT:
+        read_float(c, in, out);
+        return 0;
+    case LS_TYPE_DECIMAL:
+        return read_decimal(c, in, arena, text, out, err);
     case LS_TYPE_STRING:
-    case LS_TYPE_BYTES: return read_string(c, in, arena, text, out, err);
+    case LS_TYPE_BYTES:
+        return read_string(c, in, arena, text, out, err);
     default:
         rc = read_temporal(c, in, text, err);
         if (rc || in->failed) return in->failed ? 0 : rc;

@@ -51,24 +51,30 @@ enum { LS_COLLATION_BINARY = 63 };
 typedef struct ls_wire_column {
     const char *name; /* name_len bytes, not terminated; owned by the map */
     uint32_t name_len;
-    uint32_t collation;  /* of a column with text or bytes */
+    uint32_t collation;        /* of a column with text or bytes */
     const ls_charset *charset; /* NULL: bytes, or no text */
     const char *unsupported;   /* the type's name when its values are not decoded, else NULL; static */
-    uint16_t meta;       /* STRING, VARCHAR: bytes; BLOB: bytes of the length; temporal: digits of the fraction */
-    uint8_t code;        /* enum ls_wire_code; STRING is resolved into STRING, ENUM and SET */
-    uint8_t scale;       /* NEWDECIMAL, whose precision is meta */
-    uint8_t type;        /* enum ls_type */
+    uint16_t meta;             /* STRING, VARCHAR: bytes; BLOB: bytes of the length; temporal: digits of the fraction */
+    uint8_t code;              /* enum ls_wire_code; STRING is resolved into STRING, ENUM and SET */
+    uint8_t scale;             /* NEWDECIMAL, whose precision is meta */
+    uint8_t type;              /* enum ls_type */
     bool is_unsigned;
     bool is_key;
-    bool doubtful;       /* only information_schema knows the type, or its precision */
+    bool doubtful; /* only information_schema knows the type, or its precision */
 } ls_wire_column;
 
-/* Can a value of this precision and scale be? */
-bool ls_wire_decimal_fits(unsigned precision, unsigned scale);
+/* Reads the table map's metadata of a column whose code is set, and resolves STRING. false: it makes no sense. */
+bool ls_wire_meta(ls_wire_column *c, ls_cursor *meta);
+/* The columns that the table map's field of signs counts. */
+bool ls_wire_is_numeric(uint8_t code);
+/* The columns that its character set fields count: MariaDB takes GEOMETRY for one of them, MySQL does not. */
+bool ls_wire_has_collation(const ls_wire_column *c, bool mariadb);
+/* What to call a type whose values are not decoded. */
+const char *ls_wire_unsupported(uint8_t code);
 /* Passes a value. A cursor that has failed afterwards is an error of the event. */
 void ls_wire_skip(const ls_wire_column *c, ls_cursor *in);
-/* Reads a value; its bytes are copied into the arena. `text` is scratch. A cursor that has failed afterwards is an error
- * of the event, *out is then undefined. -1: memory, or bytes that are no value of the type. */
+/* Reads a value; its bytes are copied into the arena. `text` is scratch. A cursor that has failed afterwards is an
+ * error of the event, *out is then undefined. -1: memory, or bytes that are no value of the type. */
 int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
                  ls_error *err) LS_MUST_CHECK;
 

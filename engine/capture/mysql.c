@@ -11,7 +11,9 @@
 
 enum { FIRST_EVENT = 4, PACKET_OK = 0, PACKET_EOF = 0xfe, PACKET_ERROR = 0xff };
 
-static ls_my *my_of(ls_source *s) { return (ls_my *)(void *)s; }
+static ls_my *my_of(ls_source *s) {
+    return (ls_my *)(void *)s;
+}
 
 /* In the upper half, where hand-given ids seldom are. */
 static uint32_t id_from_name(const char *name) { /* FNV-1a */
@@ -30,8 +32,8 @@ static void close_session(ls_source *source) {
     free(s);
 }
 
-static int open_session(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
-                        ls_error *err) {
+static int open_session(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed,
+                        ls_source_identity *id, ls_error *err) {
     ls_my *s = calloc(1, sizeof *s);
     if (!s) return ls_fail_memory(err, "a session");
     s->source.ops = &ls_source_mysql;
@@ -69,13 +71,17 @@ static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_
 
 static int check_identity(const ls_my *s, const ls_resume *from, ls_error *err) {
     if (from->identity && strcmp(from->identity, s->identity) != 0)
-        return ls_fail(err, LS_LOST,
-                       "the server at %s port %d is another one (%s) than the checkpoint's (%s): its binary log is not the same; "
-                       "connect to that server, or start anew under another connector name",
-                       s->conf.host, s->conf.port, s->identity, from->identity);
+        return ls_fail(
+            err, LS_LOST,
+            "the server at %s port %d is another one (%s) than the checkpoint's (%s): its binary log is not the same; "
+            "connect to that server, or start anew under another connector name",
+            s->conf.host, s->conf.port, s->identity, from->identity);
     if (from->binlog && *from->binlog && strcmp(from->binlog, s->base) != 0)
-        return ls_fail(err, LS_LOST, "the server's binary logs are named %s, the checkpoint's %s: give log_bin its former name, or start "
-                       "anew under another connector name", s->base, from->binlog);
+        return ls_fail(
+            err, LS_LOST,
+            "the server's binary logs are named %s, the checkpoint's %s: give log_bin its former name, or start "
+            "anew under another connector name",
+            s->base, from->binlog);
     return 0;
 }
 
@@ -93,7 +99,8 @@ static int check_log(const ls_my *s, const ls_resume *from, ls_error *err) {
         int same = ls_gtid_same_log(from->gtid, text);
         if (same != 1)
             rc = ls_fail(err, LS_LOST,
-                         "%s.%06" PRIu64 ", offset %" PRIu64 " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its log "
+                         "%s.%06" PRIu64 ", offset %" PRIu64
+                         " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its log "
                          "was begun anew (RESET MASTER) or it was restored; start anew under another connector name",
                          s->base, from->restart.file, from->restart.offset, text, from->gtid);
     }
@@ -106,11 +113,13 @@ static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_
     static const char doing[] = "preparing the binlog stream";
     char sql[512];
     ls_buf connect_state = {0};
-    snprintf(sql, sizeof sql,
-             "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, "
-             "@master_heartbeat_period = %" PRIu64 ", @source_heartbeat_period = %" PRIu64 ", @mariadb_slave_capability = 4, "
-             "@slave_uuid = UUID(), @replica_uuid = @slave_uuid",
-             (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u, (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u);
+    snprintf(
+        sql, sizeof sql,
+        "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, "
+        "@master_heartbeat_period = %" PRIu64 ", @source_heartbeat_period = %" PRIu64
+        ", @mariadb_slave_capability = 4, "
+        "@slave_uuid = UUID(), @replica_uuid = @slave_uuid",
+        (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u, (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u);
     if (ls_my_query(s, s->dump, NULL, err, doing, sql)) return -1;
     if (!by_gtid) return 0;
     ls_buf_str(&connect_state, "SET @slave_gtid_strict_mode = 0, @slave_connect_state = ");
@@ -142,7 +151,9 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
     bool by_gtid = from->restart.offset > UINT32_MAX;
     if (check_identity(s, from, err) || check_log(s, from, err)) return -1;
     if (by_gtid && (!s->mariadb || !*from->gtid))
-        return ls_fail(err, LS_FAIL, "offset %" PRIu64 " of %s.%06" PRIu64 " is above 4 GiB, where a stream can begin only by a MariaDB GTID",
+        return ls_fail(err, LS_FAIL,
+                       "offset %" PRIu64 " of %s.%06" PRIu64
+                       " is above 4 GiB, where a stream can begin only by a MariaDB GTID",
                        from->restart.offset, s->base, from->restart.file);
     const ls_binlog_conf conf = {.tables = s->conf.tables,
                                  .ntables = s->conf.ntables,
@@ -153,7 +164,9 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .ask = ls_my_ask(s)};
     if (ls_binlog_new(&s->decoder, &conf, err)) return -1;
     ls_binlog_start(s->decoder, &from->restart, from->delivered_pos, from->delivered_seq);
-    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) || send_dump(s, &from->restart, by_gtid, err)) return -1;
+    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) ||
+        send_dump(s, &from->restart, by_gtid, err))
+        return -1;
     ls_packets_init(&s->packets, mysql_get_socket(s->dump));
     s->heard_at = ls_clock_ms();
     return 0;
@@ -173,8 +186,10 @@ static int dump_error(const ls_my *s, const uint8_t *p, size_t n, ls_error *err)
 static int take_packet(ls_my *s, const uint8_t *p, size_t n, ls_work *w, ls_error *err) {
     uint8_t first = n ? p[0] : PACKET_EOF;
     if (first == PACKET_ERROR) return dump_error(s, p, n, err);
-    if (first == PACKET_EOF) return ls_fail(err, LS_AGAIN, "the server at %s port %d ended the binlog stream", s->conf.host, s->conf.port);
-    if (first != PACKET_OK) return ls_fail(err, LS_FAIL, "the server sent a packet that begins with %u where an event is due", first);
+    if (first == PACKET_EOF)
+        return ls_fail(err, LS_AGAIN, "the server at %s port %d ended the binlog stream", s->conf.host, s->conf.port);
+    if (first != PACKET_OK)
+        return ls_fail(err, LS_FAIL, "the server sent a packet that begins with %u where an event is due", first);
     int rc = ls_binlog_event(s->decoder, p + 1, n - 1, w, err);
     s->in_event = rc == 1;
     return rc < 0 ? -1 : 0;
@@ -195,8 +210,10 @@ static int await(ls_my *s, int64_t deadline, ls_error *err) {
     if (rc > 0) s->heard_at = now;
     if (rc) return rc;
     if (now - s->heard_at >= LS_MY_SILENCE_MS)
-        return ls_fail(err, LS_AGAIN, "the server at %s port %d has sent nothing for %d s, not even the heartbeat that is due every %d s",
-                       s->conf.host, s->conf.port, LS_MY_SILENCE_MS / 1000, LS_MY_HEARTBEAT_S);
+        return ls_fail(
+            err, LS_AGAIN,
+            "the server at %s port %d has sent nothing for %d s, not even the heartbeat that is due every %d s",
+            s->conf.host, s->conf.port, LS_MY_SILENCE_MS / 1000, LS_MY_HEARTBEAT_S);
     return 0;
 }
 
@@ -227,7 +244,9 @@ static int confirm(ls_source *source, const ls_place *restart, ls_error *err) {
     return 0;
 }
 
-static int log_end(ls_source *source, ls_place *end, ls_error *err) { return ls_my_log_end(my_of(source), end, err); }
+static int log_end(ls_source *source, ls_place *end, ls_error *err) {
+    return ls_my_log_end(my_of(source), end, err);
+}
 
 const ls_source_ops ls_source_mysql = {
     .db_type = "mysql",

@@ -38,7 +38,8 @@ static int read_settings(const ls_my *s, settings *v, ls_error *err) {
     for (size_t i = 0; i < n; i++) ls_buf_fmt(&sql, "%s'%s'", i ? ", " : "", all[i].name);
     ls_buf_char(&sql, ')');
     const char *text = ls_buf_cstr(&sql);
-    int rc = text ? ls_my_query(s, s->side, &res, err, "reading the settings", text) : ls_fail_memory(err, "a question");
+    int rc =
+        text ? ls_my_query(s, s->side, &res, err, "reading the settings", text) : ls_fail_memory(err, "a question");
     while (!rc && (row = mysql_fetch_row(res)))
         for (size_t i = 0; i < n; i++)
             if (row[1] && strcasecmp(row[0], all[i].name) == 0) snprintf(all[i].to, all[i].size, "%s", row[1]);
@@ -54,14 +55,18 @@ static void must_be(ls_buf *mends, const char *name, const char *is, const char 
 }
 
 static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
-    static const char *const row[] = {"ROW", NULL}, *const full[] = {"FULL", NULL}, *const images[] = {"FULL", "FULL_NODUP", NULL};
+    static const char *const row[] = {"ROW", NULL}, *const full[] = {"FULL", NULL},
+                             *const images[] = {"FULL", "FULL_NODUP", NULL};
     static const char *const off[] = {"OFF", "", NULL}, *const none[] = {"", NULL};
     const char *host = s->conf.host;
     int port = s->conf.port, rc = 0;
     ls_buf mends = {0};
     if (strcasecmp(v->log_bin, "ON") != 0)
-        return ls_fail(err, LS_USAGE, "the server at %s port %d writes no binary log: set log_bin in its configuration ([mysqld] log_bin = "
-                       "binlog, server_id = 1, binlog_format = ROW, binlog_row_metadata = FULL) and restart it", host, port);
+        return ls_fail(
+            err, LS_USAGE,
+            "the server at %s port %d writes no binary log: set log_bin in its configuration ([mysqld] log_bin = "
+            "binlog, server_id = 1, binlog_format = ROW, binlog_row_metadata = FULL) and restart it",
+            host, port);
     must_be(&mends, "binlog_format", v->format, row);
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
     must_be(&mends, "binlog_row_image", v->image, images);
@@ -72,9 +77,11 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
     if (!text)
         rc = ls_fail_memory(err, "checking the settings");
     else if (mends.len)
-        rc = ls_fail(err, LS_USAGE, "the server at %s port %d does not log what capture needs; as an administrator run: %s; put the same into "
-                     "its configuration, and reconnect the applications: a session keeps the binlog settings that it began with",
-                     host, port, text);
+        rc = ls_fail(
+            err, LS_USAGE,
+            "the server at %s port %d does not log what capture needs; as an administrator run: %s; put the same into "
+            "its configuration, and reconnect the applications: a session keeps the binlog settings that it began with",
+            host, port, text);
     ls_buf_free(&mends);
     return rc;
 }
@@ -102,7 +109,8 @@ static int check_grants(const ls_my *s, ls_error *err) {
     mysql_free_result(res);
     if (may || role) return 0;
     ls_my_grant_line(s, grant, sizeof grant);
-    return ls_fail(err, LS_USAGE, "user \"%s\" may not read the binary log of the server at %s port %d; as an administrator run: %s",
+    return ls_fail(err, LS_USAGE,
+                   "user \"%s\" may not read the binary log of the server at %s port %d; as an administrator run: %s",
                    s->conf.user, s->conf.host, s->conf.port, grant);
 }
 
@@ -112,7 +120,8 @@ static int read_place(ls_my *s, const char *name, const char *offset, ls_place *
     char base[LS_BINLOG_NAME_MAX];
     *at = (ls_place){.offset = offset ? strtoull(offset, NULL, 10) : 4};
     if (!name || ls_binlog_name_read(name, strlen(name), base, sizeof base, &at->file))
-        return ls_fail(err, LS_USAGE, "\"%s\" is no binary log's name: it must end in a dot and a number", name ? name : "");
+        return ls_fail(err, LS_USAGE, "\"%s\" is no binary log's name: it must end in a dot and a number",
+                       name ? name : "");
     memcpy(s->base, base, sizeof s->base);
     return 0;
 }
@@ -122,14 +131,16 @@ static int ask_place(ls_my *s, const char *doing, const char *sql, bool with_off
     if (ls_my_query(s, s->side, &res, err, doing, sql)) return -1;
     MYSQL_ROW row = mysql_fetch_row(res);
     int rc = row ? read_place(s, row[0], with_offset ? row[1] : NULL, at, err)
-                 : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host, s->conf.port);
+                 : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host,
+                           s->conf.port);
     mysql_free_result(res);
     return rc;
 }
 
 int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) {
     bool renamed = !s->mariadb && s->version >= 80200; /* MySQL dropped the old words then */
-    return ask_place(s, "asking for the binary log's end", renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS", true, end, err);
+    return ask_place(s, "asking for the binary log's end", renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS",
+                     true, end, err);
 }
 
 int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) {
@@ -161,7 +172,8 @@ static int table_exists(const ls_my *s, const char *schema, const char *table, b
     ls_buf_str(&sql, " AND TABLE_NAME = ");
     ls_my_quote(s, &sql, table, strlen(table));
     const char *text = ls_buf_cstr(&sql);
-    int rc = text ? ls_my_query(s, s->side, &res, err, "looking up the tables", text) : ls_fail_memory(err, "a question");
+    int rc =
+        text ? ls_my_query(s, s->side, &res, err, "looking up the tables", text) : ls_fail_memory(err, "a question");
     MYSQL_ROW row = rc ? NULL : mysql_fetch_row(res);
     *is = row != NULL;
     if (row && row[0] && strstr(row[0], "VIEW"))
@@ -182,12 +194,15 @@ static int check_tables(const ls_my *s, bool checkpointed, ls_error *err) {
         if (table_exists(s, schema, table, &is, err)) return -1;
         if (is) continue;
         if (checkpointed) {
-            ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more, or user \"%s\" may not see it", schema, table, s->conf.user);
+            ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more, or user \"%s\" may not see it", schema,
+                        table, s->conf.user);
             continue;
         }
         ls_my_grant_line(s, grant, sizeof grant);
-        return ls_fail(err, LS_USAGE, "table %s.%s does not exist, or user \"%s\" may not see it; if it exists, run as an administrator: %s",
-                       schema, table, s->conf.user, grant);
+        return ls_fail(
+            err, LS_USAGE,
+            "table %s.%s does not exist, or user \"%s\" may not see it; if it exists, run as an administrator: %s",
+            schema, table, s->conf.user, grant);
     }
     return 0;
 }
@@ -196,12 +211,13 @@ static int check_tables(const ls_my *s, bool checkpointed, ls_error *err) {
 
 static int check_conf(const ls_my *s, ls_error *err) {
     if (strcmp(s->conf.start, "now") != 0 && strcmp(s->conf.start, "earliest") != 0)
-        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for the binlog: take \"now\" or \"earliest\"", s->conf.start);
+        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for the binlog: take \"now\" or \"earliest\"",
+                       s->conf.start);
     return 0;
 }
 
-/* server_id alone names a MariaDB server: its server_uid follows the machine's network card. That its log is the one the
- * checkpoint is of is proven by the GTID position when the stream starts. */
+/* server_id alone names a MariaDB server: its server_uid follows the machine's network card. That its log is the one
+ * the checkpoint is of is proven by the GTID position when the stream starts. */
 static void name_server(ls_my *s, const settings *v) {
     if (s->mariadb)
         snprintf(s->identity, sizeof s->identity, "\"server_id\":%lu", strtoul(v->server_id, NULL, 10));
@@ -214,7 +230,8 @@ static void name_server(ls_my *s, const settings *v) {
 int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) {
     settings v;
     ls_place end;
-    if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err)) return -1;
+    if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
+        return -1;
     name_server(s, &v);
     return ls_my_log_end(s, &end, err) || check_tables(s, checkpointed, err) ? -1 : 0;
 }

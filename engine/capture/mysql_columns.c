@@ -12,7 +12,8 @@ int ls_my_load_collations(ls_my *s, ls_error *err) {
     static const char doing[] = "reading the character sets";
     /* since MariaDB 10.10 a collation can be of several character sets, each with its own number */
     const char *sql = s->mariadb && s->version >= 101001
-                          ? "SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE ID IS NOT NULL"
+                          ? "SELECT ID, CHARACTER_SET_NAME FROM "
+                            "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE ID IS NOT NULL"
                           : "SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID IS NOT NULL";
     MYSQL_RES *res;
     MYSQL_ROW row;
@@ -40,15 +41,18 @@ static const char *charset(void *ctx, uint32_t collation) {
     return c ? c->charset : NULL;
 }
 
-static void warn(void *ctx, const char *text) { ls_log_line(&((ls_my *)ctx)->log, LS_WARN, "%s", text); }
+static void warn(void *ctx, const char *text) {
+    ls_log_line(&((ls_my *)ctx)->log, LS_WARN, "%s", text);
+}
 
 /* JSON is LONGTEXT with a check that the server adds to the column. */
 static int ask_json(const ls_my *s, const ls_buf *where, MYSQL_RES **out, ls_error *err) {
     ls_buf sql = {0};
-    ls_buf_fmt(&sql, "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = %.*s", (int)where->len,
-               where->data);
+    ls_buf_fmt(&sql, "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = %.*s",
+               (int)where->len, where->data);
     const char *text = ls_buf_cstr(&sql);
-    int rc = text ? ls_my_query(s, s->side, out, err, "reading a table's checks", text) : ls_fail_memory(err, "a question");
+    int rc =
+        text ? ls_my_query(s, s->side, out, err, "reading a table's checks", text) : ls_fail_memory(err, "a question");
     ls_buf_free(&sql);
     return rc;
 }
@@ -100,8 +104,10 @@ static int columns(void *ctx, const char *schema, const char *table, ls_asked_co
     ls_my_quote(s, &where, schema, strlen(schema));
     ls_buf_str(&where, " AND TABLE_NAME = ");
     ls_my_quote(s, &where, table, strlen(table));
-    ls_buf_fmt(&sql, "SELECT COLUMN_NAME, DATA_TYPE, DATETIME_PRECISION FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %.*s",
-               (int)where.len, where.data ? where.data : "");
+    ls_buf_fmt(
+        &sql,
+        "SELECT COLUMN_NAME, DATA_TYPE, DATETIME_PRECISION FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %.*s",
+        (int)where.len, where.data ? where.data : "");
     const char *text = where.failed ? NULL : ls_buf_cstr(&sql);
     if (!text) {
         ls_fail_memory(err, "a question");
@@ -113,10 +119,12 @@ static int columns(void *ctx, const char *schema, const char *table, ls_asked_co
         look_up(rows, checks, &cols[i], &found, &special);
         /* a column renamed since is taken for a plain one where the table has none of the others */
         if (found || (mysql_num_rows(rows) && !special)) continue;
-        ls_fail(err, LS_FAIL,
-                "table %s.%s, column %.*s: the log does not say whether its type is UUID, INET or JSON, and the server knows no such "
-                "column (dropped since, or not to be seen: GRANT SELECT); leave the table out of tables with \"!%s.%s\"",
-                schema, table, (int)cols[i].name_len, cols[i].name, schema, table);
+        ls_fail(
+            err, LS_FAIL,
+            "table %s.%s, column %.*s: the log does not say whether its type is UUID, INET or JSON, and the server "
+            "knows no such "
+            "column (dropped since, or not to be seen: GRANT SELECT); leave the table out of tables with \"!%s.%s\"",
+            schema, table, (int)cols[i].name_len, cols[i].name, schema, table);
         goto out;
     }
     rc = 0;
@@ -128,4 +136,6 @@ out:
     return rc;
 }
 
-ls_binlog_ask ls_my_ask(ls_my *s) { return (ls_binlog_ask){.ctx = s, .charset = charset, .columns = columns, .warn = warn}; }
+ls_binlog_ask ls_my_ask(ls_my *s) {
+    return (ls_binlog_ask){.ctx = s, .charset = charset, .columns = columns, .warn = warn};
+}

@@ -7,19 +7,21 @@
 #include <string.h>
 
 enum {
-    HOST_REFUSED = 1130,       /* ER_HOST_NOT_PRIVILEGED */
-    SHUTTING_DOWN = 1053,      /* ER_SERVER_SHUTDOWN */
-    TOO_MANY = 1040,           /* ER_CON_COUNT_ERROR */
-    KILLED = 1927,             /* ER_CONNECTION_KILLED */
-    READ_DUMP_FAILED = 1236,   /* ER_MASTER_FATAL_ERROR_READING_BINLOG */
-    SAME_ID = 4052,            /* ER_SLAVE_SAME_ID */
-    CLIENT_ERRORS = 2000,      /* the client library's own: 2000 to 2999 */
+    HOST_REFUSED = 1130,     /* ER_HOST_NOT_PRIVILEGED */
+    SHUTTING_DOWN = 1053,    /* ER_SERVER_SHUTDOWN */
+    TOO_MANY = 1040,         /* ER_CON_COUNT_ERROR */
+    KILLED = 1927,           /* ER_CONNECTION_KILLED */
+    READ_DUMP_FAILED = 1236, /* ER_MASTER_FATAL_ERROR_READING_BINLOG */
+    SAME_ID = 4052,          /* ER_SLAVE_SAME_ID */
+    CLIENT_ERRORS = 2000,    /* the client library's own: 2000 to 2999 */
     CLIENT_ERRORS_END = 3000,
-    NO_TLS_GIVEN = 3159        /* ER_SECURE_TRANSPORT_REQUIRED */
+    NO_TLS_GIVEN = 3159 /* ER_SECURE_TRANSPORT_REQUIRED */
 };
 
 /* The library sets itself up at its first use, which must not happen twice at once. */
-static void set_up(void) { mysql_server_init(0, NULL, NULL); }
+static void set_up(void) {
+    mysql_server_init(0, NULL, NULL);
+}
 
 static ls_code code_of(unsigned e) {
     if (e == CR_AUTH_PLUGIN_CANNOT_LOAD || e == CR_AUTH_PLUGIN_ERR) return LS_USAGE;
@@ -31,27 +33,33 @@ static ls_code code_of(unsigned e) {
     case ER_SPECIFIC_ACCESS_DENIED_ERROR:
     case ER_TABLEACCESS_DENIED_ERROR:
     case HOST_REFUSED:
-    case NO_TLS_GIVEN: return LS_USAGE;
+    case NO_TLS_GIVEN:
+        return LS_USAGE;
     case TOO_MANY:
     case SHUTTING_DOWN:
     case KILLED:
     case ER_QUERY_INTERRUPTED:
     case ER_LOCK_WAIT_TIMEOUT:
     case ER_NET_READ_ERROR:
-    case ER_NET_READ_INTERRUPTED: return LS_AGAIN;
-    default: return LS_FAIL;
+    case ER_NET_READ_INTERRUPTED:
+        return LS_AGAIN;
+    default:
+        return LS_FAIL;
     }
 }
 
-static const char *db_name(const ls_my *s) { return s->version && !s->mariadb ? "MySQL" : "MariaDB"; }
+static const char *db_name(const ls_my *s) {
+    return s->version && !s->mariadb ? "MySQL" : "MariaDB";
+}
 
 void ls_my_grant_line(const ls_my *s, char *out, size_t size) {
     MYSQL_RES *res = NULL;
     MYSQL_ROW row = NULL;
     char user[256];
     snprintf(user, sizeof user, "'%.200s'@'%%'", s->conf.user);
-    if (s->side && mysql_query(s->side, "SELECT CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
-                                        "QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))") == 0 &&
+    if (s->side &&
+        mysql_query(s->side, "SELECT CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
+                             "QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))") == 0 &&
         (res = mysql_store_result(s->side)) && (row = mysql_fetch_row(res)) && row[0])
         snprintf(user, sizeof user, "%s", row[0]);
     mysql_free_result(res);
@@ -67,34 +75,45 @@ int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing) {
     const char *host = s->conf.host;
     int port = s->conf.port;
     if (e == ER_ACCESS_DENIED_ERROR || e == ER_ACCESS_DENIED_NO_PASSWORD_ERROR)
-        return ls_fail(err, code, "%s at %s port %d refuses user \"%s\": %s; check user and password (the account must be allowed to "
-                       "come from this machine)", db_name(s), host, port, s->conf.user, text);
+        return ls_fail(
+            err, code,
+            "%s at %s port %d refuses user \"%s\": %s; check user and password (the account must be allowed to "
+            "come from this machine)",
+            db_name(s), host, port, s->conf.user, text);
     if (e == ER_SPECIFIC_ACCESS_DENIED_ERROR || e == ER_TABLEACCESS_DENIED_ERROR || e == ER_DBACCESS_DENIED_ERROR) {
         ls_my_grant_line(s, grant, sizeof grant);
-        return ls_fail(err, code, "%s at %s port %d, %s: %s; as an administrator run: %s", db_name(s), host, port, doing, text, grant);
+        return ls_fail(err, code, "%s at %s port %d, %s: %s; as an administrator run: %s", db_name(s), host, port,
+                       doing, text, grant);
     }
     return ls_fail(err, code, "%s at %s port %d, %s: %s (error %u)", db_name(s), host, port, doing, text, e);
 }
 
 static ls_code dump_code(unsigned e, const char *text, const char **mend) {
     if (e == SAME_ID || strstr(text, "same server_uuid") || strstr(text, "same server_id")) {
-        *mend = "another client reads the binlog under this connector's server_id: stop it, or give the connector another server_id";
+        *mend = "another client reads the binlog under this connector's server_id: stop it, or give the connector "
+                "another server_id";
         return LS_FENCED;
     }
     if (e != READ_DUMP_FAILED) return code_of(e);
     if (strstr(text, "max_allowed_packet") && !strstr(text, "impossible position")) {
-        *mend = "an event is larger than the server sends: SET GLOBAL slave_max_allowed_packet = 1073741824 (MariaDB) or "
-                "SET GLOBAL max_allowed_packet = 1073741824";
+        *mend =
+            "an event is larger than the server sends: SET GLOBAL slave_max_allowed_packet = 1073741824 (MariaDB) or "
+            "SET GLOBAL max_allowed_packet = 1073741824";
         return LS_USAGE;
     }
     if (strstr(text, "Could not find first log") || strstr(text, "purged")) {
-        *mend = "the log was purged (expire_logs_days, binlog_expire_logs_seconds, PURGE BINARY LOGS) before it was read: changes are "
+        *mend = "the log was purged (expire_logs_days, binlog_expire_logs_seconds, PURGE BINARY LOGS) before it was "
+                "read: changes are "
                 "missing; start anew under another connector name";
         return LS_LOST;
     }
-    *mend = "the server's log is not the one that the checkpoint is of (RESET MASTER, a restored or damaged server): start anew under "
+    *mend = "the server's log is not the one that the checkpoint is of (RESET MASTER, a restored or damaged server): "
+            "start anew under "
             "another connector name";
-    return strstr(text, "impossible position") || strstr(text, "Could not open log") || strstr(text, "error reading log") ? LS_LOST : LS_FAIL;
+    return strstr(text, "impossible position") || strstr(text, "Could not open log") ||
+                   strstr(text, "error reading log")
+               ? LS_LOST
+               : LS_FAIL;
 }
 
 int ls_my_dump_failed(const ls_my *s, unsigned code, const char *text, ls_error *err) {
@@ -106,8 +125,8 @@ int ls_my_dump_failed(const ls_my *s, unsigned code, const char *text, ls_error 
         ls_my_grant_line(s, grant + n, sizeof grant - n);
         mend = grant;
     }
-    return ls_fail(err, c, "%s at %s port %d ends the binlog stream: %s (error %u)%s%s", db_name(s), s->conf.host, s->conf.port, text,
-                   code, mend ? "; " : "", mend ? mend : "");
+    return ls_fail(err, c, "%s at %s port %d ends the binlog stream: %s (error %u)%s%s", db_name(s), s->conf.host,
+                   s->conf.port, text, code, mend ? "; " : "", mend ? mend : "");
 }
 
 static void set_options(MYSQL *c) {
@@ -131,7 +150,8 @@ int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) {
     set_options(c);
     if (!mysql_real_connect(c, s->conf.host, s->conf.user, s->conf.password, NULL, (unsigned)s->conf.port, NULL, 0))
         return ls_my_failed(s, c, err, "connecting");
-    snprintf(sql, sizeof sql, "SET SESSION sql_mode = '', wait_timeout = %d, net_write_timeout = %d", LS_MY_PATIENCE_S, LS_MY_PATIENCE_S);
+    snprintf(sql, sizeof sql, "SET SESSION sql_mode = '', wait_timeout = %d, net_write_timeout = %d", LS_MY_PATIENCE_S,
+             LS_MY_PATIENCE_S);
     return ls_my_query(s, c, NULL, err, "setting up the connection", sql);
 }
 

@@ -6,9 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { PART_HEADER = 4, PART_FULL = 0xffffff }; /* bytes: a length of three and a number; a part of this length is not the last */
+enum {
+    PART_HEADER = 4,
+    PART_FULL = 0xffffff
+}; /* bytes: a length of three and a number; a part of this length is not the last */
 
-void ls_packets_init(ls_packets *p, int fd) { *p = (ls_packets){.fd = fd}; }
+void ls_packets_init(ls_packets *p, int fd) {
+    *p = (ls_packets){.fd = fd};
+}
 
 void ls_packets_free(ls_packets *p) {
     free(p->data);
@@ -37,7 +42,8 @@ static int make_room(ls_packets *p, size_t n, ls_error *err) {
     give_back(p);
     if (p->cap - p->end >= n) return 0;
     size_t cap = p->end + n;
-    if (p->next - p->packet > PART_FULL && cap < p->cap + p->cap / 2) cap = p->cap + p->cap / 2; /* of many parts: fewer copies */
+    if (p->next - p->packet > PART_FULL && cap < p->cap + p->cap / 2)
+        cap = p->cap + p->cap / 2; /* of many parts: fewer copies */
     uint8_t *data = realloc(p->data, cap);
     if (!data) return ls_fail_memory(err, "a packet of the server");
     p->data = data;
@@ -54,7 +60,8 @@ static size_t part_length(const ls_packets *p) {
 static int assemble(ls_packets *p, ls_error *err) {
     while (p->end - p->next >= PART_HEADER) {
         size_t n = part_length(p), start = p->packet + PART_HEADER;
-        if (p->body + n > LS_PACKET_MAX) return ls_fail(err, LS_FAIL, "the server sends a packet of more than %d bytes", LS_PACKET_MAX);
+        if (p->body + n > LS_PACKET_MAX)
+            return ls_fail(err, LS_FAIL, "the server sends a packet of more than %d bytes", LS_PACKET_MAX);
         if (p->end - p->next - PART_HEADER < n) return 0;
         if (p->body) memmove(p->data + start + p->body, p->data + p->next + PART_HEADER, n);
         p->body += n;

@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 enum {
-    LS_PACKET_ROOM = 256 * 1024,      /* bytes received at once */
-    LS_PACKET_KEEP = 1024 * 1024,     /* bytes of buffer kept once a larger packet is done with */
-    LS_PACKET_MAX = 1100 * 1024 * 1024 /* bytes of one packet: the server's greatest max_allowed_packet, 1 GiB, and slack */
+    LS_PACKET_ROOM = 256 * 1024,  /* bytes received at once */
+    LS_PACKET_KEEP = 1024 * 1024, /* bytes of buffer kept once a larger packet is done with */
+    LS_PACKET_MAX =
+        1100 * 1024 * 1024 /* bytes of one packet: the server's greatest max_allowed_packet, 1 GiB, and slack */
 };
 
 typedef struct ls_packets {
@@ -29,7 +30,8 @@ typedef struct ls_packets {
 
 void ls_packets_init(ls_packets *p, int fd);
 void ls_packets_free(ls_packets *p);
-/* 1: a whole packet at *packet, valid until the next call; 0: it has not come yet; -1 with LS_AGAIN: the connection is gone. */
+/* 1: a whole packet at *packet, valid until the next call; 0: it has not come yet; -1 with LS_AGAIN: the connection is
+ * gone. */
 int ls_packets_next(ls_packets *p, const uint8_t **packet, size_t *n, ls_error *err) LS_MUST_CHECK;
 /* Waits until there is something to read, wait_ms at most. 1, 0: nothing came, -1. */
 int ls_packets_wait(const ls_packets *p, int wait_ms, ls_error *err) LS_MUST_CHECK;

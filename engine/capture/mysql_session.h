@@ -1,7 +1,7 @@
 /* mysql_session.h - what the files of the MariaDB and MySQL session share. Private to them.
  *
- * Two connections: `side` answers questions, `dump` streams the binlog: its socket is read by ls_packets once the dump has
- * begun. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
+ * Two connections: `side` answers questions, `dump` streams the binlog: its socket is read by ls_packets once the dump
+ * has begun. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
 #ifndef LS_MYSQL_SESSION_H
 #define LS_MYSQL_SESSION_H
 
@@ -12,12 +12,12 @@
 #include <mysql.h>
 
 enum {
-    LS_MY_CONNECT_S = 10,      /* a server that has not answered by then does not answer */
-    LS_MY_ANSWER_S = 60,       /* longest wait for the answer to a question */
-    LS_MY_HEARTBEAT_S = 5,     /* an idle server sends one so often */
-    LS_MY_SILENCE_MS = 30000,  /* a server that has sent nothing for so long is gone */
-    LS_MY_PATIENCE_S = 86400,  /* how long the server keeps a paused dump, or an idle connection */
-    LS_MY_CHARSET_MAX = 32     /* bytes of a character set's name */
+    LS_MY_CONNECT_S = 10,     /* a server that has not answered by then does not answer */
+    LS_MY_ANSWER_S = 60,      /* longest wait for the answer to a question */
+    LS_MY_HEARTBEAT_S = 5,    /* an idle server sends one so often */
+    LS_MY_SILENCE_MS = 30000, /* a server that has sent nothing for so long is gone */
+    LS_MY_PATIENCE_S = 86400, /* how long the server keeps a paused dump, or an idle connection */
+    LS_MY_CHARSET_MAX = 32    /* bytes of a character set's name */
 };
 
 typedef struct ls_my_collation {
@@ -45,10 +45,12 @@ typedef struct ls_my {
 } ls_my;
 
 /* mysql_connect.c */
-/* A connection fit for questions; *out is to be closed by mysql_close(). LS_AGAIN: does not answer; LS_USAGE: refuses us. */
+/* A connection fit for questions; *out is to be closed by mysql_close(). LS_AGAIN: does not answer; LS_USAGE: refuses
+ * us. */
 int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) LS_MUST_CHECK;
 /* Runs a statement; *out, if given, is its result, freed by mysql_free_result(). */
-int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing, const char *sql) LS_MUST_CHECK;
+int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing,
+                const char *sql) LS_MUST_CHECK;
 /* Fills *err with what the connection says about `doing`. Gives -1. */
 int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing);
 /* The same for an error packet of the dump. */

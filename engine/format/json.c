@@ -138,7 +138,7 @@ static void put_text(ls_buf *out, const char *title, const char *text) {
 /* A row that a consumer read from a message without `source` has none either. */
 static void put_source(ls_buf *out, const ls_change *c) {
     const ls_tx *tx = c->tx;
-    if (!*tx->connector && !*tx->pos) return;
+    if (!*tx->connector && !*tx->db && !*tx->pos && !*tx->id && !tx->ts && !c->seq && !c->sub && !(c->flags & LS_SNAPSHOT)) return;
     put_text(out, ",\"source\":{\"v\":1,\"connector\":", tx->connector);
     put_text(out, ",\"db\":", tx->db);
     ls_buf_str(out, ",\"ts\":");

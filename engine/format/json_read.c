@@ -363,15 +363,25 @@ static const ls_schema *schema_of(ls_decoder *d, ls_work *w, char action, ls_err
     return s;
 }
 
+/* One message's values of a column are all numbers or all texts, since each is held as its text. */
+static int fill_value(ls_decoder *d, ls_work *w, const ls_named *from, const ls_column *c, ls_value *out, ls_error *err) {
+    bool number = c->type == LS_TYPE_INTEGER || c->type == LS_TYPE_FLOAT;
+    ls_seen_column seen;
+    ls_read_type(&from->value, &seen);
+    if (from->value.kind == LS_JSON_STRING ? number && !seen.nan : from->value.kind == LS_JSON_NUMBER && !number)
+        return refuse(d, from->value.p, err, "a value of the same type as the column's other one was wanted");
+    return ls_read_value(d, w, &from->value, out, err);
+}
+
 /* Puts a list's values into a row; at[] are their columns. A list of names alone has LS_UNCHANGED for values. */
-static int fill(ls_decoder *d, ls_work *w, size_t which, const uint32_t *at, ls_value *row, ls_error *err) {
+static int fill(ls_decoder *d, ls_work *w, const ls_schema *s, size_t which, const uint32_t *at, ls_value *row, ls_error *err) {
     const ls_named_list *l = &d->lists[which];
     for (size_t i = 0; i < l->n; i++) {
         ls_value *v = &row[at[i]];
         if (v->state != LS_ABSENT) return refuse(d, l->at[i].name.p, err, "a column that was not named before was wanted");
         if (which == LS_NOT_SENT)
             *v = ls_value_state(LS_UNCHANGED);
-        else if (ls_read_value(d, w, &l->at[i].value, v, err))
+        else if (fill_value(d, w, &l->at[i], &s->cols[at[i]], v, err))
             return -1;
     }
     return 0;
@@ -391,7 +401,7 @@ static int fill_moved(ls_decoder *d, ls_work *w, ls_change *c, size_t which, uin
         int col = ls_schema_find(s, name, n);
         uint16_t k = col < 0 ? 0 : s->cols[col].key_at;
         if (!k || key[k - 1].state != LS_ABSENT) return refuse(d, l->at[i].name.p, err, "each column of \"pk\" was wanted once");
-        if (ls_read_value(d, w, &l->at[i].value, &key[k - 1], err)) return -1;
+        if (fill_value(d, w, &l->at[i], &s->cols[col], &key[k - 1], err)) return -1;
     }
     c->moved = key;
     c->flags |= flag;
@@ -410,14 +420,14 @@ static int add_change(ls_decoder *d, ls_work *w, ls_error *err) {
     c->whole_table = d->table.kind == LS_JSON_STRING;
     if (action == 'I' || action == 'U') {
         if (!(c->after = ls_work_values(w, s->ncols))) return no_memory(err);
-        if (fill(d, w, LS_COLUMNS, at, c->after, err)) return -1;
+        if (fill(d, w, s, LS_COLUMNS, at, c->after, err)) return -1;
         at += d->lists[LS_COLUMNS].n;
-        if (fill(d, w, LS_NOT_SENT, at, c->after, err)) return -1;
+        if (fill(d, w, s, LS_NOT_SENT, at, c->after, err)) return -1;
         at += d->lists[LS_NOT_SENT].n;
     }
     if (action == 'U' || action == 'D') {
         if (!(c->before = ls_work_values(w, s->ncols))) return no_memory(err);
-        if (fill(d, w, LS_IDENTITY, at, c->before, err)) return -1;
+        if (fill(d, w, s, LS_IDENTITY, at, c->before, err)) return -1;
     }
     if (action == 'I') return fill_moved(d, w, c, LS_WAS_AT, LS_MOVED_FROM, err);
     if (action == 'D') return fill_moved(d, w, c, LS_WENT_TO, LS_MOVED_TO, err);

@@ -5,8 +5,7 @@
 #include "change/value.h"
 
 #include <stdlib.h>
-
-enum { FUZZ_MESSAGE_MAX = 1 << 20 }; /* bytes of one message */
+#include <string.h>
 
 static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err) {
     static const char *primary[] = {"id"}, *several[] = {"y", "x"}, *replica[] = {"w", "u"};
@@ -32,51 +31,58 @@ static void read_image(ls_buf *text, const ls_schema *s, const ls_value *v) {
         if (v[i].state <= LS_NULL) ls_value_json(text, &v[i], s->cols[i].type);
 }
 
-static void read_batch(ls_work *w, ls_buf *text) {
+/* first: room for the first change's place. */
+static void read_batch(ls_work *w, ls_buf *text, char first[40]) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         const ls_change *c = &w->seen.changes[i];
         ls_buf_clear(text);
         ls_buf_str(text, c->schema->schema);
-        ls_buf_str(text, c->tx->pos);
         read_image(text, c->schema, c->after);
         read_image(text, c->schema, c->before);
         for (uint32_t k = 0; c->moved && k < c->schema->nkey; k++)
             if (c->moved[k].state == LS_PRESENT) ls_value_print(text, &c->moved[k]);
         if (c->seq == 0 || text->failed) abort();
+        if (!*first) memcpy(first, c->tx->pos, sizeof c->tx->pos);
     }
     ls_work_reset(w);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+/* One message, copied to its own allocation so that a read beyond it is seen. */
+static int decode(ls_pgoutput *d, ls_work *w, const uint8_t *p, size_t n) {
+    ls_error err;
+    void *message = malloc(n ? n : 1);
+    if (!message) return -1;
+    memcpy(message, p, n);
+    int rc = ls_pgoutput_message(d, w, message, n, &err);
+    if (ls_work_keep(w, message, n, free)) return -1;
+    return rc;
+}
+
+static void run(const uint8_t *data, size_t size, const char *delivered_pos, uint64_t delivered_seq, char first[40]) {
     static const char *const tables[] = {"public.*", "!public.other"};
     ls_schemas schemas = {0};
-    ls_error err;
     ls_buf text = {0};
     ls_work *w = ls_work_new(&schemas, "fuzz", "postgres");
-    ls_pgoutput_conf conf = {.tables = tables, .ntables = 2, .schemas = &schemas, .delivered_pos = "0000000001a00000",
-                             .delivered_seq = 2, .catalog = {.keys = keys, .type = type, .no_identity = no_identity}};
+    ls_pgoutput_conf conf = {.tables = tables, .ntables = 2, .schemas = &schemas, .delivered_pos = delivered_pos,
+                             .delivered_seq = delivered_seq, .catalog = {.keys = keys, .type = type, .no_identity = no_identity}};
     ls_pgoutput *d = w ? ls_pgoutput_new(&conf) : NULL;
     ls_cursor c = ls_cursor_over(data, size);
     while (d && ls_cursor_left(&c)) {
         size_t n = (size_t)ls_cursor_be(&c, 4);
-        if (c.failed || n > FUZZ_MESSAGE_MAX) break;
         if (n > ls_cursor_left(&c)) n = ls_cursor_left(&c);
-        const uint8_t *p = ls_cursor_take(&c, n);
-        void *message = malloc(n ? n : 1); /* to its last byte, so that a read beyond it is seen */
-        if (!message) break;
-        memcpy(message, p, n);
-        int rc = ls_pgoutput_message(d, w, message, n, &err);
-        if (rc == 0 && ls_work_keep(w, message, n, free)) break;
-        if (rc) {
-            free(message);
-            break;
-        }
-        if (ls_work_full(w)) read_batch(w, &text);
+        if (c.failed || decode(d, w, ls_cursor_take(&c, n), n)) break;
+        if (ls_work_full(w)) read_batch(w, &text, first);
     }
-    if (d && !c.failed && !ls_cursor_left(&c)) read_batch(w, &text);
+    if (w) read_batch(w, &text, first);
     ls_pgoutput_free(d);
     ls_work_free(w);
     ls_buf_free(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char first[40] = "", again[40] = "";
+    run(data, size, "", 0, first);
+    run(data, size, first, 1, again); /* as after a restart */
     return 0;
 }

@@ -1,0 +1,200 @@
+#include "capture/binlog_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SAVEPOINTS_MAX = 256 }; /* of one held transaction */
+
+/* ---- transactions and marks ---- */
+
+int ls_bl_mark(ls_binlog *b, ls_work *w, const char *gtid, ls_error *err) {
+    ls_place p = {.file = b->file, .offset = b->offset};
+    memcpy(p.gtid, gtid, strlen(gtid) + 1);
+    b->marked = true;
+    return ls_work_mark(w, &p) ? ls_fail_memory(err, "a position") : 0;
+}
+
+int ls_bl_begin(ls_binlog *b, const ls_event *h, ls_error *err) {
+    if (b->in_tx) return ls_fail(err, LS_FAIL, "a transaction begins inside another one");
+    b->in_tx = true;
+    b->standalone = b->xa = false;
+    b->seq = 0;
+    b->tx_copy = NULL;
+    b->gtid[0] = '\0';
+    /* The commit's own event has its time in whole seconds too, and comes after the rows: the GTID event's, written at
+     * the commit as well, is known before them. */
+    b->tx = (ls_tx){.ts = (int64_t)h->ts * 1000000};
+    ls_place_pos_binlog(b->tx.pos, 0, b->file, h->start);
+    int order = b->delivered_pos[0] ? strcmp(b->tx.pos, b->delivered_pos) : 1;
+    b->drop_to = order < 0 ? UINT64_MAX : order == 0 ? b->delivered_seq : 0;
+    return 0;
+}
+
+void ls_bl_forget_held(ls_binlog *b) {
+    if (b->hold.events.cap > LS_BATCH_BYTES) ls_buf_free(&b->hold.events);
+    ls_buf_clear(&b->hold.events);
+    b->hold.on = false;
+    b->hold.at = b->hold.nsavepoints = 0;
+}
+
+int ls_bl_end(ls_binlog *b, ls_work *w, ls_error *err) {
+    b->in_tx = b->ending = b->draining = false;
+    ls_bl_forget_held(b);
+    return ls_bl_mark(b, w, b->gtid, err);
+}
+
+const ls_tx *ls_bl_tx(ls_binlog *b, ls_work *w) {
+    if (!b->tx_copy || b->tx_batch != w || b->tx_generation != w->seen.generation) {
+        b->tx_copy = ls_work_tx(w, &b->tx);
+        b->tx_batch = w;
+        b->tx_generation = w->seen.generation;
+    }
+    return b->tx_copy;
+}
+
+void ls_bl_drop_delivered(const ls_binlog *b, ls_work *w, uint32_t from) {
+    uint32_t kept = from;
+    if (!b->drop_to) return;
+    for (uint32_t i = from; i < w->seen.count; i++)
+        if (w->seen.changes[i].seq > b->drop_to) w->seen.changes[kept++] = w->seen.changes[i];
+    w->seen.count = kept;
+}
+
+/* ---- rows ---- */
+
+static void warn_partial(ls_binlog *b, ls_map *map) {
+    char text[LS_NAME_MAX * 2 + 256];
+    if (map->partial_said) return;
+    map->partial_said = true;
+    snprintf(
+        text, sizeof text,
+        "table %s.%s: a session logs partial rows (its binlog_row_image is not FULL); columns that it leaves out are "
+        "sent as unchanged, those of an insert not at all",
+        map->schema_name, map->table_name);
+    b->conf.ask.warn(b->conf.ask.ctx, text);
+}
+
+int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) {
+    while (ls_rows_left(&b->rows)) {
+        if (ls_work_full(w)) return 1;
+        const ls_tx *tx = ls_bl_tx(b, w);
+        uint32_t from = w->seen.count;
+        if (!tx) return ls_fail_memory(err, "a transaction");
+        if (ls_rows_next(&b->rows, w, tx, &b->seq, &b->text, err)) return -1;
+        ls_bl_drop_delivered(b, w, from);
+    }
+    b->rows_open = false;
+    return 0;
+}
+
+int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) {
+    if (!b->in_tx || b->standalone) return ls_fail(err, LS_FAIL, "rows outside a transaction");
+    if (ls_rows_open(&b->rows, b->maps, h->type, in, err)) return -1;
+    b->statement_open = !b->rows.ends_statement;
+    if (!b->rows.map || b->drop_to == UINT64_MAX) return 0;
+    ls_map *map = b->rows.map;
+    if (b->xa)
+        return ls_fail(
+            err, LS_FAIL,
+            "table %s.%s: rows of a prepared XA transaction, which may still be rolled back, cannot be captured; "
+            "leave the table out of tables with \"!%s.%s\"",
+            map->schema_name, map->table_name, map->schema_name, map->table_name);
+    if (ls_map_prepare(b->maps, map, b->rows.id, err)) return -1;
+    if (b->rows.partial) warn_partial(b, map);
+    b->rows_open = true;
+    return ls_bl_run_rows(b, w, err);
+}
+
+int ls_bl_table_map(ls_binlog *b, ls_cursor in, ls_error *err) {
+    uint64_t id = ls_cursor_le(&in, 6);
+    ls_cursor_take(&in, 2); /* flags */
+    if (in.failed) return ls_fail_cut(err, &in);
+    bool begins = !b->statement_open;
+    b->statement_open = true;
+    return ls_maps_put(b->maps, id, in.at, ls_cursor_left(&in), begins, err);
+}
+
+/* ---- held transactions ---- */
+
+int ls_bl_hold(ls_binlog *b, const uint8_t *event, size_t n, ls_error *err) {
+    uint32_t len = (uint32_t)n;
+    ls_buf_add(&b->hold.events, &len, sizeof len);
+    ls_buf_add(&b->hold.events, event, n);
+    return b->hold.events.failed ? ls_fail_memory(err, "a transaction that may be rolled back") : 0;
+}
+
+int ls_bl_release(ls_binlog *b, ls_work *w, ls_error *err) {
+    b->hold.on = false;
+    b->draining = b->hold.events.len > 0;
+    return b->draining ? ls_bl_drain(b, w, err) : 0;
+}
+
+int ls_bl_commit(ls_binlog *b, ls_work *w, ls_error *err) {
+    if (!b->in_tx) return ls_fail(err, LS_FAIL, "a transaction ends that did not begin");
+    if (!b->hold.on) return ls_bl_end(b, w, err);
+    b->ending = true;
+    int rc = ls_bl_release(b, w, err);
+    return rc || !b->ending ? rc : ls_bl_end(b, w, err);
+}
+
+static int taken_back(const ls_binlog *b, ls_error *err) {
+    return ls_fail(err, LS_FAIL,
+                   "transaction %s rolls back %" PRIu64
+                   " rows that were sent already: a transaction of more than %d MiB, or one on "
+                   "MySQL, must not mix tables without transactions (MyISAM, Aria, MEMORY) with others",
+                   b->tx.id, b->seq, LS_BINLOG_HOLD_MAX / (1024 * 1024));
+}
+
+int ls_bl_rollback(ls_binlog *b, ls_work *w, ls_error *err) {
+    if (!b->in_tx) return ls_fail(err, LS_FAIL, "a transaction ends that did not begin");
+    if (!b->hold.on && b->seq) return taken_back(b, err);
+    return ls_bl_end(b, w, err);
+}
+
+int ls_bl_savepoint(ls_binlog *b, const char *name, ls_error *err) {
+    ls_hold *h = &b->hold;
+    if (!h->on) return 0;
+    if (!h->savepoints && !(h->savepoints = calloc(SAVEPOINTS_MAX, sizeof *h->savepoints)))
+        return ls_fail_memory(err, "a savepoint");
+    if (h->nsavepoints == SAVEPOINTS_MAX)
+        return ls_fail(err, LS_FAIL, "more than %d savepoints in one transaction", SAVEPOINTS_MAX);
+    ls_savepoint *s = &h->savepoints[h->nsavepoints++];
+    snprintf(s->name, sizeof s->name, "%s", name);
+    s->held = h->events.len;
+    return 0;
+}
+
+int ls_bl_rollback_to(ls_binlog *b, const char *name, ls_error *err) {
+    ls_hold *h = &b->hold;
+    if (h->on)
+        for (size_t i = h->nsavepoints; i-- > 0;)
+            if (strcasecmp(h->savepoints[i].name, name) == 0) {
+                h->events.len = h->savepoints[i].held;
+                h->nsavepoints = i + 1;
+                return 0;
+            }
+    if (b->seq) return taken_back(b, err);
+    h->events.len = 0; /* set before the first row: all goes */
+    return 0;
+}
+
+int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
+    ls_hold *h = &b->hold;
+    while (h->at < h->events.len) {
+        uint32_t n;
+        memcpy(&n, h->events.data + h->at, sizeof n);
+        const uint8_t *event = (const uint8_t *)h->events.data + h->at + sizeof n;
+        ls_cursor in = ls_cursor_over(event, n);
+        ls_event inner = b->now;
+        ls_cursor_take(&in, LS_EVENT_HEADER);
+        inner.type = event[4];
+        h->at += sizeof n + n;
+        int rc = inner.type == LS_EV_TABLE_MAP ? ls_bl_table_map(b, in, err) : ls_bl_rows(b, &inner, in, w, err);
+        if (rc) return rc;
+    }
+    ls_buf_clear(&h->events);
+    h->at = 0;
+    b->draining = false;
+    return 0;
+}
