@@ -54,7 +54,7 @@ int ls_gtid_add(ls_buf *position, const char *gtid, ls_error *err) {
     const char *add = gtid, *add_end = gtid + strlen(gtid);
     ls_gtid g, have;
     size_t n = (size_t)(add_end - gtid), domains = 0;
-    char text[LS_GTID_TEXT + 1];
+    char text[LS_GTID_TEXT + 2]; /* a comma before or behind */
     if (ls_gtid_next(&add, add_end, &g) != 1 || add != add_end || n >= LS_GTID_TEXT)
         return ls_fail(err, LS_FAIL, "\"%s\" is no MariaDB GTID", gtid);
     const char *start = position->data, *at = start, *end = start ? start + position->len : start;

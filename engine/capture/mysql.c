@@ -217,8 +217,7 @@ static int await(ls_my *s, int64_t deadline, ls_error *err) {
     return 0;
 }
 
-static int read_batch(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
-    ls_my *s = my_of(source);
+static int fill(ls_my *s, ls_work *w, int wait_ms, ls_error *err) {
     int64_t deadline = ls_clock_ms() + wait_ms;
     if (go_on(s, w, err)) return -1;
     while (!s->in_event && !ls_work_full(w)) {
@@ -236,6 +235,15 @@ static int read_batch(ls_source *source, ls_work *w, int wait_ms, ls_error *err)
         if (rc < 0) return -1;
     }
     return 0;
+}
+
+/* What came before a failure is handed over first. */
+static int read_batch(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
+    ls_my *s = my_of(source);
+    if (!s->has_failed && fill(s, w, wait_ms, &s->failure)) s->has_failed = true;
+    if (!s->has_failed || w->seen.count || w->nmarks) return 0;
+    *err = s->failure;
+    return -1;
 }
 
 /* The server keeps nothing for us. */

@@ -42,6 +42,8 @@ typedef struct ls_my {
     ls_packets packets;
     bool in_event;    /* the decoder has more of the last packet */
     int64_t heard_at; /* ls_clock_ms() of the last bytes */
+    bool has_failed;  /* with failure, which read() gives once all before it is handed over */
+    ls_error failure;
 } ls_my;
 
 /* mysql_connect.c */

@@ -11,10 +11,10 @@
 
 #define US_1970_TO_2000 UINT64_C(946684800000000) /* PostgreSQL counts from 2000-01-01 */
 
-enum delivered { /* how the transaction under way stands to the row delivered last */
-    TX_AFTER,  /* nothing of it was delivered */
-    TX_WITHIN, /* its first rows were */
-    TX_BEFORE  /* all of it was */
+enum delivered {            /* how the transaction under way stands to the row delivered last */
+                 TX_AFTER,  /* nothing of it was delivered */
+                 TX_WITHIN, /* its first rows were */
+                 TX_BEFORE  /* all of it was */
 };
 
 struct ls_pgoutput {
@@ -58,7 +58,9 @@ void ls_pgoutput_free(ls_pgoutput *d) {
     free(d);
 }
 
-bool ls_pgoutput_in_transaction(const ls_pgoutput *d) { return d->in_tx; }
+bool ls_pgoutput_in_transaction(const ls_pgoutput *d) {
+    return d->in_tx;
+}
 
 /* ---- errors */
 
@@ -68,8 +70,9 @@ static int short_message(const message *m) {
 }
 
 static int wrong_byte(const message *m, uint8_t found, const char *wanted) {
-    return ls_fail(m->err, LS_FAIL, "pgoutput %s message has 0x%02x at byte %zu, where %s was wanted, with %zu bytes "
-                   "remaining", m->name, found, ls_cursor_offset(&m->c) - 1, wanted, ls_cursor_left(&m->c));
+    return ls_fail(m->err, LS_FAIL,
+                   "pgoutput %s message has 0x%02x at byte %zu, where %s was wanted, with %zu bytes remaining", m->name,
+                   found, ls_cursor_offset(&m->c) - 1, wanted, ls_cursor_left(&m->c));
 }
 
 /* Was all of the message read? */
@@ -117,8 +120,10 @@ static int commit(ls_pgoutput *d, ls_work *w, message *m) {
     if (ended(m)) return -1;
     if (!d->in_tx) return outside(m);
     if (commit_lsn != d->commit_lsn || end.offset < commit_lsn)
-        return ls_fail(m->err, LS_FAIL, "pgoutput Commit message at %016" PRIx64 " to %016" PRIx64 " does not end the "
-                       "transaction %s that was begun", commit_lsn, end.offset, d->tx.pos);
+        return ls_fail(m->err, LS_FAIL,
+                       "pgoutput Commit message at %016" PRIx64 " to %016" PRIx64
+                       " does not end the transaction %s that was begun",
+                       commit_lsn, end.offset, d->tx.pos);
     d->in_tx = false;
     return ls_work_mark(w, &end) ? ls_fail_memory(m->err, "noting a position") : 0;
 }
@@ -148,10 +153,16 @@ static int read_value(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
     uint8_t what = ls_cursor_u8(&m->c);
     if (m->c.failed) return short_message(m);
     switch (what) {
-    case 'n': *out = ls_value_state(LS_NULL); return 0;
-    case 'u': *out = ls_value_state(LS_UNCHANGED); return 0;
-    case 't': break;
-    default: return wrong_byte(m, what, "the kind of a value (n, u or t)");
+    case 'n':
+        *out = ls_value_state(LS_NULL);
+        return 0;
+    case 'u':
+        *out = ls_value_state(LS_UNCHANGED);
+        return 0;
+    case 't':
+        break;
+    default:
+        return wrong_byte(m, what, "the kind of a value (n, u or t)");
     }
     size_t n = (size_t)ls_cursor_be(&m->c, 4);
     const char *p = (const char *)ls_cursor_take(&m->c, n);
@@ -169,9 +180,11 @@ static ls_value *read_tuple(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_
         return NULL;
     }
     if (ncols != t->ncols) {
-        ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %s.%s has %u values at byte %zu, where the table's %u "
-                "were wanted, with %zu bytes remaining", m->name, t->schema->schema, t->schema->table, ncols,
-                ls_cursor_offset(&m->c) - 2, t->ncols, ls_cursor_left(&m->c));
+        ls_fail(m->err, LS_FAIL,
+                "pgoutput %s message for table %s.%s has %u values at byte %zu, where the table's %u were wanted, with "
+                "%zu bytes remaining",
+                m->name, t->schema->schema, t->schema->table, ncols, ls_cursor_offset(&m->c) - 2, t->ncols,
+                ls_cursor_left(&m->c));
         return NULL;
     }
     ls_value *v = ls_work_values(w, ncols);
@@ -187,7 +200,9 @@ static ls_value *read_tuple(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_
     return v;
 }
 
-static int row_memory(const message *m) { return ls_fail_memory(m->err, "adding a row"); }
+static int row_memory(const message *m) {
+    return ls_fail_memory(m->err, "adding a row");
+}
 
 static int insert(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
     uint8_t kind = ls_cursor_u8(&m->c);
@@ -221,8 +236,9 @@ static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
     for (uint32_t i = 0; i < t->schema->nkey; i++) {
         uint16_t k = t->schema->key[i];
         if (before[k].state != LS_ABSENT) continue;
-        ls_fail(m->err, LS_FAIL, "the server did not send this column of the deleted row's key; give the table (of a "
-                "partitioned one each partition) the same REPLICA IDENTITY");
+        ls_fail(m->err, LS_FAIL,
+                "the server did not send this column of the deleted row's key; give the table (of a partitioned one "
+                "each partition) the same REPLICA IDENTITY");
         return in_row(d, t, k, m->err);
     }
     return ls_row_remove(w, t->schema, tx, &d->seq, before) ? row_memory(m) : 0;
@@ -234,7 +250,9 @@ static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
     if (m->c.failed) return short_message(m);
     if (!d->in_tx) return outside(m);
     const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
-    if (!t) return ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %u, which no Relation message named", m->name, oid);
+    if (!t)
+        return ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %u, which no Relation message named", m->name,
+                       oid);
     if (!t->captured || d->delivered == TX_BEFORE) return 0;
     const ls_tx *tx = held_tx(d, w);
     if (!tx) return row_memory(m);
@@ -255,7 +273,9 @@ static int truncate(ls_pgoutput *d, ls_work *w, message *m) {
     for (uint32_t i = 0; i < ntables; i++) {
         uint32_t oid = (uint32_t)ls_cursor_be(&tables, 4);
         const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
-        if (!t) return ls_fail(m->err, LS_FAIL, "pgoutput Truncate message for table %u, which no Relation message named", oid);
+        if (!t)
+            return ls_fail(m->err, LS_FAIL, "pgoutput Truncate message for table %u, which no Relation message named",
+                           oid);
         if (!t->captured || d->delivered == TX_BEFORE) continue;
         const ls_tx *tx = held_tx(d, w);
         if (!tx || !ls_work_add(w, t->schema, tx, 'T', ++d->seq)) return row_memory(m);
@@ -288,17 +308,25 @@ int ls_pgoutput_message(ls_pgoutput *d, ls_work *w, const void *p, size_t n, ls_
     uint8_t kind = ls_cursor_u8(&m.c);
     if (m.c.failed) return short_message(&m);
     if (!(m.name = name_of(kind)))
-        return ls_fail(err, LS_FAIL, "pgoutput message has 0x%02x at byte 0, where a message's kind was wanted, with %zu "
-                       "bytes remaining", kind, ls_cursor_left(&m.c));
+        return ls_fail(
+            err, LS_FAIL,
+            "pgoutput message has 0x%02x at byte 0, where a message's kind was wanted, with %zu bytes remaining", kind,
+            ls_cursor_left(&m.c));
     switch (kind) {
-    case 'B': return begin(d, &m);
-    case 'C': return commit(d, w, &m);
+    case 'B':
+        return begin(d, &m);
+    case 'C':
+        return commit(d, w, &m);
     case 'R':
-    case 'Y': return relation_or_type(d, &m, kind);
+    case 'Y':
+        return relation_or_type(d, &m, kind);
     case 'I':
     case 'U':
-    case 'D': return row(d, w, &m, kind);
-    case 'T': return truncate(d, w, &m);
-    default: return 0; /* Origin: where a replicated transaction came from; a logical decoding message: not asked for */
+    case 'D':
+        return row(d, w, &m, kind);
+    case 'T':
+        return truncate(d, w, &m);
+    default:
+        return 0; /* Origin: where a replicated transaction came from; a logical decoding message: not asked for */
     }
 }

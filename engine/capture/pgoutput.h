@@ -1,7 +1,7 @@
 /* pgoutput.h - decoder of PostgreSQL's pgoutput messages, protocol version 1 (text values, no streaming).
  *
- * Pure: bytes in, changes and marks out; what the wire lacks is asked through ls_pg_catalog. Any bytes at all are either
- * decoded or refused with the message, the offset, what was wanted and what remained. One thread. */
+ * Pure: bytes in, changes and marks out; what the wire lacks is asked through ls_pg_catalog. Any bytes at all are
+ * either decoded or refused with the message, the offset, what was wanted and what remained. One thread. */
 #ifndef LS_PGOUTPUT_H
 #define LS_PGOUTPUT_H
 
@@ -34,8 +34,9 @@ typedef struct ls_pg_catalog {
     void (*no_identity)(void *ctx, const char *schema, const char *table);
 } ls_pg_catalog;
 
-typedef struct ls_pgoutput_conf { /* strings are borrowed and outlive the decoder, but for delivered_pos, which is copied */
-    const char *const *tables; /* patterns */
+typedef struct ls_pgoutput_conf { /* strings are borrowed and outlive the decoder, but for delivered_pos,
+                                 which is copied */
+    const char *const *tables;    /* patterns */
     size_t ntables;
     ls_schemas *schemas;
     const char *delivered_pos; /* rows up to (delivered_pos, delivered_seq) are left out; "": none */

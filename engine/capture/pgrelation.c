@@ -158,8 +158,8 @@ static int column_named(const wire_relation *m, const char *name) {
     return -1;
 }
 
-/* The index's columns as numbers of the message's columns, in the index's order. False when it has none, or one that the
- * message lacks, or (flagged_only) one outside the replica identity. */
+/* The index's columns as numbers of the message's columns, in the index's order. False when it has none, or one that
+ * the message lacks, or (flagged_only) one outside the replica identity. */
 static bool index_columns(const wire_relation *m, const ls_pg_index *index, bool flagged_only, uint16_t *key) {
     for (size_t i = 0; i < index->ncols; i++) {
         int col = column_named(m, index->cols[i]);
@@ -186,9 +186,10 @@ static size_t find_key(const wire_relation *m, const ls_pg_keys *keys, uint16_t 
 }
 
 static int refuse_type(const wire_relation *m, const wire_column *col, const char *type, ls_error *err) {
-    return ls_fail(err, LS_FAIL, "table %s.%s, column \"%.*s\": values of type %s cannot be read; leave the table out of "
-                   "`tables` with \"!%s.%s\"", m->schema, m->table, (int)col->name_len, col->name, type, m->schema,
-                   m->table);
+    return ls_fail(err, LS_FAIL,
+                   "table %s.%s, column \"%.*s\": values of type %s cannot be read; leave the table out of `tables` "
+                   "with \"!%s.%s\"",
+                   m->schema, m->table, (int)col->name_len, col->name, type, m->schema, m->table);
 }
 
 static const ls_pg_type *find_type(ls_pg_relations *r, const wire_relation *m, const wire_column *col, ls_error *err) {

@@ -9,26 +9,26 @@
 typedef struct ls_pg_relation {
     uint32_t oid;
     uint32_t ncols;
-    bool captured;             /* the patterns want it; what follows is set only then */
-    bool warned;               /* of its missing identity */
-    const ls_schema *schema;   /* a reference */
-    const ls_pg_type **types;  /* ncols */
-    bool *identity;            /* ncols: a column of the replica identity, as the message flags it */
+    bool captured;            /* the patterns want it; what follows is set only then */
+    bool warned;              /* of its missing identity */
+    const ls_schema *schema;  /* a reference */
+    const ls_pg_type **types; /* ncols */
+    bool *identity;           /* ncols: a column of the replica identity, as the message flags it */
 } ls_pg_relation;
 
 typedef struct ls_pg_announced { /* a Type message: what is no built-in type, and domains */
     uint32_t oid;
-    const ls_pg_type *type; /* NULL: not one that can be read */
-    bool known;             /* type is set; else the catalog is still to be asked */
+    const ls_pg_type *type;        /* NULL: not one that can be read */
+    bool known;                    /* type is set; else the catalog is still to be asked */
     char name[2 * LS_PG_NAME_MAX]; /* schema.name, for people */
-    bool array;             /* named as PostgreSQL names arrays: _element */
+    bool array;                    /* named as PostgreSQL names arrays: _element */
 } ls_pg_announced;
 
 typedef struct ls_pg_relations {
     const ls_pgoutput_conf *conf;
     ls_pg_relation **tables; /* in the oids' order */
     size_t ntables, cap_tables;
-    ls_pg_announced *types;  /* in the oids' order */
+    ls_pg_announced *types; /* in the oids' order */
     size_t ntypes, cap_types;
     ls_pg_relation *last; /* found last */
     ls_arena scratch;
@@ -37,7 +37,7 @@ typedef struct ls_pg_relations {
 void ls_pg_relations_free(ls_pg_relations *r);
 /* The announced table, or NULL. */
 ls_pg_relation *ls_pg_relations_find(ls_pg_relations *r, uint32_t oid);
-/* The messages' bodies, behind the kind byte. On a short message the cursor has failed and 0 is given: the caller looks. */
+/* The messages' bodies, behind the kind byte. A short message fails the cursor and gives 0: the caller looks. */
 int ls_pg_relations_type(ls_pg_relations *r, ls_cursor *c, ls_error *err) LS_MUST_CHECK;
 int ls_pg_relations_relation(ls_pg_relations *r, ls_cursor *c, ls_error *err) LS_MUST_CHECK;
 

@@ -39,7 +39,9 @@ static int read_float(ls_work *w, ls_buf *scratch, const char *p, size_t n, ls_v
     return from_scratch(w, scratch, out, err);
 }
 
-static bool is(const char *p, size_t n, const char *word) { return n == strlen(word) && memcmp(p, word, n) == 0; }
+static bool is(const char *p, size_t n, const char *word) {
+    return n == strlen(word) && memcmp(p, word, n) == 0;
+}
 
 static int read_numeric(ls_work *w, ls_buf *scratch, const char *p, size_t n, ls_value *out, ls_error *err) {
     (void)w, (void)scratch;
@@ -52,8 +54,10 @@ static int read_numeric(ls_work *w, ls_buf *scratch, const char *p, size_t n, ls
 static int read_text(ls_work *w, ls_buf *scratch, const char *p, size_t n, ls_value *out, ls_error *err) {
     (void)w, (void)scratch;
     if (!ls_utf8_valid(p, n))
-        return ls_fail(err, LS_FAIL, "the text (%zu bytes) is not valid UTF-8: mend the value in the database, or make "
-                       "the database's encoding UTF8 so that the server checks what it stores", n);
+        return ls_fail(err, LS_FAIL,
+                       "the text (%zu bytes) is not valid UTF-8: mend the value in the database, or make the "
+                       "database's encoding UTF8 so that the server checks what it stores",
+                       n);
     *out = ls_value_text(p, n);
     return 0;
 }
@@ -97,7 +101,8 @@ static int read_timestamptz(ls_work *w, ls_buf *scratch, const char *p, size_t n
     return iso(w, scratch, p, n, true, "timestamptz in ISO form and UTC", out, err);
 }
 
-static const ls_pg_type types[] = { /* in the oids' order */
+static const ls_pg_type types[] = {
+    /* in the oids' order */
     {16, "bool", LS_TYPE_BOOLEAN, read_bool},
     {17, "bytea", LS_TYPE_BYTES, read_bytea},
     {18, "char", LS_TYPE_STRING, read_text},

@@ -16,7 +16,9 @@ enum { CLOCK_EVERY = 256 }; /* messages between two looks at the clock */
 
 #define US_1970_TO_2000 INT64_C(946684800000000)
 
-static ls_pg *session(ls_source *s) { return (ls_pg *)s; }
+static ls_pg *session(ls_source *s) {
+    return (ls_pg *)s;
+}
 
 /* ---- opening and closing */
 
@@ -34,7 +36,8 @@ static void pg_close(ls_source *source) {
 static int name_slot(ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
     if (!*o->slot || o->slot[strspn(o->slot, "abcdefghijklmnopqrstuvwxyz0123456789_")])
-        return ls_fail(err, LS_USAGE, "slot \"%s\": PostgreSQL takes lower-case letters, digits and _ in a slot's name", o->slot);
+        return ls_fail(err, LS_USAGE, "slot \"%s\": PostgreSQL takes lower-case letters, digits and _ in a slot's name",
+                       o->slot);
     if (!o->temporary_slot) {
         if (snprintf(s->slot, sizeof s->slot, "%s", o->slot) < (int)sizeof s->slot) return 0;
         return ls_fail(err, LS_USAGE, "slot \"%s\" is longer than PostgreSQL's %d bytes", o->slot, LS_PG_NAME_MAX - 1);
@@ -43,8 +46,8 @@ static int name_slot(ls_pg *s, ls_error *err) {
     return n < (int)sizeof s->slot ? 0 : ls_fail(err, LS_FAIL, "slot name too long");
 }
 
-static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
-                   ls_error *err) {
+static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed,
+                   ls_source_identity *id, ls_error *err) {
     ls_pg *s = calloc(1, sizeof *s);
     *out = NULL;
     if (!s) return ls_fail_memory(err, "opening a connector");
@@ -80,8 +83,8 @@ static void publication_option(ls_buf *sql, const char *name) {
 
 static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
     ls_buf sql = {0};
-    ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (proto_version '1', publication_names '", s->slot,
-               LS_PG_LSN_ARGS(from));
+    ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (proto_version '1', publication_names '",
+               s->slot, LS_PG_LSN_ARGS(from));
     publication_option(&sql, s->publication);
     ls_buf_str(&sql, "')");
     const char *text = ls_buf_cstr(&sql);
@@ -140,8 +143,10 @@ static int pg_confirm(ls_source *source, const ls_place *restart, ls_error *err)
 /* ---- reading */
 
 static int unpublished(const ls_pg *s, ls_error *err) {
-    return ls_fail(err, LS_LOST, "publication \"%s\" did not exist at this place of the WAL: it was dropped, or made later than the "
-                   "replication slot, and what was changed without it is lost; drop slot and checkpoint to begin anew", s->publication);
+    return ls_fail(err, LS_LOST,
+                   "publication \"%s\" did not exist at this place of the WAL: it was dropped, or made later than the "
+                   "replication slot, and what was changed without it is lost; drop slot and checkpoint to begin anew",
+                   s->publication);
 }
 
 /* The stream has ended, which it does not do by itself. */
@@ -166,8 +171,8 @@ static int keepalive(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
     ls_cursor_be(c, 8); /* the server's clock */
     bool answer = ls_cursor_u8(c);
     if (c->failed)
-        return ls_fail(err, LS_FAIL, "keepalive message ends early: at byte %zu %zu bytes were wanted, %zu remained", c->fail_offset,
-                       c->fail_wanted, c->fail_remaining);
+        return ls_fail(err, LS_FAIL, "keepalive message ends early: at byte %zu %zu bytes were wanted, %zu remained",
+                       c->fail_offset, c->fail_wanted, c->fail_remaining);
     /* all that was committed below it has been sent: an idle database's position moves too */
     if (end.offset > s->marked && !ls_pgoutput_in_transaction(s->decoder)) {
         if (ls_work_mark(w, &end)) return ls_fail_memory(err, "noting a position");
@@ -181,24 +186,28 @@ static int wal_data(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
     ls_cursor_be(c, 8); /* the WAL's end */
     ls_cursor_be(c, 8); /* the server's clock */
     if (c->failed)
-        return ls_fail(err, LS_FAIL, "XLogData message ends early: at byte %zu %zu bytes were wanted, %zu remained", c->fail_offset,
-                       c->fail_wanted, c->fail_remaining);
-    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c), err)) /* some messages have no place of their own */
+        return ls_fail(err, LS_FAIL, "XLogData message ends early: at byte %zu %zu bytes were wanted, %zu remained",
+                       c->fail_offset, c->fail_wanted, c->fail_remaining);
+    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c),
+                            err)) /* some messages have no place of their own */
         return lsn ? ls_fail_in(err, "at WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(lsn)) : -1;
     if (w->nmarks && w->marks[w->nmarks - 1].place.offset > s->marked) s->marked = w->marks[w->nmarks - 1].place.offset;
     return 0;
 }
 
-static void drop_message(void *p) { PQfreemem(p); }
+static void drop_message(void *p) {
+    PQfreemem(p);
+}
 
 /* One CopyData message; its buffer goes to the batch if values point into it. */
 static int take(ls_pg *s, ls_work *w, char *message, int n, ls_error *err) {
     ls_cursor c = ls_cursor_over(message, (size_t)n);
     uint32_t count = w->seen.count;
     uint8_t kind = ls_cursor_u8(&c);
-    int rc = kind == 'w' ? wal_data(s, w, &c, err)
+    int rc = kind == 'w'   ? wal_data(s, w, &c, err)
              : kind == 'k' ? keepalive(s, w, &c, err)
-                           : ls_fail(err, LS_FAIL, "replication message of kind 0x%02x (%d bytes), where w or k was wanted", kind, n);
+                           : ls_fail(err, LS_FAIL,
+                                     "replication message of kind 0x%02x (%d bytes), where w or k was wanted", kind, n);
     if (rc || w->seen.count == count) {
         PQfreemem(message);
         return rc;
@@ -257,7 +266,8 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
 }
 
 static int pg_end(ls_source *source, ls_place *end, ls_error *err) {
-    PGresult *res = ls_pg_query(session(source), err, "reading the WAL's end", "SELECT pg_current_wal_flush_lsn()", 0, NULL);
+    PGresult *res =
+        ls_pg_query(session(source), err, "reading the WAL's end", "SELECT pg_current_wal_flush_lsn()", 0, NULL);
     if (!res) return -1;
     *end = (ls_place){0};
     int rc = ls_pg_lsn(PQgetvalue(res, 0, 0), &end->offset);

@@ -1,7 +1,7 @@
 /* postgres.h - what the files of the PostgreSQL session share. Private to them.
  *
- * Two connections: `repl` speaks the replication protocol, `side` is an ordinary one for questions to the catalog and for
- * the publication. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
+ * Two connections: `repl` speaks the replication protocol, `side` is an ordinary one for questions to the catalog and
+ * for the publication. Both are of the capture thread. A failed session is closed and opened anew, never mended. */
 #ifndef LS_POSTGRES_H
 #define LS_POSTGRES_H
 
@@ -21,7 +21,7 @@ enum {
 };
 
 #define LS_PG_LSN "%X/%X" /* as PostgreSQL writes a WAL position */
-#define LS_PG_LSN_ARGS(lsn) (unsigned)((lsn) >> 32), (unsigned)((lsn) & 0xffffffffu)
+#define LS_PG_LSN_ARGS(lsn) (unsigned)((lsn) >> 32), (unsigned)((lsn)&0xffffffffu)
 
 typedef struct ls_pg_table { /* an exact name of the patterns whose table exists */
     const char *schema, *name;
@@ -43,12 +43,12 @@ typedef struct ls_pg {
     ls_pg_table *tables;
     size_t ntables;
 
-    ls_pgoutput *decoder;  /* NULL until the stream has begun */
-    uint64_t confirmed;    /* what the server is told: everything below is safe */
-    uint64_t marked;       /* the highest mark given */
-    bool eager;            /* the last batch came back full: wait for more than one byte */
-    int low_water;         /* SO_RCVLOWAT as it is set */
-    bool unpublished;      /* the server passed over changes: the publication did not exist at their place of the WAL */
+    ls_pgoutput *decoder; /* NULL until the stream has begun */
+    uint64_t confirmed;   /* what the server is told: everything below is safe */
+    uint64_t marked;      /* the highest mark given */
+    bool eager;           /* the last batch came back full: wait for more than one byte */
+    int low_water;        /* SO_RCVLOWAT as it is set */
+    bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
 } ls_pg;
 
 /* postgres_connect.c */

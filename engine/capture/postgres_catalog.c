@@ -21,14 +21,19 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     char oid[16];
     const char *param = oid;
     snprintf(oid, sizeof oid, "%u", table);
-    PGresult *res = ls_pg_query(ctx, err, "reading a table's keys",
+    PGresult *res = ls_pg_query(
+        ctx, err, "reading a table's keys",
         "SELECT which, a.attname FROM pg_index i"
         " CROSS JOIN LATERAL (VALUES ('primary', i.indisprimary), ('replica', i.indisreplident)) w(which, is_it)"
         " CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, at)"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
-        "WHERE i.indrelid = $1::oid AND w.is_it AND k.at <= i.indnkeyatts ORDER BY i.indexrelid, k.at", 1, &param);
+        "WHERE i.indrelid = $1::oid AND w.is_it AND k.at <= i.indnkeyatts ORDER BY i.indexrelid, k.at",
+        1, &param);
     if (!res) return -1;
-    int rc = copy_index(res, "primary", arena, &out->primary, err) || copy_index(res, "replica", arena, &out->replica, err) ? -1 : 0;
+    int rc =
+        copy_index(res, "primary", arena, &out->primary, err) || copy_index(res, "replica", arena, &out->replica, err)
+            ? -1
+            : 0;
     PQclear(res);
     return rc;
 }
@@ -37,10 +42,12 @@ static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX
     char text[16];
     const char *param = text;
     snprintf(text, sizeof text, "%u", oid);
-    PGresult *res = ls_pg_query(ctx, err, "reading a type",
+    PGresult *res = ls_pg_query(
+        ctx, err, "reading a type",
         "WITH RECURSIVE t(kind, name, base) AS (SELECT typtype, typname, typbasetype FROM pg_type WHERE oid = $1::oid"
         " UNION ALL SELECT typtype, typname, typbasetype FROM t JOIN pg_type ON oid = base WHERE kind = 'd') "
-        "SELECT kind, name FROM t WHERE kind <> 'd'", 1, &param);
+        "SELECT kind, name FROM t WHERE kind <> 'd'",
+        1, &param);
     if (!res) return -1;
     bool found = PQntuples(res) > 0;
     *typtype = found ? *PQgetvalue(res, 0, 0) : '\0';
@@ -54,8 +61,10 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
     ls_buf name = {0};
     ls_pg_quote_table(&name, schema, table);
     const char *quoted = ls_buf_cstr(&name);
-    ls_log_line(&s->log, LS_WARN, "table %s.%s is published without a primary key or REPLICA IDENTITY: the server refuses its UPDATE and "
-                "DELETE; run: ALTER TABLE %s REPLICA IDENTITY FULL", schema, table, quoted ? quoted : table);
+    ls_log_line(&s->log, LS_WARN,
+                "table %s.%s is published without a primary key or REPLICA IDENTITY: the server refuses its UPDATE and "
+                "DELETE; run: ALTER TABLE %s REPLICA IDENTITY FULL",
+                schema, table, quoted ? quoted : table);
     ls_buf_free(&name);
 }
 

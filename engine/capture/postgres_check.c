@@ -13,11 +13,14 @@ static int check_server(ls_pg *s, ls_error *err) {
     if (!res) return -1;
     int rc = 0;
     if (strcmp(PQgetvalue(res, 0, 1), "t") == 0)
-        rc = ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d is a standby (in recovery): changes are read from the primary",
+        rc = ls_fail(err, LS_AGAIN,
+                     "PostgreSQL at %s port %d is a standby (in recovery): changes are read from the primary",
                      s->conf->host, s->conf->port);
     else if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0)
-        rc = ls_fail(err, LS_USAGE, "wal_level is %s, and must be logical; as an administrator run: "
-                     "ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL", PQgetvalue(res, 0, 0));
+        rc = ls_fail(err, LS_USAGE,
+                     "wal_level is %s, and must be logical; as an administrator run: ALTER SYSTEM SET wal_level = "
+                     "logical; then restart PostgreSQL",
+                     PQgetvalue(res, 0, 0));
     PQclear(res);
     return rc;
 }
@@ -26,8 +29,10 @@ static int check_conf(const ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
     char schema[LS_NAME_MAX], table[LS_NAME_MAX];
     if (strcmp(o->start, "now") != 0 && strcmp(o->start, "slot") != 0)
-        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for PostgreSQL, whose log goes back no further than its slots: "
-                       "take \"now\" or \"slot\"", o->start);
+        return ls_fail(err, LS_USAGE,
+                       "start = \"%s\" is not for PostgreSQL, whose log goes back no further than its slots: take "
+                       "\"now\" or \"slot\"",
+                       o->start);
     for (size_t i = 0; i < o->ntables; i++) {
         const char *p = o->tables[i];
         if (ls_pattern_is_exact(p) && ls_pattern_split(p, schema, table))
@@ -41,19 +46,24 @@ static int check_conf(const ls_pg *s, ls_error *err) {
 /* Looks one up: 1 and *t filled, 0 when there is none. */
 static int find_table(ls_pg *s, const char *schema, const char *table, ls_pg_table *t, ls_error *err) {
     const char *params[] = {schema, table};
-    PGresult *res = ls_pg_query(s, err, "looking up the tables",
+    PGresult *res = ls_pg_query(
+        s, err, "looking up the tables",
         "SELECT c.oid, c.relkind, c.relpersistence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE n.nspname = $1 AND c.relname = $2", 2, params);
+        "WHERE n.nspname = $1 AND c.relname = $2",
+        2, params);
     if (!res) return -1;
     int rc = PQntuples(res);
     char kind = rc ? *PQgetvalue(res, 0, 1) : 'r';
     if (kind != 'r' && kind != 'p') {
         rc = ls_fail(err, LS_USAGE, "%s.%s is no table: only tables have changes that can be captured", schema, table);
     } else if (rc && *PQgetvalue(res, 0, 2) != 'p') {
-        rc = ls_fail(err, LS_USAGE, "table %s.%s is unlogged or temporary: its changes are not in the WAL; run: "
-                     "ALTER TABLE %s.%s SET LOGGED, or leave it out of `tables`", schema, table, schema, table);
+        rc = ls_fail(err, LS_USAGE,
+                     "table %s.%s is unlogged or temporary: its changes are not in the WAL; run: ALTER TABLE %s.%s SET "
+                     "LOGGED, or leave it out of `tables`",
+                     schema, table, schema, table);
     } else if (rc && kind == 'p' && !s->conf->partition_root) {
-        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with partition_root = false name its partitions", schema, table);
+        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with partition_root = false name its partitions",
+                     schema, table);
     } else if (rc) {
         *t = (ls_pg_table){.schema = ls_arena_copy(&s->arena, schema, strlen(schema)),
                            .name = ls_arena_copy(&s->arena, table, strlen(table)),
@@ -85,8 +95,10 @@ static int find_tables(ls_pg *s, bool checkpointed, ls_error *err) {
         if (found && !listed(s, t->oid)) s->ntables++;
         if (found) continue;
         if (!checkpointed)
-            return ls_fail(err, LS_USAGE, "table %s.%s does not exist in database \"%s\"; make it first, or take a pattern "
-                           "(which needs a publication FOR ALL TABLES)", schema, table, o->database);
+            return ls_fail(err, LS_USAGE,
+                           "table %s.%s does not exist in database \"%s\"; make it first, or take a pattern (which "
+                           "needs a publication FOR ALL TABLES)",
+                           schema, table, o->database);
         ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more", schema, table);
     }
     return 0;
@@ -101,8 +113,10 @@ static int refuse_types(const PGresult *res, ls_error *err) {
         bool built_in = strcmp(PQgetvalue(res, i, 6), "pg_catalog") == 0;
         if (*PQgetvalue(res, i, 5) == 'e' || ls_pg_type_by_oid(oid)) continue;
         if (!built_in && ls_pg_type_by_name(PQgetvalue(res, i, 6), type)) continue;
-        return ls_fail(err, LS_USAGE, "table %s.%s, column \"%s\": values of type %s cannot be read; leave the table out of "
-                       "`tables` with \"!%s.%s\"", schema, table, PQgetvalue(res, i, 2), type, schema, table);
+        return ls_fail(err, LS_USAGE,
+                       "table %s.%s, column \"%s\": values of type %s cannot be read; leave the table out of `tables` "
+                       "with \"!%s.%s\"",
+                       schema, table, PQgetvalue(res, i, 2), type, schema, table);
     }
     return 0;
 }
@@ -110,7 +124,8 @@ static int refuse_types(const PGresult *res, ls_error *err) {
 static int check_types(ls_pg *s, ls_error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->ntables; i++) {
-        PGresult *res = ls_pg_query(s, err, "looking up the columns' types",
+        PGresult *res = ls_pg_query(
+            s, err, "looking up the columns' types",
             "WITH RECURSIVE col(num, name, typ) AS ("
             " SELECT attnum, attname, atttypid FROM pg_attribute"
             " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
@@ -136,13 +151,14 @@ int ls_pg_check(ls_pg *s, bool checkpointed, ls_error *err) {
 PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param) {
     ls_buf sql = {0};
     ls_buf_fmt(&sql,
-        "SELECT p.shown_schema, p.shown_table, n.nspname, c.relname FROM %s"
-        " LEFT JOIN LATERAL pg_partition_tree(p.oid) leaf ON leaf.isleaf"
-        " JOIN pg_class c ON c.oid = coalesce(leaf.relid::oid, p.oid) AND c.relkind = 'r'"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
-        " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate"
-        " ELSE false END) ORDER BY 1, 2, 3, 4", from);
+               "SELECT p.shown_schema, p.shown_table, n.nspname, c.relname FROM %s"
+               " LEFT JOIN LATERAL pg_partition_tree(p.oid) leaf ON leaf.isleaf"
+               " JOIN pg_class c ON c.oid = coalesce(leaf.relid::oid, p.oid) AND c.relkind = 'r'"
+               " JOIN pg_namespace n ON n.oid = c.relnamespace "
+               "WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
+               " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate"
+               " ELSE false END) ORDER BY 1, 2, 3, 4",
+               from);
     const char *text = ls_buf_cstr(&sql);
     PGresult *res = NULL;
     if (text)

@@ -24,8 +24,8 @@ ls_code ls_pg_code(const char *sqlstate) {
         {"55P03", LS_AGAIN}, /* lock not available */
         {"55", LS_LOST},     /* not in prerequisite state: the slot was invalidated */
         {"58P01", LS_LOST},  /* a WAL file that the slot needs is gone */
-        {"08", LS_AGAIN},    {"40", LS_AGAIN}, {"53", LS_AGAIN}, {"57", LS_AGAIN},
-        {"0A", LS_USAGE},    {"22023", LS_USAGE}, {"25006", LS_USAGE}, {"28", LS_USAGE}, {"3D", LS_USAGE}, {"42", LS_USAGE},
+        {"08", LS_AGAIN},    {"40", LS_AGAIN},    {"53", LS_AGAIN}, {"57", LS_AGAIN}, {"0A", LS_USAGE},
+        {"22023", LS_USAGE}, {"25006", LS_USAGE}, {"28", LS_USAGE}, {"3D", LS_USAGE}, {"42", LS_USAGE},
     };
     if (!sqlstate || !*sqlstate) return LS_AGAIN;
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
@@ -56,9 +56,9 @@ int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doin
     char line[LS_ERROR_MAX / 2];
     one_line(text ? text : PQerrorMessage(c), line, sizeof line);
     ls_code code = PQstatus(c) == CONNECTION_BAD && !state ? LS_AGAIN : ls_pg_code(state);
-    return ls_fail(err, code, "%s: %s%s%s%s%s%s%s%s", doing, *line ? line : "the connection was closed", detail ? ": " : "",
-                   detail ? detail : "", hint ? "; " : "", hint ? hint : "", state ? " (SQLSTATE " : "", state ? state : "",
-                   state ? ")" : "");
+    return ls_fail(err, code, "%s: %s%s%s%s%s%s%s%s", doing, *line ? line : "the connection was closed",
+                   detail ? ": " : "", detail ? detail : "", hint ? "; " : "", hint ? hint : "",
+                   state ? " (SQLSTATE " : "", state ? state : "", state ? ")" : "");
 }
 
 /* ---- connecting */
@@ -94,8 +94,8 @@ static int refused(const ls_pg *s, PGconn *c, bool replication, ls_error *err) {
         ls_buf role = {0};
         ls_pg_quote(&role, s->conf->user);
         const char *name = ls_buf_cstr(&role);
-        ls_fail(err, LS_USAGE, "the role may not replicate: %s; as an administrator run: ALTER ROLE %s REPLICATION", line,
-                name ? name : s->conf->user);
+        ls_fail(err, LS_USAGE, "the role may not replicate: %s; as an administrator run: ALTER ROLE %s REPLICATION",
+                line, name ? name : s->conf->user);
         ls_buf_free(&role);
         return -1;
     }
@@ -123,19 +123,31 @@ static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) 
     const ls_source_conf *o = s->conf;
     char port[16];
     snprintf(port, sizeof port, "%d", o->port);
-    const char *const words[] = {"host", "port", "user", "password", "dbname", "options", "client_encoding",
-                                 "application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
-                                 replication ? "replication" : NULL, NULL};
-    const char *const values[] = {o->host, port, o->user, o->password, o->database, pinned, "UTF8",
-                                  "list_sync", "30", "10", "3", replication ? "database" : NULL, NULL};
+    const char *const words[] = {"host",
+                                 "port",
+                                 "user",
+                                 "password",
+                                 "dbname",
+                                 "options",
+                                 "client_encoding",
+                                 "application_name",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 replication ? "replication" : NULL,
+                                 NULL};
+    const char *const values[] = {o->host,     port,   o->user, o->password,
+                                  o->database, pinned, "UTF8",  "list_sync",
+                                  "30",        "10",   "3",     replication ? "database" : NULL,
+                                  NULL};
     PGconn *c = *out = PQconnectStartParams(words, values, 0);
     if (!c) return ls_fail_memory(err, "connecting to PostgreSQL");
     if (PQstatus(c) == CONNECTION_BAD) return refused(s, c, replication, err);
     PQsetErrorVerbosity(c, PQERRORS_VERBOSE); /* for the SQLSTATE, which libpq gives for results only */
     bool ok = establish(c) == 0;
     if (!ok && !*PQerrorMessage(c))
-        return ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d does not answer: nothing within %d seconds", o->host, o->port,
-                       LS_PG_CONNECT_MS / 1000);
+        return ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d does not answer: nothing within %d seconds", o->host,
+                       o->port, LS_PG_CONNECT_MS / 1000);
     return ok ? 0 : refused(s, c, replication, err);
 }
 
@@ -163,18 +175,22 @@ static int identify(ls_pg *s, ls_error *err) {
         ls_pg_failed(s->repl, res, err, doing);
     } else {
         snprintf(s->system, sizeof s->system, "%s", PQgetvalue(res, 0, 0));
-        rc = sscanf(PQgetvalue(res, 0, 1), "%u", &s->timeline) == 1 ? 0 : ls_fail(err, LS_FAIL, "%s gave no timeline", doing);
+        rc = sscanf(PQgetvalue(res, 0, 1), "%u", &s->timeline) == 1
+                 ? 0
+                 : ls_fail(err, LS_FAIL, "%s gave no timeline", doing);
     }
     PQclear(res);
     return rc;
 }
 
-/* More memory means fewer transactions that the server spills to its disk. Any role may set it; if it is refused all the
- * same, the server's own setting does. */
+/* More memory means fewer transactions that the server spills to its disk. Any role may set it; if it is refused all
+ * the same, the server's own setting does. */
 static void raise_decoding_memory(ls_pg *s) {
     char sql[256];
-    snprintf(sql, sizeof sql, "SELECT set_config(name, '%dkB', false) FROM pg_settings "
-             "WHERE name = 'logical_decoding_work_mem' AND setting::bigint < %d", LS_PG_DECODING_KIB, LS_PG_DECODING_KIB);
+    snprintf(sql, sizeof sql,
+             "SELECT set_config(name, '%dkB', false) FROM pg_settings "
+             "WHERE name = 'logical_decoding_work_mem' AND setting::bigint < %d",
+             LS_PG_DECODING_KIB, LS_PG_DECODING_KIB);
     PQclear(PQexec(s->repl, sql));
 }
 

@@ -18,7 +18,8 @@ static const char by_oids[] = "(SELECT c.oid, n.nspname AS shown_schema, c.relna
                               " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY($1::oid[])) p";
 static const char by_publication[] =
     "(SELECT c.oid, t.schemaname AS shown_schema, t.tablename AS shown_table FROM pg_publication_tables t"
-    " JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename"
+    " JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = "
+    "t.tablename"
     " WHERE t.pubname = $1) p";
 
 /* The oids of s->tables as an array's text. */
@@ -46,9 +47,10 @@ static int refuse_without_identity(ls_pg *s, const char *array, ls_error *err) {
     }
     const char *name = ls_buf_cstr(&names), *mend = ls_buf_cstr(&mends);
     if (n)
-        rc = ls_fail(err, LS_USAGE, "no primary key and no REPLICA IDENTITY that serves: %s. Once published, the server would "
-                     "refuse their UPDATE and DELETE to everybody; give them a primary key, or run:%s", name ? name : "",
-                     mend ? mend : "");
+        rc = ls_fail(err, LS_USAGE,
+                     "no primary key and no REPLICA IDENTITY that serves: %s. Once published, the server would refuse "
+                     "their UPDATE and DELETE to everybody; give them a primary key, or run:%s",
+                     name ? name : "", mend ? mend : "");
     ls_buf_free(&names);
     ls_buf_free(&mends);
     PQclear(res);
@@ -63,13 +65,16 @@ static int warn_without_identity(ls_pg *s, ls_error *err) {
     int n = 0;
     for (int i = 0; i < PQntuples(res); i++) {
         if (!ls_tables_match(s->conf->tables, s->conf->ntables, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1))) continue;
-        if (n++ < WARNED_TABLES_MAX) ls_buf_fmt(&names, "%s%s.%s", n > 1 ? ", " : "", PQgetvalue(res, i, 2), PQgetvalue(res, i, 3));
+        if (n++ < WARNED_TABLES_MAX)
+            ls_buf_fmt(&names, "%s%s.%s", n > 1 ? ", " : "", PQgetvalue(res, i, 2), PQgetvalue(res, i, 3));
     }
     if (n > WARNED_TABLES_MAX) ls_buf_fmt(&names, " and %d more", n - WARNED_TABLES_MAX);
     const char *text = ls_buf_cstr(&names);
     if (n && text)
-        ls_log_line(&s->log, LS_WARN, "published without a primary key or REPLICA IDENTITY: %s; the server refuses their UPDATE "
-                    "and DELETE; mend each with ALTER TABLE ... REPLICA IDENTITY FULL", text);
+        ls_log_line(&s->log, LS_WARN,
+                    "published without a primary key or REPLICA IDENTITY: %s; the server refuses their UPDATE and "
+                    "DELETE; mend each with ALTER TABLE ... REPLICA IDENTITY FULL",
+                    text);
     ls_buf_free(&names);
     PQclear(res);
     return 0;
@@ -83,17 +88,21 @@ typedef struct found {
 
 static int find(ls_pg *s, found *f, ls_error *err) {
     const char *name = s->publication;
-    PGresult *res = ls_pg_query(s, err, "looking up the publication",
+    PGresult *res = ls_pg_query(
+        s, err, "looking up the publication",
         "SELECT puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND pubtruncate FROM pg_publication "
-        "WHERE pubname = $1", 1, &name);
+        "WHERE pubname = $1",
+        1, &name);
     if (!res) return -1;
     f->exists = PQntuples(res) == 1;
     if (f->exists) {
         f->all_tables = *PQgetvalue(res, 0, 0) == 't';
         f->via_root = *PQgetvalue(res, 0, 1) == 't';
         if (*PQgetvalue(res, 0, 2) != 't')
-            ls_log_line(&s->log, LS_WARN, "publication \"%s\" leaves out some of insert, update, delete, truncate: these "
-                        "changes do not arrive", name);
+            ls_log_line(
+                &s->log, LS_WARN,
+                "publication \"%s\" leaves out some of insert, update, delete, truncate: these changes do not arrive",
+                name);
     }
     PQclear(res);
     return 0;
@@ -132,10 +141,12 @@ static int change(ls_pg *s, ls_buf *sql, ls_error *err) {
 /* Are exactly s->tables in it? 1, 0, or -1. */
 static int holds_tables(ls_pg *s, const char *array, ls_error *err) {
     const char *params[] = {s->publication, array};
-    PGresult *res = ls_pg_query(s, err, "looking up the publication's tables",
-        "SELECT coalesce(array_agg(prrelid ORDER BY prrelid), '{}') ="
-        " (SELECT coalesce(array_agg(o ORDER BY o), '{}') FROM unnest($2::oid[]) o) "
-        "FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1", 2, params);
+    PGresult *res =
+        ls_pg_query(s, err, "looking up the publication's tables",
+                    "SELECT coalesce(array_agg(prrelid ORDER BY prrelid), '{}') ="
+                    " (SELECT coalesce(array_agg(o ORDER BY o), '{}') FROM unnest($2::oid[]) o) "
+                    "FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1",
+                    2, params);
     if (!res) return -1;
     int rc = *PQgetvalue(res, 0, 0) == 't';
     PQclear(res);
@@ -197,22 +208,27 @@ static int make(ls_pg *s, const found *f, bool all, ls_error *err) {
 static int verify_given(ls_pg *s, const found *f, ls_error *err) {
     const char *name = s->publication;
     if (!f->exists)
-        return ls_fail(err, LS_USAGE, "publication \"%s\" does not exist in database \"%s\"; as an administrator run: CREATE "
-                       "PUBLICATION \"%s\" FOR TABLE ... WITH (publish_via_partition_root = %s)", name, s->conf->database,
-                       name, s->conf->partition_root ? "true" : "false");
+        return ls_fail(err, LS_USAGE,
+                       "publication \"%s\" does not exist in database \"%s\"; as an administrator run: CREATE "
+                       "PUBLICATION \"%s\" FOR TABLE ... WITH (publish_via_partition_root = %s)",
+                       name, s->conf->database, name, s->conf->partition_root ? "true" : "false");
     for (size_t i = 0; i < s->ntables; i++) {
         const ls_pg_table *t = &s->tables[i];
         const char *params[] = {name, t->schema, t->name};
-        PGresult *res = ls_pg_query(s, err, "looking up the publication's tables",
+        PGresult *res = ls_pg_query(
+            s, err, "looking up the publication's tables",
             "SELECT FROM pg_publication_tables WHERE pubname = $1 AND schemaname = $2 AND tablename = $3", 3, params);
         if (!res) return -1;
         int rows = PQntuples(res);
         PQclear(res);
         if (rows) continue;
         if (t->partitioned && !f->via_root)
-            return ls_fail(err, LS_USAGE, "publication \"%s\" shows the partitions of %s.%s, not the table; run: ALTER PUBLICATION "
-                           "\"%s\" SET (publish_via_partition_root = true)", name, t->schema, t->name, name);
-        return ls_fail(err, LS_USAGE, "publication \"%s\" does not hold table %s.%s; run: ALTER PUBLICATION \"%s\" ADD TABLE %s.%s",
+            return ls_fail(err, LS_USAGE,
+                           "publication \"%s\" shows the partitions of %s.%s, not the table; run: ALTER PUBLICATION "
+                           "\"%s\" SET (publish_via_partition_root = true)",
+                           name, t->schema, t->name, name);
+        return ls_fail(err, LS_USAGE,
+                       "publication \"%s\" does not hold table %s.%s; run: ALTER PUBLICATION \"%s\" ADD TABLE %s.%s",
                        name, t->schema, t->name, name, t->schema, t->name);
     }
     return 0;
@@ -222,9 +238,11 @@ int ls_pg_publication(ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
     bool given = o->publication != NULL, all = !given && wants_all(o);
     found f = {0};
-    int n = snprintf(s->publication, sizeof s->publication, "%s%s", given ? "" : "list_sync_", given ? o->publication : o->name);
+    int n = snprintf(s->publication, sizeof s->publication, "%s%s", given ? "" : "list_sync_",
+                     given ? o->publication : o->name);
     if (n >= (int)sizeof s->publication)
-        return ls_fail(err, LS_USAGE, "publication name \"%s%s\" is longer than PostgreSQL's %d bytes; set `publication`",
+        return ls_fail(err, LS_USAGE,
+                       "publication name \"%s%s\" is longer than PostgreSQL's %d bytes; set `publication`",
                        given ? "" : "list_sync_", given ? o->publication : o->name, LS_PG_NAME_MAX - 1);
     if (find(s, &f, err)) return -1;
     if (given ? verify_given(s, &f, err) : make(s, &f, all, err)) return -1;

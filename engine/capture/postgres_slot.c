@@ -19,9 +19,11 @@ typedef struct slot_state {
 /* Reads the slot's state; one that is not ours by its kind is refused. */
 static int look(ls_pg *s, slot_state *slot, ls_error *err) {
     const char *name = s->slot;
-    PGresult *res = ls_pg_query(s, err, "looking up the replication slot",
+    PGresult *res = ls_pg_query(
+        s, err, "looking up the replication slot",
         "SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(confirmed_flush_lsn::text, '0/0'), "
-        "coalesce(wal_status, ''), pg_current_wal_flush_lsn() FROM pg_replication_slots WHERE slot_name = $1", 1, &name);
+        "coalesce(wal_status, ''), pg_current_wal_flush_lsn() FROM pg_replication_slots WHERE slot_name = $1",
+        1, &name);
     if (!res) return -1;
     int rc = 0;
     *slot = (slot_state){.exists = PQntuples(res) == 1};
@@ -29,11 +31,13 @@ static int look(ls_pg *s, slot_state *slot, ls_error *err) {
         const char *plugin = PQgetvalue(res, 0, 0), *database = PQgetvalue(res, 0, 1);
         slot->lost = strcmp(PQgetvalue(res, 0, 3), "lost") == 0;
         if (strcmp(plugin, s->conf->plugin) != 0 || strcmp(database, s->conf->database) != 0)
-            rc = ls_fail(err, LS_USAGE, "replication slot \"%s\" is another's: it is for plugin \"%s\" and database \"%s\", not for "
-                         "\"%s\" and \"%s\"; set `slot` to a name of its own", name, plugin, database, s->conf->plugin,
-                         s->conf->database);
+            rc = ls_fail(err, LS_USAGE,
+                         "replication slot \"%s\" is another's: it is for plugin \"%s\" and database \"%s\", not for "
+                         "\"%s\" and \"%s\"; set `slot` to a name of its own",
+                         name, plugin, database, s->conf->plugin, s->conf->database);
         else if (ls_pg_lsn(PQgetvalue(res, 0, 2), &slot->confirmed) || ls_pg_lsn(PQgetvalue(res, 0, 4), &slot->wal_end))
-            rc = ls_fail(err, LS_FAIL, "replication slot \"%s\" has no WAL position: \"%s\"", name, PQgetvalue(res, 0, 2));
+            rc = ls_fail(err, LS_FAIL, "replication slot \"%s\" has no WAL position: \"%s\"", name,
+                         PQgetvalue(res, 0, 2));
     }
     PQclear(res);
     return rc;
@@ -49,8 +53,9 @@ static PGresult *await_slot(ls_pg *s) {
         int n = PQisBusy(s->repl) ? poll(&f, 1, told ? -1 : LS_PG_SLOT_WAIT_MS) : 1;
         if (n == 0) {
             told = true;
-            ls_log_line(&s->log, LS_INFO, "making replication slot \"%s\" waits for the transactions that are open on the server to "
-                        "end", s->slot);
+            ls_log_line(&s->log, LS_INFO,
+                        "making replication slot \"%s\" waits for the transactions that are open on the server to end",
+                        s->slot);
         }
         if (n < 0 && errno != EINTR) return last;
         if (n <= 0) continue;
@@ -75,7 +80,8 @@ static int make(ls_pg *s, ls_place *at, ls_error *err) {
         snprintf(doing, sizeof doing, "making replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
     } else if (ls_pg_lsn(PQgetvalue(res, 0, 1), &at->offset)) {
-        rc = ls_fail(err, LS_FAIL, "making replication slot \"%s\" gave no WAL position: \"%s\"", s->slot, PQgetvalue(res, 0, 1));
+        rc = ls_fail(err, LS_FAIL, "making replication slot \"%s\" gave no WAL position: \"%s\"", s->slot,
+                     PQgetvalue(res, 0, 1));
     }
     PQclear(res);
     return rc;
@@ -96,13 +102,16 @@ int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) {
     if (look(s, &slot, err)) return -1;
     if (use) {
         if (!slot.exists)
-            return ls_fail(err, LS_USAGE, "start = \"slot\", but there is no replication slot \"%s\"; take start = \"now\"", s->slot);
+            return ls_fail(err, LS_USAGE,
+                           "start = \"slot\", but there is no replication slot \"%s\"; take start = \"now\"", s->slot);
         at->offset = slot.confirmed;
         return 0;
     }
     if (slot.exists && !again)
-        return ls_fail(err, LS_LOST, "replication slot \"%s\" exists, but no checkpoint that goes with it; to go on from where the "
-                       "slot stands take start = \"slot\", to begin anew run: SELECT pg_drop_replication_slot('%s')", s->slot, s->slot);
+        return ls_fail(err, LS_LOST,
+                       "replication slot \"%s\" exists, but no checkpoint that goes with it; to go on from where the "
+                       "slot stands take start = \"slot\", to begin anew run: SELECT pg_drop_replication_slot('%s')",
+                       s->slot, s->slot);
     if (slot.exists && drop(s, err)) return -1;
     return make(s, at, err);
 }
@@ -110,9 +119,10 @@ int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) {
 /* ---- continuing */
 
 static int another_server(const ls_pg *s, const char *was, ls_error *err) {
-    return ls_fail(err, LS_LOST, "the checkpoint is of another server: its system identifier is %s, this one's is %s; connect to "
-                   "the server of then (or a standby of it that was promoted), or drop the checkpoint to begin anew", was,
-                   s->system);
+    return ls_fail(err, LS_LOST,
+                   "the checkpoint is of another server: its system identifier is %s, this one's is %s; connect to the "
+                   "server of then (or a standby of it that was promoted), or drop the checkpoint to begin anew",
+                   was, s->system);
 }
 
 /* The checkpoint's system identifier and timeline. */
@@ -143,8 +153,10 @@ static int left_at(const char *history, unsigned then, uint64_t *lsn) {
 }
 
 static int not_in_past(const ls_pg *s, unsigned then, ls_error *err) {
-    return ls_fail(err, LS_LOST, "the checkpoint is of timeline %u, which is not in the past of this server's timeline %u; connect to the "
-                   "server of then, or drop the checkpoint to begin anew", then, s->timeline);
+    return ls_fail(err, LS_LOST,
+                   "the checkpoint is of timeline %u, which is not in the past of this server's timeline %u; connect "
+                   "to the server of then, or drop the checkpoint to begin anew",
+                   then, s->timeline);
 }
 
 /* A standby was promoted: what the checkpoint has must be in this server's past. */
@@ -160,9 +172,11 @@ static int verify_timeline(ls_pg *s, unsigned then, uint64_t restart, ls_error *
     else if (left_at(PQgetvalue(res, 0, 1), then, &left))
         rc = not_in_past(s, then, err);
     else if (restart > left)
-        rc = ls_fail(err, LS_LOST, "the checkpoint at " LS_PG_LSN " is beyond " LS_PG_LSN ", where this server left timeline %u: it lacks "
-                     "transactions that were captured; drop the checkpoint to begin anew", LS_PG_LSN_ARGS(restart),
-                     LS_PG_LSN_ARGS(left), then);
+        rc = ls_fail(err, LS_LOST,
+                     "the checkpoint at " LS_PG_LSN " is beyond " LS_PG_LSN
+                     ", where this server left timeline %u: it lacks transactions that were captured; drop the "
+                     "checkpoint to begin anew",
+                     LS_PG_LSN_ARGS(restart), LS_PG_LSN_ARGS(left), then);
     PQclear(res);
     return rc;
 }
@@ -180,21 +194,30 @@ int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) {
     slot_state slot;
     if (verify_server(s, from, err) || look(s, &slot, err)) return -1;
     if (!slot.exists && s->conf->temporary_slot)
-        return ls_fail(err, LS_LOST, "the temporary replication slot went with its connection: changes since then are lost; run it again");
+        return ls_fail(
+            err, LS_LOST,
+            "the temporary replication slot went with its connection: changes since then are lost; run it again");
     if (!slot.exists)
-        return ls_fail(err, LS_LOST, "replication slot \"%s\" is gone: changes since the checkpoint are lost; drop the checkpoint to begin "
-                       "anew", s->slot);
+        return ls_fail(
+            err, LS_LOST,
+            "replication slot \"%s\" is gone: changes since the checkpoint are lost; drop the checkpoint to begin anew",
+            s->slot);
     if (slot.lost)
-        return ls_fail(err, LS_LOST, "replication slot \"%s\" was invalidated, the WAL that it needs is gone (max_slot_wal_keep_size); run: "
-                       "SELECT pg_drop_replication_slot('%s'), and drop the checkpoint to begin anew", s->slot, s->slot);
+        return ls_fail(
+            err, LS_LOST,
+            "replication slot \"%s\" was invalidated, the WAL that it needs is gone (max_slot_wal_keep_size); run: "
+            "SELECT pg_drop_replication_slot('%s'), and drop the checkpoint to begin anew",
+            s->slot, s->slot);
     if (slot.confirmed > from->restart.offset)
-        return ls_fail(err, LS_LOST, "replication slot \"%s\" stands at " LS_PG_LSN ", beyond the checkpoint at " LS_PG_LSN ": somebody "
-                       "else read it, and what lies between is lost; drop slot and checkpoint to begin anew", s->slot,
-                       LS_PG_LSN_ARGS(slot.confirmed), LS_PG_LSN_ARGS(from->restart.offset));
+        return ls_fail(err, LS_LOST,
+                       "replication slot \"%s\" stands at " LS_PG_LSN ", beyond the checkpoint at " LS_PG_LSN
+                       ": somebody else read it, and what lies between is lost; drop slot and checkpoint to begin anew",
+                       s->slot, LS_PG_LSN_ARGS(slot.confirmed), LS_PG_LSN_ARGS(from->restart.offset));
     if (slot.wal_end < from->restart.offset)
-        return ls_fail(err, LS_LOST, "the server's WAL ends at " LS_PG_LSN ", before the checkpoint at " LS_PG_LSN ": it has lost "
-                       "transactions that were captured; drop slot and checkpoint to begin anew", LS_PG_LSN_ARGS(slot.wal_end),
-                       LS_PG_LSN_ARGS(from->restart.offset));
+        return ls_fail(err, LS_LOST,
+                       "the server's WAL ends at " LS_PG_LSN ", before the checkpoint at " LS_PG_LSN
+                       ": it has lost transactions that were captured; drop slot and checkpoint to begin anew",
+                       LS_PG_LSN_ARGS(slot.wal_end), LS_PG_LSN_ARGS(from->restart.offset));
     s->confirmed = slot.confirmed;
     return 0;
 }

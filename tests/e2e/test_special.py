@@ -283,7 +283,7 @@ class Hooks(Case):
         end""")
         for db in ("postgres", "mysql"):
             script = self.script(self.connector(db, map=map_, filter=Raw("function(row) return row.image.id ~= 2 end")),
-                                 self.consumer(db, topic_list=[self.topic_of(db)], map=Raw("function(row) if row.new then row.new.seen = row.source.db end end")))
+                                 self.consumer(db, topic_list=[self.topic_of(db)], map=Raw("function(row) if row.new then row.new.seen = row.db end end")))
             self.run_to_end(script, "--until-caught-up")
             self.sql(db, "insert into t values (1, 'a', 1.25), (2, 'b', 2), (3, null, null)")
             self.sql(db, "update t set v = 'c' where id = 3; delete from t where id = 1")

@@ -1,5 +1,5 @@
-/* Any bytes as a row of pgoutput messages, each behind its length (4 bytes, big endian): decoded or refused, and what is
- * decoded can be read. The seeds were recorded from a PostgreSQL 15 server. */
+/* Any bytes as a row of pgoutput messages, each behind its length (4 bytes, big endian): decoded or refused, and what
+ * is decoded can be read. The seeds were recorded from a PostgreSQL 15 server. */
 #include "base/cursor.h"
 #include "capture/pgoutput.h"
 #include "change/value.h"
@@ -24,7 +24,9 @@ static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX
     return 0;
 }
 
-static void no_identity(void *ctx, const char *schema, const char *table) { (void)ctx, (void)schema, (void)table; }
+static void no_identity(void *ctx, const char *schema, const char *table) {
+    (void)ctx, (void)schema, (void)table;
+}
 
 static void read_image(ls_buf *text, const ls_schema *s, const ls_value *v) {
     for (uint32_t i = 0; v && i < s->ncols; i++)
@@ -63,8 +65,12 @@ static void run(const uint8_t *data, size_t size, const char *delivered_pos, uin
     ls_schemas schemas = {0};
     ls_buf text = {0};
     ls_work *w = ls_work_new(&schemas, "fuzz", "postgres");
-    ls_pgoutput_conf conf = {.tables = tables, .ntables = 2, .schemas = &schemas, .delivered_pos = delivered_pos,
-                             .delivered_seq = delivered_seq, .catalog = {.keys = keys, .type = type, .no_identity = no_identity}};
+    ls_pgoutput_conf conf = {.tables = tables,
+                             .ntables = 2,
+                             .schemas = &schemas,
+                             .delivered_pos = delivered_pos,
+                             .delivered_seq = delivered_seq,
+                             .catalog = {.keys = keys, .type = type, .no_identity = no_identity}};
     ls_pgoutput *d = w ? ls_pgoutput_new(&conf) : NULL;
     ls_cursor c = ls_cursor_over(data, size);
     while (d && ls_cursor_left(&c)) {

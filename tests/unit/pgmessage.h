@@ -12,7 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INT4 = 23, TEXT = 25, BYTEA = 17, JSONB = 3802, MOOD = 16500, GONE = 16501, GONE_ARRAY = 16502, POS = 16503, BOX = 16504 };
+enum {
+    INT4 = 23,
+    TEXT = 25,
+    BYTEA = 17,
+    JSONB = 3802,
+    MOOD = 16500,
+    GONE = 16501,
+    GONE_ARRAY = 16502,
+    POS = 16503,
+    BOX = 16504
+};
 
 #define LSN UINT64_C(0x1a3b748)
 #define END UINT64_C(0x1a3b778)
@@ -21,8 +31,8 @@ typedef struct fixture {
     ls_schemas schemas;
     ls_work *w;
     ls_pgoutput *d;
-    ls_buf m;      /* the message being built */
-    ls_buf shown;  /* the batch as text */
+    ls_buf m;     /* the message being built */
+    ls_buf shown; /* the batch as text */
     ls_error err;
     void *kept[512]; /* messages, allocated to their last byte: freed at the end */
     size_t nkept;
@@ -99,7 +109,9 @@ static inline void put(fixture *f, uint64_t v, int bytes) {
     while (bytes-- > 0) ls_buf_char(&f->m, (char)(v >> 8 * bytes));
 }
 
-static inline void put_name(fixture *f, const char *s) { ls_buf_add(&f->m, s, strlen(s) + 1); }
+static inline void put_name(fixture *f, const char *s) {
+    ls_buf_add(&f->m, s, strlen(s) + 1);
+}
 
 static inline void message(fixture *f, char kind) {
     ls_buf_clear(&f->m);
@@ -115,7 +127,9 @@ static inline int decode_bytes(fixture *f, const void *p, size_t n) {
     return ls_pgoutput_message(f->d, f->w, copy, n, &f->err);
 }
 
-static inline int decode(fixture *f) { return decode_bytes(f, f->m.data, f->m.len); }
+static inline int decode(fixture *f) {
+    return decode_bytes(f, f->m.data, f->m.len);
+}
 
 static inline void ok(fixture *f) {
     if (decode(f)) fail_msg("%s", f->err.text);
@@ -136,7 +150,9 @@ static inline void begin_at(fixture *f, uint64_t lsn) {
     ok(f);
 }
 
-static inline void begin(fixture *f) { begin_at(f, LSN); }
+static inline void begin(fixture *f) {
+    begin_at(f, LSN);
+}
 
 static inline void commit_at(fixture *f, uint64_t lsn, uint64_t end) {
     message(f, 'C');
@@ -188,7 +204,7 @@ static inline void tuple(fixture *f, char kind, size_t n, const char *const *val
         ls_buf_str(&f->m, v);
     }
 }
-#define TUPLE(f, kind, ...) \
+#define TUPLE(f, kind, ...)                                                                                            \
     tuple(f, kind, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
 
 static inline void row(fixture *f, char kind) {

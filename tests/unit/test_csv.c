@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A folder, a writer that puts its files there, and a batch to fill. */
@@ -40,7 +39,7 @@ static ls_schema *schema(fixture *f, const char *table, const char *columns, con
 }
 
 static int setup(void **state) {
-    fixture *f = calloc(1, sizeof *f);
+    fixture *f = *state = calloc(1, sizeof *f);
     strcpy(f->folder, "/tmp/test_csv.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->filename, sizeof f->filename, "%s/out", f->folder);
@@ -48,7 +47,6 @@ static int setup(void **state) {
                             .newline = "\n", .null_text = "", .absent_text = ""};
     f->orders = schema(f, "orders", "id a b", "0");
     f->work = ls_work_new(&f->schemas, "shop", "postgres");
-    *state = f;
     return 0;
 }
 
@@ -120,10 +118,14 @@ static void truncate_at(fixture *f, const ls_schema *s, const char *connector, c
     write_all(f);
 }
 
-static void put_file(fixture *f, const char *name, const char *text, size_t n) {
+static FILE *file(fixture *f, const char *name, const char *mode) {
     char path[200];
     snprintf(path, sizeof path, "%s%s", f->filename, name);
-    FILE *out = fopen(path, "wb");
+    return fopen(path, mode);
+}
+
+static void put_file(fixture *f, const char *name, const char *text, size_t n) {
+    FILE *out = file(f, name, "wb");
     assert_non_null(out);
     assert_int_equal(fwrite(text, 1, n, out), n);
     fclose(out);
@@ -131,10 +133,8 @@ static void put_file(fixture *f, const char *name, const char *text, size_t n) {
 
 static void assert_file_bytes(fixture *f, const char *name, const char *want, size_t n) {
     static char got[1 << 20];
-    char path[200];
-    snprintf(path, sizeof path, "%s%s", f->filename, name);
-    FILE *in = fopen(path, "rb");
-    if (!in) fail_msg("there is no %s", path);
+    FILE *in = file(f, name, "rb");
+    if (!in) fail_msg("there is no %s%s", f->filename, name);
     size_t len = fread(got, 1, sizeof got - 1, in);
     fclose(in);
     got[len] = '\0';
@@ -144,11 +144,7 @@ static void assert_file_bytes(fixture *f, const char *name, const char *want, si
 
 static void assert_file(fixture *f, const char *name, const char *want) { assert_file_bytes(f, name, want, strlen(want)); }
 
-static void assert_no_file(fixture *f, const char *name) {
-    char path[200];
-    snprintf(path, sizeof path, "%s%s", f->filename, name);
-    assert_int_equal(access(path, F_OK), -1);
-}
+static void assert_no_file(fixture *f, const char *name) { assert_null(file(f, name, "rb")); }
 
 static void restart(fixture *f) {
     flush(f);
@@ -157,7 +153,6 @@ static void restart(fixture *f) {
 }
 
 /* ---- one file */
-
 static void test_one_file(void **state) {
     fixture *f = *state;
     open_csv(f);
@@ -256,7 +251,6 @@ static void test_names_are_quoted(void **state) {
 }
 
 /* ---- split files */
-
 static void test_split_files(void **state) {
     fixture *f = *state;
     f->conf.split_files = true;
@@ -290,10 +284,8 @@ static void test_moved_row(void **state) {
     fixture *f = *state;
     open_csv(f);
     add(f, f->orders, 'I', NULL, "1|x|y");
-    ls_change *d = change(f, f->orders, 'D', "1|?|?", NULL);
-    d->flags |= LS_MOVED_TO;
-    ls_change *i = change(f, f->orders, 'I', NULL, "2|x|~");
-    i->flags |= LS_MOVED_FROM;
+    change(f, f->orders, 'D', "1|?|?", NULL)->flags |= LS_MOVED_TO;
+    change(f, f->orders, 'I', NULL, "2|x|~")->flags |= LS_MOVED_FROM;
     write_all(f);
     flush(f);
     assert_file(f, "_c.csv", "action,table,id,a,b\nI,public.orders,1,x,y\nD,public.orders,1,,\nI,public.orders,2,x,\n");
@@ -311,7 +303,6 @@ static void test_what_is_not_written(void **state) {
 }
 
 /* ---- T */
-
 static void test_truncate_comes_from_every_partition(void **state) {
     fixture *f = *state;
     f->conf.split_files = true;
@@ -324,8 +315,7 @@ static void test_truncate_comes_from_every_partition(void **state) {
     truncate_at(f, f->orders, "other", "0a", 3);
     truncate_at(f, f->orders, "shop", "0b", 1);
     flush(f);
-    assert_file(f, "_c_delete.csv",
-                "action,table,id\nD,public.orders,1\nT,public.orders,-\nT,public.orders,-\nT,public.orders,-\n");
+    assert_file(f, "_c_delete.csv", "action,table,id\nD,public.orders,1\nT,public.orders,-\nT,public.orders,-\nT,public.orders,-\n");
     assert_no_file(f, "_c_insert.csv");
 }
 
@@ -360,7 +350,6 @@ static void test_truncate_in_one_file_stands_with_the_rows(void **state) {
 }
 
 /* ---- parts */
-
 static void test_parts_alternate(void **state) {
     fixture *f = *state;
     ls_schema *s = schema(f, "items", "k v", "0"), *wider = schema(f, "orders", "id a b c", "0");
@@ -429,11 +418,8 @@ static void test_more_parts_than_open_files(void **state) {
         for (int i = 0; i < TABLES; i++) add(f, s[i], 'I', NULL, "v");
     flush(f);
     for (int i = 0; i < TABLES; i++) {
-        char name[32], want[200];
-        if (i)
-            snprintf(name, sizeof name, "_c-%d.csv", i + 1);
-        else
-            strcpy(name, "_c.csv");
+        char name[32] = "_c.csv", want[200];
+        if (i) snprintf(name, sizeof name, "_c-%d.csv", i + 1);
         snprintf(want, sizeof want, "action,table,c%d\nI,public.t%d,v\nI,public.t%d,v\nI,public.t%d,v\n", i, i, i, i);
         assert_file(f, name, want);
         ls_schema_unref(s[i]);
@@ -458,7 +444,6 @@ static void test_without_a_header(void **state) {
 }
 
 /* ---- starting again */
-
 static void test_a_torn_record_is_cut_off(void **state) {
     fixture *f = *state;
     static const char whole[] = "action,table,id,a,b\nI,public.orders,1,\"x\ny\",\"\"\"\"\n";
@@ -550,7 +535,6 @@ static void test_a_large_row(void **state) {
 }
 
 /* ---- names and errors */
-
 static void test_folders_are_made_and_names_escaped(void **state) {
     fixture *f = *state;
     char path[200];

@@ -1,7 +1,6 @@
 #include "change/row.h"
 #include "change/value.h"
-#include "format/format.h"
-#include "format/tables.h"
+#include "format/read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -319,6 +318,24 @@ static void test_both_readers_agree(void **state) {
         for (int i = 0; i < NMESSAGES; i++) both_ways(f, messages[i], strlen(messages[i]));
 }
 
+static int quickly(fixture *f, const char *message) {
+    f->decoder->start = message;
+    f->decoder->bytes = strlen(message);
+    return ls_read_quickly(f->decoder, f->work, &f->err);
+}
+
+/* Which messages the quick reader takes, once it knows their tables; it must not leave the ordinary ones to the other. */
+static void test_what_is_read_quickly(void **state) {
+    fixture *f = *state;
+    for (int i = 0; i < NMESSAGES; i++) {
+        char action = messages[i][11];
+        bool ordinary = strchr("IUD", action) && !strstr(messages[i], "moved_") && strstr(messages[i], "source");
+        if (i == 0) assert_int_equal(quickly(f, messages[i]), 0); /* an unknown table */
+        change_of(f, messages[i]);
+        assert_int_equal(quickly(f, messages[i]), ordinary);
+    }
+}
+
 static void test_both_readers_agree_on_spoilt_messages(void **state) {
     fixture *f = *state;
     static const char bytes[] = {'\0', ' ', '"', '\\', ',', '}', ']', '0', 'x', '\x80'};
@@ -582,7 +599,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_the_documented_example), T(test_moved_row), T(test_key_order_and_no_key), T(test_table_changes), T(test_source_members),
-        T(test_values), T(test_keys), T(test_an_output_that_is_full), T(test_round_trips), T(test_both_readers_agree),
+        T(test_values), T(test_keys), T(test_an_output_that_is_full), T(test_round_trips), T(test_both_readers_agree), T(test_what_is_read_quickly),
         T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
         T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
         T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_deep_nesting), T(test_very_wide_rows),

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define MATCH(schema, table, ...) \
-    ls_tables_match((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), schema, table)
+    ls_tables_match((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *),
+                    schema, table)
 
 static void test_one_pattern(void **state) {
     (void)state;

@@ -173,9 +173,9 @@ static void test_a_deleted_row_needs_its_key(void **state) {
     table_t(f, 'd', 1);
     row(f, 'D');
     TUPLE(f, 'K', NULL, NULL);
-    refused(f, "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 1: the server did not send this "
-               "column of the deleted row's key; give the table (of a partitioned one each partition) the same REPLICA "
-               "IDENTITY");
+    refused(f, "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 1: the server did not send "
+               "this column of the deleted row's key; give the table (of a partitioned one each partition) the same "
+               "REPLICA IDENTITY");
 }
 
 static void test_wrong_values_name_their_place(void **state) {
@@ -185,13 +185,13 @@ static void test_wrong_values_name_their_place(void **state) {
     insert(f, "1", "a");
     row(f, 'I');
     TUPLE(f, 'N', "2", "b\xff");
-    refused(f, "table public.t, column \"note\", transaction 0000000001a3b748 (xid 742), row 2: the text (2 bytes) is not valid "
-               "UTF-8: mend the value in the database, or make the database's encoding UTF8 so that the server checks what it "
-               "stores");
+    refused(f, "table public.t, column \"note\", transaction 0000000001a3b748 (xid 742), row 2: the text (2 bytes) is "
+               "not valid UTF-8: mend the value in the database, or make the database's encoding UTF8 so that the "
+               "server checks what it stores");
     row(f, 'I');
     TUPLE(f, 'N', "x", "b");
-    refused(f, "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 2: the server's text (1 bytes) is no "
-               "integer");
+    refused(f, "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 2: the server's text (1 "
+               "bytes) is no integer");
 }
 
 /* ---- broken bytes */
@@ -233,14 +233,30 @@ static void test_messages_cut_at_every_byte(void **state) {
             if (kinds[k] != 'R') table_t(f, 'd', 1);
             row(f, kinds[k]);
             switch (kinds[k]) {
-            case 'R': relation_head(f, 100, "t", 'd', 1), column(f, true, "id", INT4); break;
-            case 'I': TUPLE(f, 'N', "12", "ab"); break;
-            case 'U': TUPLE(f, 'K', "12", NULL), TUPLE(f, 'N', "13", "\1"); break;
-            case 'D': TUPLE(f, 'K', "12", NULL); break;
-            case 'T': message(f, 'T'), put(f, 1, 4), put(f, 0, 1), put(f, 100, 4); break;
-            case 'C': commit_at(f, LSN, END); break;
-            case 'B': message(f, 'B'), put(f, LSN, 8), put(f, 0, 8), put(f, 1, 4); break;
-            case 'Y': message(f, 'Y'), put(f, MOOD, 4), put_name(f, "public"), put_name(f, "mood"); break;
+            case 'R':
+                relation_head(f, 100, "t", 'd', 1), column(f, true, "id", INT4);
+                break;
+            case 'I':
+                TUPLE(f, 'N', "12", "ab");
+                break;
+            case 'U':
+                TUPLE(f, 'K', "12", NULL), TUPLE(f, 'N', "13", "\1");
+                break;
+            case 'D':
+                TUPLE(f, 'K', "12", NULL);
+                break;
+            case 'T':
+                message(f, 'T'), put(f, 1, 4), put(f, 0, 1), put(f, 100, 4);
+                break;
+            case 'C':
+                commit_at(f, LSN, END);
+                break;
+            case 'B':
+                message(f, 'B'), put(f, LSN, 8), put(f, 0, 8), put(f, 1, 4);
+                break;
+            case 'Y':
+                message(f, 'Y'), put(f, MOOD, 4), put_name(f, "public"), put_name(f, "mood");
+                break;
             }
             for (; f->nkept; f->nkept--) free(f->kept[f->nkept - 1]);
             if (cut == f->m.len) break;
@@ -293,20 +309,21 @@ static void test_nonsense(void **state) {
     table_t(f, 'd', 1);
     row(f, 'I');
     TUPLE(f, 'K', "1", NULL);
-    refused(f, "pgoutput Insert message has 0x4b at byte 5, where the row after (N) was wanted, with 9 bytes remaining");
+    refused(f,
+            "pgoutput Insert message has 0x4b at byte 5, where the row after (N) was wanted, with 9 bytes remaining");
     row(f, 'I');
     TUPLE(f, 'N', "1");
-    refused(f, "pgoutput Insert message for table public.t has 1 values at byte 6, where the table's 2 were wanted, with 6 bytes "
-               "remaining");
+    refused(f, "pgoutput Insert message for table public.t has 1 values at byte 6, where the table's 2 were wanted, "
+               "with 6 bytes remaining");
     row(f, 'I');
     put(f, 'N', 1);
     put(f, 2, 2);
     put(f, 'b', 1); /* binary was not asked for */
-    refused(f, "pgoutput Insert message has 0x62 at byte 8, where the kind of a value (n, u or t) was wanted, with 0 bytes "
-               "remaining");
+    refused(f, "pgoutput Insert message has 0x62 at byte 8, where the kind of a value (n, u or t) was wanted, with 0 "
+               "bytes remaining");
     commit_at(f, LSN + 1, END);
-    refused(f, "pgoutput Commit message at 0000000001a3b749 to 0000000001a3b778 does not end the transaction 0000000001a3b748 "
-               "that was begun");
+    refused(f, "pgoutput Commit message at 0000000001a3b749 to 0000000001a3b778 does not end the transaction "
+               "0000000001a3b748 that was begun");
     assert_int_equal(f->w->seen.count, 0);
 }
 

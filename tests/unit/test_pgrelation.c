@@ -138,11 +138,11 @@ static void test_announced_types(void **state) {
         const char *schema, *name;
         int type;
     } cases[] = {
-        {POS, "", "int4", LS_TYPE_INTEGER},         /* a domain comes with its base type's name */
-        {MOOD, "public", "mood", LS_TYPE_STRING},   /* an enum */
-        {GONE, "public", "gone", LS_TYPE_STRING},   /* dropped since */
+        {POS, "", "int4", LS_TYPE_INTEGER},       /* a domain comes with its base type's name */
+        {MOOD, "public", "mood", LS_TYPE_STRING}, /* an enum */
+        {GONE, "public", "gone", LS_TYPE_STRING}, /* dropped since */
         {BOX, "ext", "citext", LS_TYPE_STRING},
-        {BOX, "", "bytea", LS_TYPE_BYTES},          /* the oid now stands for another type */
+        {BOX, "", "bytea", LS_TYPE_BYTES}, /* the oid now stands for another type */
     };
     begin(f);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -158,8 +158,8 @@ static void test_announced_types(void **state) {
 
 static void test_types_that_cannot_be_read(void **state) {
     fixture *f = *state;
-    static const char want[] = "table public.t, column \"id\": values of type %s cannot be read; leave the table out of `tables` "
-                               "with \"!public.t\"";
+    static const char want[] = "table public.t, column \"id\": values of type %s cannot be read; leave the table out "
+                               "of `tables` with \"!public.t\"";
     static const struct {
         uint32_t oid;
         const char *schema, *name, *shown;

@@ -62,9 +62,26 @@ static void refuses(fixture *f, uint32_t oid, const char *text, const char *beca
     assert_non_null(strstr(err.text, because));
 }
 
-enum { BOOL = 16, BYTEA = 17, CHAR = 18, NAME = 19, INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, OID = 26, FLOAT4 = 700,
-       FLOAT8 = 701, BPCHAR = 1042, VARCHAR = 1043, DATE = 1082, TIME = 1083, TIMESTAMP = 1114, TIMESTAMPTZ = 1184,
-       NUMERIC = 1700 };
+enum {
+    BOOL = 16,
+    BYTEA = 17,
+    CHAR = 18,
+    NAME = 19,
+    INT8 = 20,
+    INT2 = 21,
+    INT4 = 23,
+    TEXT = 25,
+    OID = 26,
+    FLOAT4 = 700,
+    FLOAT8 = 701,
+    BPCHAR = 1042,
+    VARCHAR = 1043,
+    DATE = 1082,
+    TIME = 1083,
+    TIMESTAMP = 1114,
+    TIMESTAMPTZ = 1184,
+    NUMERIC = 1700
+};
 
 static void test_bool(void **state) {
     gives(*state, BOOL, "t", LS_TYPE_BOOLEAN, LS_KIND_BOOL, "true");
@@ -136,7 +153,8 @@ static void test_times(void **state) {
     gives(*state, TIME, "24:00:00", LS_TYPE_TIME, LS_KIND_TEXT, "24:00:00");
     gives(*state, TIME, "03:04:05.670", LS_TYPE_TIME, LS_KIND_TEXT, "03:04:05.67");
     gives(*state, TIMESTAMP, "2026-01-02 03:04:05", LS_TYPE_DATETIME, LS_KIND_TEXT, "2026-01-02T03:04:05");
-    gives(*state, TIMESTAMP, "12345-01-02 03:04:05.000001", LS_TYPE_DATETIME, LS_KIND_TEXT, "12345-01-02T03:04:05.000001");
+    gives(*state, TIMESTAMP, "12345-01-02 03:04:05.000001", LS_TYPE_DATETIME, LS_KIND_TEXT,
+          "12345-01-02T03:04:05.000001");
     gives(*state, TIMESTAMPTZ, "2026-01-02 03:04:05.5+00", LS_TYPE_TIMESTAMP, LS_KIND_TEXT, "2026-01-02T03:04:05.5Z");
     gives(*state, TIMESTAMPTZ, "-infinity", LS_TYPE_TIMESTAMP, LS_KIND_TEXT, "-infinity");
     refuses(*state, TIMESTAMPTZ, "2026-01-02 03:04:05.5+02", "no timestamptz in ISO form and UTC");
@@ -146,8 +164,9 @@ static void test_times(void **state) {
 
 static void test_which_types(void **state) {
     (void)state;
-    static const uint32_t not[] = {0, 1, 22, 24, 27, 114, 699, 702, 790, 1007, 1266, 1560, 1701, 2950, 3802, UINT32_MAX};
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++) assert_null(ls_pg_type_by_oid(not[i]));
+    static const uint32_t not [] = {0,   1,    22,   24,   27,   114,  699,  702,
+                                    790, 1007, 1266, 1560, 1701, 2950, 3802, UINT32_MAX};
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++) assert_null(ls_pg_type_by_oid(not [i]));
     assert_ptr_equal(ls_pg_type_by_name("", "int4"), ls_pg_type_by_oid(INT4));
     assert_ptr_equal(ls_pg_type_by_name("", "numeric"), ls_pg_type_by_oid(NUMERIC));
     assert_null(ls_pg_type_by_name("public", "int4")); /* somebody's own type of that name */
