@@ -49,7 +49,7 @@ static const char *event_name(uint8_t type) {
     case LS_EV_TRANSACTION_PAYLOAD:
         return "TRANSACTION_PAYLOAD";
     default:
-        return "other";
+        return NULL;
     }
 }
 
@@ -325,11 +325,13 @@ static int locate(ls_binlog *b, ls_event *h, ls_error *err) {
 }
 
 static int finish(ls_binlog *b, ls_work *w, int rc, ls_error *err) {
+    char of_type[32];
+    const char *name = event_name(b->now.type);
     if (rc == 0 && !b->in_tx && !b->marked) rc = ls_bl_mark(b, w, "", err);
-    if (rc < 0)
-        ls_fail_in(err, "%s.%06" PRIu64 ", offset %" PRIu64 ", %s event", b->base[0] ? b->base : "binary log", b->file,
-                   b->now.start, event_name(b->now.type));
-    return rc;
+    if (rc >= 0) return rc;
+    snprintf(of_type, sizeof of_type, "event of type %u", b->now.type);
+    return ls_fail_in(err, "%s.%06" PRIu64 ", offset %" PRIu64 ", %s%s", b->base[0] ? b->base : "binary log", b->file,
+                      b->now.start, name ? name : of_type, name ? " event" : "");
 }
 
 int ls_binlog_event(ls_binlog *b, const uint8_t *event, size_t n, ls_work *w, ls_error *err) {

@@ -85,25 +85,43 @@ static int check_identity(const ls_my *s, const ls_resume *from, ls_error *err) 
     return 0;
 }
 
+/* No event begins at the place: which way it was lost. */
+static int no_such_place(ls_my *s, const ls_place *at, ls_error *err) {
+    ls_place begin;
+    if (ls_my_log_begin(s, &begin, err)) return -1;
+    if (at->file < begin.file)
+        return ls_fail(
+            err, LS_LOST,
+            "the server's oldest binary log is %s.%06" PRIu64 ", the checkpoint stands in %s.%06" PRIu64
+            ": what it has not read yet was purged (expire_logs_days, PURGE BINARY LOGS); changes are missing; start "
+            "anew under another connector name",
+            s->base, begin.file, s->base, at->file);
+    return ls_fail(
+        err, LS_LOST,
+        "no event ends at offset %" PRIu64 " of %s.%06" PRIu64 " on the server: its log was begun anew (RESET "
+        "MASTER), lost its end in a crash (sync_binlog = 1 prevents that), or it was restored; start anew under "
+        "another connector name",
+        at->offset, s->base, at->file);
+}
+
 /* After RESET MASTER, or on a restored server, the same file and offset are of another log. */
-static int check_log(const ls_my *s, const ls_resume *from, ls_error *err) {
+static int check_log(ls_my *s, const ls_resume *from, ls_error *err) {
     ls_buf now = {0};
     bool known;
     int rc = 0;
-    if (!s->mariadb) return 0;
+    if (!s->mariadb || from->restart.offset > UINT32_MAX) return 0; /* which the function cannot take */
     if (ls_my_gtid_at(s, &from->restart, &now, &known, err)) return -1;
     const char *text = ls_buf_cstr(&now);
-    if (!text) {
+    if (!text)
         rc = ls_fail_memory(err, "a GTID position");
-    } else if (known) { /* else no event begins there, or the file is gone: the dump says which */
-        int same = ls_gtid_same_log(from->gtid, text);
-        if (same != 1)
-            rc = ls_fail(err, LS_LOST,
-                         "%s.%06" PRIu64 ", offset %" PRIu64
-                         " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its log "
-                         "was begun anew (RESET MASTER) or it was restored; start anew under another connector name",
-                         s->base, from->restart.file, from->restart.offset, text, from->gtid);
-    }
+    else if (!known)
+        rc = no_such_place(s, &from->restart, err);
+    else if (ls_gtid_same_log(from->gtid, text) != 1)
+        rc = ls_fail(err, LS_LOST,
+                     "%s.%06" PRIu64 ", offset %" PRIu64
+                     " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its "
+                     "log was begun anew (RESET MASTER) or it was restored; start anew under another connector name",
+                     s->base, from->restart.file, from->restart.offset, text, from->gtid);
     ls_buf_free(&now);
     return rc;
 }

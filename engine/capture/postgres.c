@@ -81,6 +81,14 @@ static void publication_option(ls_buf *sql, const char *name) {
     ls_buf_free(&identifier);
 }
 
+/* What a failure's SQLSTATE means on the stream, where it differs. */
+static ls_code stream_code(const char *state, ls_code otherwise) {
+    static const char *const lost[] = {"55000", "58P01", "42704"}; /* slot invalidated; its WAL gone; it itself gone */
+    for (size_t i = 0; state && i < sizeof lost / sizeof *lost; i++)
+        if (strcmp(state, lost[i]) == 0) return LS_LOST;
+    return otherwise == LS_USAGE ? LS_FAIL : otherwise;
+}
+
 static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
     ls_buf sql = {0};
     ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (proto_version '1', publication_names '",
@@ -96,6 +104,7 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
         char doing[LS_PG_NAME_MAX + 64];
         snprintf(doing, sizeof doing, "streaming from replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
+        err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
     }
     PQclear(res);
     ls_buf_free(&sql);
@@ -154,14 +163,13 @@ static int stream_ended(ls_pg *s, ls_error *err) {
     static const char doing[] = "streaming from PostgreSQL";
     PGresult *res = PQgetResult(s->repl);
     bool failed = PQresultStatus(res) == PGRES_FATAL_ERROR;
-    ls_pg_failed(s->repl, failed ? res : NULL, err, doing);
     const char *state = failed ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    ls_pg_failed(s->repl, failed ? res : NULL, err, doing);
+    err->code = stream_code(state, err->code);
     if (!failed)
         ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
-    else if (state && strcmp(state, "42704") == 0) /* undefined object */
+    else if (state && strcmp(state, "42704") == 0) /* undefined object: of a running stream the publication */
         unpublished(s, err);
-    else if (err->code == LS_USAGE)
-        err->code = LS_FAIL;
     PQclear(res);
     return -1;
 }

@@ -21,11 +21,10 @@ ls_code ls_pg_code(const char *sqlstate) {
     } meanings[] = {
         {"57P04", LS_USAGE}, /* database dropped */
         {"55006", LS_AGAIN}, /* slot or object in use: often our own session that the server has not yet missed */
-        {"55P03", LS_AGAIN}, /* lock not available */
-        {"55", LS_LOST},     /* not in prerequisite state: the slot was invalidated */
-        {"58P01", LS_LOST},  /* a WAL file that the slot needs is gone */
-        {"08", LS_AGAIN},    {"40", LS_AGAIN},    {"53", LS_AGAIN}, {"57", LS_AGAIN}, {"0A", LS_USAGE},
-        {"22023", LS_USAGE}, {"25006", LS_USAGE}, {"28", LS_USAGE}, {"3D", LS_USAGE}, {"42", LS_USAGE},
+        {"53400", LS_USAGE}, /* a configured limit, such as max_replication_slots */
+        {"08", LS_AGAIN},    {"40", LS_AGAIN}, {"53", LS_AGAIN},    {"55", LS_AGAIN},
+        {"57", LS_AGAIN},    {"0A", LS_USAGE}, {"22023", LS_USAGE}, {"25006", LS_USAGE},
+        {"28", LS_USAGE},    {"3D", LS_USAGE}, {"42", LS_USAGE},
     };
     if (!sqlstate || !*sqlstate) return LS_AGAIN;
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)

@@ -12,30 +12,69 @@ enum {
     LS_TOPIC_NAME_MAX = 249,     /* bytes: Kafka's own limit */
     LS_REPLICATION_WANTED = 3,
     LS_TOPIC_WAIT_MS = 100,      /* between two looks at a topic that was just made */
+    LS_BROKERS_ASKED = 64,       /* brokers that are asked whether they know a topic, at most */
     LS_COMPACT_SEGMENT = 16777216 /* bytes: only closed segments are compacted, and a start reads the topic whole */
 };
 
-/* How many partitions with a leader the topic has (0: it does not exist), and how many brokers there are.
- * The whole listing is asked for: asking for one topic by name would make it with the brokers' defaults. */
-static int look(rd_kafka_t *rk, const char *topic, int *partitions, int *led, int *brokers, ls_error *err) {
+/* What one broker knows of the cluster. */
+typedef struct listing {
+    int partitions, led; /* of the topic; led: those with a leader. 0: it does not exist */
+    int nbrokers;
+    int32_t brokers[LS_BROKERS_ASKED]; /* ids, of the first ones */
+} listing;
+
+/* The whole listing is asked for: asking for one topic by name would make it with the brokers' defaults. */
+static int look(rd_kafka_t *rk, const char *topic, listing *l, ls_error *err) {
     const struct rd_kafka_metadata *md;
     rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 1, NULL, &md, LS_KAFKA_ASK_MS);
     if (e) return ls_fail(err, ls_kafka_code(e), "the brokers do not answer (%s): see that kafka_conf's bootstrap.servers is right and that they run", rd_kafka_err2str(e));
-    *partitions = *led = 0;
-    *brokers = md->broker_cnt;
+    *l = (listing){.nbrokers = md->broker_cnt};
+    for (int i = 0; i < md->broker_cnt && i < LS_BROKERS_ASKED; i++) l->brokers[i] = md->brokers[i].id;
     for (int i = 0; i < md->topic_cnt; i++) {
         const rd_kafka_metadata_topic_t *t = &md->topics[i];
         if (strcmp(t->topic, topic) != 0 || t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) continue;
-        *partitions = t->partition_cnt;
-        for (int p = 0; p < t->partition_cnt; p++) *led += t->partitions[p].leader >= 0;
+        l->partitions = t->partition_cnt;
+        for (int p = 0; p < t->partition_cnt; p++) l->led += t->partitions[p].leader >= 0;
     }
     rd_kafka_metadata_destroy(md);
     return 0;
 }
 
 int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *err) {
-    int led, brokers;
-    return look(rk, topic, has, &led, &brokers, err);
+    listing l;
+    if (look(rk, topic, &l, err)) return -1;
+    *has = l.partitions;
+    return 0;
+}
+
+static void ask(rd_kafka_t *rk, const char *topic, int32_t broker, rd_kafka_queue_t *q) {
+    char why[256];
+    rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_AdminOptions_set_request_timeout(o, LS_KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_AdminOptions_set_broker(o, broker, why, sizeof why);
+    rd_kafka_DescribeConfigs(rk, &r, 1, o, q);
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_ConfigResource_destroy(r);
+}
+
+/* Does each broker know the topic? One that does not yet would make the client fail what was sent to it for good. The
+ * topic's settings are what a single broker can be asked for; the right to read them is not needed to learn this. */
+static bool known_everywhere(rd_kafka_t *rk, const char *topic, const listing *l) {
+    rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+    int n = l->nbrokers < LS_BROKERS_ASKED ? l->nbrokers : LS_BROKERS_ASKED;
+    bool all = true;
+    for (int i = 0; i < n; i++) ask(rk, topic, l->brokers[i], q);
+    for (int i = 0; i < n; i++) {
+        rd_kafka_event_t *ev = rd_kafka_queue_poll(q, LS_KAFKA_ASK_MS + 1000);
+        size_t got = 0;
+        const rd_kafka_DescribeConfigs_result_t *r = ev ? rd_kafka_event_DescribeConfigs_result(ev) : NULL;
+        const rd_kafka_ConfigResource_t **about = r ? rd_kafka_DescribeConfigs_result_resources(r, &got) : NULL;
+        all &= got == 1 && ls_kafka_code(rd_kafka_ConfigResource_error(about[0])) != LS_AGAIN;
+        if (ev) rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_queue_destroy(q);
+    return all;
 }
 
 static int creation_outcome(const char *topic, rd_kafka_event_t *ev, ls_error *err) {
@@ -89,18 +128,23 @@ static int create(rd_kafka_t *rk, const char *topic, int partitions, int replica
 
 int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, int partitions, int replication, bool compact,
                   int *has, ls_error *err) {
-    int led, brokers;
-    if (look(rk, topic, has, &led, &brokers, err)) return -1;
-    if (*has) return 0;
-    if (!replication) replication = brokers < LS_REPLICATION_WANTED ? brokers : LS_REPLICATION_WANTED;
-    if (conf->memory ? ls_memory_broker_topic(conf->memory, topic, partitions, err)
-                     : create(rk, topic, partitions, replication, compact, err))
-        return -1;
+    listing l;
+    if (look(rk, topic, &l, err)) return -1;
+    if (!l.partitions) {
+        if (!replication) replication = l.nbrokers < LS_REPLICATION_WANTED ? l.nbrokers : LS_REPLICATION_WANTED;
+        if (conf->memory ? ls_memory_broker_topic(conf->memory, topic, partitions, err)
+                         : create(rk, topic, partitions, replication, compact, err))
+            return -1;
+    }
     for (int64_t until = ls_clock_ms() + LS_KAFKA_ASK_MS;;) {
-        if (look(rk, topic, has, &led, &brokers, err)) return -1;
-        if (*has && led == *has) return 0;
-        if (ls_clock_ms() >= until) return ls_fail(err, LS_AGAIN, "topic %s was made, but its partitions have no leaders yet", topic);
+        if (!l.partitions && look(rk, topic, &l, err)) return -1;
+        if (l.partitions && (conf->memory || known_everywhere(rk, topic, &l))) {
+            *has = l.partitions;
+            return 0;
+        }
+        if (ls_clock_ms() >= until) return ls_fail(err, LS_AGAIN, "topic %s is not known to all brokers yet", topic);
         usleep(LS_TOPIC_WAIT_MS * 1000);
+        l.partitions = 0;
     }
 }
 

@@ -112,7 +112,7 @@ class Server(Case):
             log = self.start(script, "--until-caught-up")
             if log.wait() != 0:  # the other grant, if it is wanted, is named too
                 self.assertEqual(log.code(), 2)
-                self.assertRegex(log.log(), "GRANT BINLOG MONITOR")
+                self.assertRegex(log.log(), "GRANT .*BINLOG MONITOR")
                 self.my("grant binlog monitor on *.* to %s" % user)
                 self.run_to_end(script, "--until-caught-up")
         finally:
@@ -230,7 +230,7 @@ class Hook(Case):
             self.sql(db, "insert into t values (2, 'b')")
             self.sql(db, "insert into t values (3, 'c')")
             log = self.run_to_end("test.lua", "--until-caught-up", code=1).log()
-            for wanted in (r"test\.lua:\d+", "two is odd", table.replace(".", r"\."), r"id\W+2\b", "filter"):
+            for wanted in (r"test\.lua:\d+", "two is odd", table.replace(".", r"\."), r"\bkey 2\b", "filter"):
                 self.assertRegex(log, wanted)
             place = checkpoint(self.name(db))
             self.run_to_end("test.lua", "--until-caught-up", code=1)
@@ -247,7 +247,7 @@ class Hook(Case):
         self.run_to_end("test.lua", "--until-caught-up")
         script = self.script(self.consumer(map=Raw("function(row) if row.new.id == 2 then row.new.id = row.new.nam end end")))
         log = self.run_to_end(script, "--until-caught-up", code=1).log()
-        for wanted in (r"test\.lua:\d+", r"nam\b", r"\.t\b", r"id\W+2\b"):
+        for wanted in (r"test\.lua:\d+", r"nam\b", r"\.t\b", r"\bkey 2\b"):
             self.assertRegex(log, wanted)
         self.run_to_end(self.script(self.consumer()), "--until-caught-up")
         self.assertEqual({line.split(",")[2] for line in self.lines("out_out.csv")[1:]}, {"1", "2", "3"})

@@ -122,10 +122,11 @@ class Idle(Case):
         for db in ("postgres", "mysql"):
             p = self.start_connector(self.script(self.connector(db)))
             if db == "postgres":
-                pg("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '%s'" % self.name(db))
+                sessions = "select active_pid from pg_replication_slots where slot_name = '%s' and active" % self.name(db)
+                pg("select pg_terminate_backend(%s)" % wait_until(lambda: pg(sessions), "a session", programs=[p]))
             else:
-                for line in my("select id from information_schema.processlist where command like 'Binlog Dump%'").split():
-                    my("kill " + line)
+                sessions = "select id from information_schema.processlist where command like 'Binlog Dump%'"
+                my("kill " + wait_until(lambda: my(sessions), "a session", programs=[p]).split()[0])
             p.wait_log(r"trying again")
             self.sql(db, "insert into t values (1, 'a')")
             self.wait_messages(self.topic_of(db), 1, [p])

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* A folder, a writer that puts its files there, and a batch to fill. */
 typedef struct fixture {

@@ -5,9 +5,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#define LIST(...) ((const char *const[]){__VA_ARGS__})
 #define MATCH(schema, table, ...) \
-    ls_tables_match((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *),
-                    schema, table)
+    ls_tables_match(LIST(__VA_ARGS__), sizeof LIST(__VA_ARGS__) / sizeof(char *), schema, table)
 
 static void test_one_pattern(void **state) {
     (void)state;
