@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     LS_TXN_TIMEOUT_MS = 15000,   /* after which the broker aborts the transaction of a program that is silent or dead */
     LS_STABLE_WAIT_MS = 30000,   /* for other connectors' open transactions in the topic: that long, and the broker's own look every 10 s */
-    LS_LOOK_MS = 100,            /* between two looks at the settings of a topic that is not known to every broker yet */
     LS_SCAN_POLL_MS = 200
 };
 
@@ -53,8 +51,10 @@ static int compact_or_not(const rd_kafka_ConfigResource_t *r, const ls_log *log,
     return 0;
 }
 
-static int read_settings(ls_checkpoints *c, ls_error *err) {
+/* cleanup.policy=compact, or checkpoints could be deleted by age. */
+static int verify_compact(ls_checkpoints *c, ls_error *err) {
     char why[256];
+    if (c->conf.memory) return 0; /* the in-process broker has no topic settings, and nothing on it outlives the program */
     rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, LS_OFFSETS_TOPIC);
     rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
     rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
@@ -71,15 +71,6 @@ static int read_settings(ls_checkpoints *c, ls_error *err) {
     rd_kafka_AdminOptions_destroy(o);
     rd_kafka_queue_destroy(q);
     rd_kafka_ConfigResource_destroy(ask);
-    return rc;
-}
-
-/* cleanup.policy=compact, or checkpoints could be deleted by age. A topic that was just made is not known to every broker. */
-static int verify_compact(ls_checkpoints *c, ls_error *err) {
-    int64_t until = ls_clock_ms() + LS_KAFKA_ASK_MS;
-    int rc;
-    if (c->conf.memory) return 0; /* the in-process broker has no topic settings, and nothing on it outlives the program */
-    while ((rc = read_settings(c, err)) && err->code == LS_AGAIN && ls_clock_ms() < until) usleep(LS_LOOK_MS * 1000);
     return rc;
 }
 

@@ -343,22 +343,17 @@ static void nudge(ls_consumer *c) {
     }
 }
 
-/* Waits for the first message; 0 or 1 in c->batch. */
-static ssize_t wait_for_one(ls_consumer *c, int wait_ms) {
-    int first = wait_ms < LS_NUDGE_MS ? wait_ms : LS_NUDGE_MS;
-    ssize_t n = rd_kafka_consume_batch_queue(c->queue, first, c->batch, 1);
-    if (n != 0 || wait_ms <= first) return n;
-    nudge(c);
-    return rd_kafka_consume_batch_queue(c->queue, wait_ms - first, c->batch, 1);
-}
-
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
 static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_error *err) {
     size_t ask = c->mean ? max_bytes / c->mean + 1 : 1;
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
-    ssize_t n = wait_for_one(c, wait_ms);
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, LS_NUDGE_MS, c->batch, 1);
+    if (n == 0 && wait_ms > LS_NUDGE_MS) {
+        nudge(c);
+        n = rd_kafka_consume_batch_queue(c->queue, wait_ms - LS_NUDGE_MS, c->batch, 1);
+    }
     if (n > 0) c->nbatch = (size_t)n;
     if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
     if (n > 0 && ask > 1) c->nbatch += (size_t)n;

@@ -130,7 +130,8 @@ int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, 
                   int *has, ls_error *err) {
     listing l;
     if (look(rk, topic, &l, err)) return -1;
-    if (!l.partitions) {
+    bool made = !l.partitions;
+    if (made) {
         if (!replication) replication = l.nbrokers < LS_REPLICATION_WANTED ? l.nbrokers : LS_REPLICATION_WANTED;
         if (conf->memory ? ls_memory_broker_topic(conf->memory, topic, partitions, err)
                          : create(rk, topic, partitions, replication, compact, err))
@@ -138,7 +139,8 @@ int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, 
     }
     for (int64_t until = ls_clock_ms() + LS_KAFKA_ASK_MS;;) {
         if (!l.partitions && look(rk, topic, &l, err)) return -1;
-        if (l.partitions && (conf->memory || known_everywhere(rk, topic, &l))) {
+        bool led = l.partitions && (!made || l.led == l.partitions);
+        if (led && (conf->memory || known_everywhere(rk, topic, &l))) {
             *has = l.partitions;
             return 0;
         }

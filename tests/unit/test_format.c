@@ -439,6 +439,7 @@ static const ls_schema *typed(fixture *f, const char *value) {
 
 static void test_types_are_refined(void **state) {
     fixture *f = *state;
+    assert_int_equal(change_of(f, "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"zero\",\"identity\":[" COL("a", "-0") "]}")->schema->cols[0].type, LS_TYPE_FLOAT);
     assert_int_equal(typed(f, "null")->cols[0].type, LS_TYPE_UNKNOWN);
     const ls_schema *s = typed(f, "1");
     assert_int_equal(s->cols[0].type, LS_TYPE_INTEGER);
@@ -593,6 +594,12 @@ static void test_memory_of_tables_is_bounded(void **state) {
         assert_int_equal(change_of(f, m)->schema->ncols, 1);
     }
     ls_work_reset(f->work);
+    change_of(f, messages[0]);
+    for (int i = 0; i < 3 * LS_TABLES_BUCKETS * LS_TABLES_A_BUCKET; i++) { /* tables of which nothing could be read push others out */
+        snprintf(m, sizeof m, "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"t%d\"," PK "\"identity\":[" COL("a", "1") "]}", i);
+        assert_int_equal(reads(f, m), -1);
+    }
+    change_of(f, messages[0]);
 }
 
 int main(void) {
