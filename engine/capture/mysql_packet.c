@@ -94,6 +94,7 @@ static int receive(ls_packets *p, ls_error *err) {
 
 int ls_packets_next(ls_packets *p, const uint8_t **packet, size_t *n, ls_error *err) {
     bool looked = false;
+    if (p->cap > LS_PACKET_KEEP && p->end - p->packet <= LS_PACKET_ROOM) give_back(p);
     for (;;) {
         int rc = assemble(p, err);
         if (rc < 0) return -1;

@@ -135,7 +135,7 @@ int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const c
 static int open_reader(const ls_checkpoints *c, const char *isolation, rd_kafka_t **out, ls_error *err) {
     char why[512];
     const ls_pair ours[] = {{"group.id", LS_OFFSETS_TOPIC}, {"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"},
-                            {"enable.partition.eof", "true"}, {"isolation.level", isolation}};
+                            {"enable.partition.eof", "true"}, {"isolation.level", isolation}, {"fetch.wait.max.ms", "10"}};
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
@@ -183,11 +183,13 @@ static int scan(const ls_checkpoints *c, rd_kafka_t *rk, int64_t end, ls_buf *va
 /* The newest committed value of the connector's key, appended: 1, or 0 when there is none. */
 static int read_newest(const ls_checkpoints *c, ls_buf *value, ls_error *err) {
     rd_kafka_t *rk;
-    int64_t end;
+    int64_t end, low, stable;
     if (whole_end(c, &end, err)) return -1;
     if (end == 0) return 0;
     if (open_reader(c, "read_committed", &rk, err)) return -1;
     rd_kafka_poll_set_consumer(rk);
+    /* only so that the client knows the partition's leader: by itself it looks for it once a second */
+    rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, &stable, LS_KAFKA_ASK_MS);
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(l, LS_OFFSETS_TOPIC, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_resp_err_t e = rd_kafka_assign(rk, l);

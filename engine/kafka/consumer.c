@@ -9,7 +9,7 @@
 
 enum {
     LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
-    LS_SESSION_MS = 10000,       /* a member that is silent for so long loses its partitions */
+    LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
@@ -56,6 +56,7 @@ struct ls_consumer {
     bool joined;              /* the group gave this member an assignment, be it empty */
     wanted_topic *topics;     /* conf.ntopics of them */
     bool down;                /* no broker answers; said once a change of state */
+    char cause[256];          /* what the last connection failed of */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
     bool commit_failed;       /* said once a change of state */
@@ -86,6 +87,25 @@ static void library_line(const rd_kafka_t *rk, int level, const char *facility, 
     const ls_consumer *c = rd_kafka_opaque(rk);
     (void)level;
     if (c) ls_log_line(c->log, LS_DEBUG, "librdkafka %s: %s", facility, text);
+}
+
+static void look_soon(ls_consumer *c) {
+    c->look_ms = LS_LOOK_FIRST_MS;
+    c->look_at = ls_clock_ms() + c->look_ms;
+}
+
+/* Runs inside ls_consumer_poll(), or close: what is wrong with the connections. */
+static void connection_error(rd_kafka_t *rk, int e, const char *why, void *opaque) {
+    ls_consumer *c = opaque;
+    (void)rk;
+    if (e != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        snprintf(c->cause, sizeof c->cause, "%s", why);
+        ls_log_line(c->log, LS_DEBUG, "consumer: %s", why);
+    } else if (!c->down) {
+        c->down = true;
+        ls_log_line(c->log, LS_WARN, "no broker answers (%s): see that they run and can be reached; trying again until one does", c->cause);
+        look_soon(c);
+    }
 }
 
 /* ---- joining, and what rebalances do */
@@ -146,6 +166,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    rd_kafka_conf_set_error_cb(conf, connection_error);
     c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (c->rk) return 0;
     rd_kafka_conf_destroy(conf);
@@ -166,6 +187,7 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     if (!c) return ls_fail_memory(err, "starting a consumer");
     c->conf = *conf;
     c->log = log;
+    snprintf(c->cause, sizeof c->cause, "no connection");
     c->topics = calloc(conf->ntopics + 1, sizeof *c->topics);
     if (!c->topics) {
         ls_fail_memory(err, "starting a consumer");
@@ -184,11 +206,6 @@ fail:
 }
 
 /* ---- brokers and topics that are not there */
-
-static void look_soon(ls_consumer *c) {
-    c->look_ms = LS_LOOK_FIRST_MS;
-    c->look_at = ls_clock_ms() + c->look_ms;
-}
 
 static void topic_missing(ls_consumer *c, const char *topic) {
     for (size_t i = 0; i < c->conf.ntopics; i++) {
@@ -274,12 +291,6 @@ static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         if (m->rkt) topic_missing(c, rd_kafka_topic_name(m->rkt));
-        return 0;
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-        if (c->down) return 0;
-        ls_log_line(c->log, LS_WARN, "no broker answers: see that bootstrap.servers is right and that they run; trying again until one does");
-        c->down = true;
-        look_soon(c);
         return 0;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         if (!c->slow_said)

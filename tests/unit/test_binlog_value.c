@@ -87,7 +87,7 @@ static void test_floats(void **state) {
     ls_wire_column f = column(LS_WIRE_FLOAT, 4, LS_TYPE_FLOAT), d = column(LS_WIRE_DOUBLE, 8, LS_TYPE_FLOAT);
     is(&f, "cdcccc3d", "0.1");
     is(&f, "00000080", "-0");
-    is(&f, "99987f7f", "3.3976e+38");
+    is(&f, "ffff7f7f", "3.4028235e+38");
     is(&d, "9a9999999999b9bf", "-0.1");
     is(&d, "59f3f8c21f6ea501", "1e-300");
 }
@@ -137,7 +137,7 @@ static void test_times(void **state) {
     is(&c, "80000004b0", "00:00:00.12");
     ls_wire_column old = column(LS_WIRE_TIME, 0, LS_TYPE_TIME);
     is(&old, "590a80", "-838:59:59");
-    is(&old, "d71b00", "00:71:27");
+    is(&old, "db2700", "01:02:03");
 }
 
 static void test_datetimes(void **state) {
@@ -152,7 +152,7 @@ static void test_datetimes(void **state) {
     c.meta = 6;
     is(&c, "99b8c431050a582e", "2026-01-02T03:04:05.677934");
     ls_wire_column old = column(LS_WIRE_DATETIME, 0, LS_TYPE_DATETIME);
-    is(&old, "1d2aad2f6d120000", "2026-01-02T03:04:05");
+    is(&old, "45442f2c6d120000", "2026-01-02T03:04:05");
 }
 
 static void test_timestamps(void **state) {

@@ -518,8 +518,7 @@ static void test_a_part_behind_a_gap_is_not_spoilt(void **state) {
 static void test_a_large_row(void **state) {
     fixture *f = *state;
     enum { N = 300000 };
-    char *text = malloc(N + 8), *want = malloc(N + 200);
-    memset(text, 'x', N);
+    char *text = memset(malloc(N + 8), 'x', N), *want = malloc(N + 200);
     strcpy(text + N, "|a|b");
     open_csv(f);
     add(f, f->orders, 'I', NULL, "1|x|y");
@@ -528,8 +527,7 @@ static void test_a_large_row(void **state) {
     flush(f);
     sprintf(want, "action,table,id,a,b\nI,public.orders,1,x,y\nI,public.orders,%.*s,a,b\nI,public.orders,2,x,y\n", N, text);
     assert_file(f, "_c.csv", want);
-    free(text);
-    free(want);
+    free(text), free(want);
 }
 
 /* ---- names and errors */
