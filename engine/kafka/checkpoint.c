@@ -134,8 +134,7 @@ int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const c
 /* A reader of the one partition, from its beginning. */
 static int open_reader(const ls_checkpoints *c, const char *isolation, rd_kafka_t **out, ls_error *err) {
     char why[512];
-    const ls_pair ours[] = {{"group.id", LS_OFFSETS_TOPIC}, {"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"},
-                            {"enable.partition.eof", "true"}, {"isolation.level", isolation}, {"fetch.wait.max.ms", "10"}};
+    const ls_pair ours[] = {{"auto.offset.reset", "earliest"}, {"enable.partition.eof", "true"}, {"isolation.level", isolation}, {"fetch.wait.max.ms", "10"}};
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
@@ -161,11 +160,11 @@ static void take(const ls_checkpoints *c, const rd_kafka_message_t *m, ls_buf *v
     ls_buf_add(value, m->payload, m->len);
 }
 
-static int scan(const ls_checkpoints *c, rd_kafka_t *rk, int64_t end, ls_buf *value, ls_error *err) {
+static int scan(const ls_checkpoints *c, rd_kafka_topic_t *t, int64_t end, ls_buf *value, ls_error *err) {
     int found = 0;
     int64_t until = ls_clock_ms() + LS_STABLE_WAIT_MS;
     for (int64_t at = 0; at < end;) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, LS_SCAN_POLL_MS);
+        rd_kafka_message_t *m = rd_kafka_consume(t, 0, LS_SCAN_POLL_MS);
         if (m && !m->err) {
             take(c, m, value, &found);
             at = m->offset + 1;
@@ -180,22 +179,25 @@ static int scan(const ls_checkpoints *c, rd_kafka_t *rk, int64_t end, ls_buf *va
     return value->failed ? ls_fail_memory(err, "reading the checkpoint") : found;
 }
 
-/* The newest committed value of the connector's key, appended: 1, or 0 when there is none. */
+/* The newest committed value of the connector's key, appended: 1, or 0 when there is none. Read without a consumer group,
+ * which would only cost the time to find its coordinator. */
 static int read_newest(const ls_checkpoints *c, ls_buf *value, ls_error *err) {
     rd_kafka_t *rk;
     int64_t end, low, stable;
     if (whole_end(c, &end, err)) return -1;
     if (end == 0) return 0;
     if (open_reader(c, "read_committed", &rk, err)) return -1;
-    rd_kafka_poll_set_consumer(rk);
     /* only so that the client knows the partition's leader: by itself it looks for it once a second */
     rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, &stable, LS_KAFKA_ASK_MS);
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(l, LS_OFFSETS_TOPIC, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_resp_err_t e = rd_kafka_assign(rk, l);
-    rd_kafka_topic_partition_list_destroy(l);
-    int found = e ? ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : scan(c, rk, end, value, err);
-    rd_kafka_consumer_close(rk);
+    rd_kafka_topic_t *t = rd_kafka_topic_new(rk, LS_OFFSETS_TOPIC, NULL);
+    int found;
+    if (!t || rd_kafka_consume_start(t, 0, RD_KAFKA_OFFSET_BEGINNING)) {
+        found = ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(rd_kafka_last_error()));
+    } else {
+        found = scan(c, t, end, value, err);
+        rd_kafka_consume_stop(t, 0);
+    }
+    if (t) rd_kafka_topic_destroy(t);
     rd_kafka_destroy(rk);
     return found;
 }
