@@ -242,6 +242,7 @@ static int fill(ls_my *s, ls_work *w, int wait_ms, ls_error *err) {
         const uint8_t *p;
         size_t n;
         int rc = ls_packets_next(&s->packets, &p, &n, err);
+        if (rc < 0) return ls_fail_in(err, "%s port %d", s->conf.host, s->conf.port);
         if (rc > 0) {
             s->heard_at = ls_clock_ms();
             rc = take_packet(s, p, n, w, err);

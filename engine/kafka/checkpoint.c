@@ -187,11 +187,11 @@ static int read_newest(const ls_checkpoints *c, ls_buf *value, ls_error *err) {
     if (whole_end(c, &end, err)) return -1;
     if (end == 0) return 0;
     if (open_reader(c, "read_committed", &rk, err)) return -1;
-    /* only so that the client knows the partition's leader: by itself it looks for it once a second */
-    rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, &stable, LS_KAFKA_ASK_MS);
+    /* asked for here, the client knows the partition's leader and beginning at once; by itself it looks twice a second */
+    if (rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, &stable, LS_KAFKA_ASK_MS)) low = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, LS_OFFSETS_TOPIC, NULL);
     int found;
-    if (!t || rd_kafka_consume_start(t, 0, RD_KAFKA_OFFSET_BEGINNING)) {
+    if (!t || rd_kafka_consume_start(t, 0, low)) {
         found = ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(rd_kafka_last_error()));
     } else {
         found = scan(c, t, end, value, err);

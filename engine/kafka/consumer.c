@@ -173,11 +173,14 @@ static int make_client(ls_consumer *c, ls_error *err) {
     return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
 }
 
+/* The in-process broker makes a topic for whoever names it, with partitions of its own choice: there a topic is not
+ * subscribed to before its connector has made it. */
 static int subscribe(ls_consumer *c, ls_error *err) {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)c->conf.ntopics);
     for (size_t i = 0; i < c->conf.ntopics; i++)
-        rd_kafka_topic_partition_list_add(l, c->conf.topics[i], RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t e = rd_kafka_subscribe(c->rk, l);
+        if (!c->conf.kafka.memory || !c->topics[i].missing_since)
+            rd_kafka_topic_partition_list_add(l, c->conf.topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_subscribe(c->rk, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(l);
     return e ? ls_fail(err, LS_USAGE, "topic_list: %s", rd_kafka_err2str(e)) : 0;
 }
@@ -197,6 +200,7 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     rd_kafka_poll_set_consumer(c->rk);
     c->queue = rd_kafka_queue_get_consumer(c->rk);
     c->commits = rd_kafka_queue_new(c->rk);
+    for (size_t i = 0; conf->kafka.memory && i < conf->ntopics; i++) c->topics[i].missing_since = c->look_at = ls_clock_ms();
     if (subscribe(c, err)) goto fail;
     *out = c;
     return 0;
@@ -215,12 +219,16 @@ static void topic_missing(ls_consumer *c, const char *topic) {
     }
 }
 
-static void topic_there(ls_consumer *c, const char *topic) {
+/* Was the topic missing before? */
+static bool topic_there(ls_consumer *c, const char *topic) {
+    bool news = false;
     for (size_t i = 0; i < c->conf.ntopics; i++) {
-        if (strcmp(c->conf.topics[i], topic) != 0) continue;
+        if (!c->topics[i].missing_since || strcmp(c->conf.topics[i], topic) != 0) continue;
         if (c->topics[i].said) ls_log_line(c->log, LS_INFO, "topic %s is there now", topic);
         c->topics[i] = (wanted_topic){0};
+        news = true;
     }
+    return news;
 }
 
 static void brokers_answer(ls_consumer *c) {
@@ -244,24 +252,26 @@ static bool some_missing(ls_consumer *c, int64_t now) {
 
 /* Asks the brokers now and then while something is missing: a listing of all topics also makes the client join for a
  * topic that has come, long before its own refresh (topic.metadata.refresh.interval.ms). */
-static void look_for_missing(ls_consumer *c) {
+static int look_for_missing(ls_consumer *c, ls_error *err) {
     const struct rd_kafka_metadata *md;
-    if (!c->look_at) return;
+    bool news = false;
+    if (!c->look_at) return 0;
     int64_t now = ls_clock_ms();
-    if (now < c->look_at) return;
+    if (now < c->look_at) return 0;
     bool missing = some_missing(c, now);
     if (!missing && !c->down) {
         c->look_at = 0;
-        return;
+        return 0;
     }
     c->look_ms = c->look_ms * 2 < LS_LOOK_MAX_MS ? c->look_ms * 2 : LS_LOOK_MAX_MS;
     if (rd_kafka_metadata(c->rk, missing, NULL, &md, LS_LOOK_ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         brokers_answer(c);
         for (int i = 0; i < md->topic_cnt; i++)
-            if (!md->topics[i].err && md->topics[i].partition_cnt > 0) topic_there(c, md->topics[i].topic);
+            if (!md->topics[i].err && md->topics[i].partition_cnt > 0) news |= topic_there(c, md->topics[i].topic);
         rd_kafka_metadata_destroy(md);
     }
     c->look_at = ls_clock_ms() + c->look_ms;
+    return news && c->conf.kafka.memory ? subscribe(c, err) : 0;
 }
 
 /* ---- messages */
@@ -387,7 +397,7 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
     *n = 0;
     if (c->given != c->next) return ls_fail(err, LS_FAIL, "the last poll's messages were not released");
     if (make_room(c, max)) return ls_fail_memory(err, "reading messages");
-    look_for_missing(c);
+    if (look_for_missing(c, err)) return -1;
     commit_again(c);
     if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
     for (; c->next < c->nbatch && *n < max && (*n == 0 || bytes < max_bytes); ++*n) {

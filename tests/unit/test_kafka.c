@@ -85,6 +85,30 @@ static void test_owned_properties(void **state) {
     assert_int_equal(ls_kafka_conf_make(&c, &(ls_kafka_conf){.pairs = none, .npairs = 1}, NULL, 0, &quiet, &err), -1);
     assert_non_null(strstr(err.text, "bootstrap.servers"));
     assert_null(ls_kafka_owned("linger.ms"));
+    assert_null(ls_kafka_owned("session.timeout.ms"));
+    static const char *const refused[] = {"delivery.report.only.error", "group.instance.id", "allow.auto.create.topics", "transactional.id"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) assert_non_null(ls_kafka_owned(refused[i]));
+}
+
+static void test_codes(void **state) {
+    (void)state;
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR__FENCED), LS_FENCED);
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), LS_FENCED);
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS), LS_AGAIN);
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR__TRANSPORT), LS_AGAIN);
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), LS_FAIL);
+    assert_int_equal(ls_kafka_code(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), LS_FAIL);
+}
+
+/* A log into a temporary file, to be read back. */
+static ls_log log_to(FILE *f) { return (ls_log){.fd = fileno(f), .least = LS_INFO, .stage = "test"}; }
+
+static int lines_with(FILE *f, const char *what) {
+    char line[4096];
+    int n = 0;
+    rewind(f);
+    while (fgets(line, sizeof line, f)) n += strstr(line, what) != NULL;
+    return n;
 }
 
 typedef struct tally {
@@ -213,11 +237,171 @@ static void test_checkpoints(void **state) {
     ls_buf_free(&value);
 }
 
+static void test_a_full_queue(void **state) {
+    (void)state;
+    enum { SIZE = 1000, TRIES = 100000 };
+    ls_kafka_conf kafka = {.memory = broker};
+    ls_producer *p;
+    ls_topic *t;
+    ls_error err;
+    char value[SIZE] = {0};
+    tally seen = {0};
+    int sent = 0, rc = 0;
+    assert_int_equal(ls_producer_open(&p, &kafka, 64 * 1024, &quiet, &err), 0);
+    assert_int_equal(ls_producer_topic(p, "full", 1, 0, &t, &err), 0);
+    while (sent < TRIES && !(rc = ls_producer_send(p, t, 0, NULL, 0, value, SIZE, &seen, &err))) sent++; /* no report is taken */
+    assert_int_equal(rc, -1);
+    assert_int_equal(err.code, LS_AGAIN);
+    assert_in_range(sent, 60, 66); /* the budget, in messages */
+    for (int i = 0; i < POLLS_MAX && seen.reports < sent; i++) ls_producer_reports(p, 100, take, &seen);
+    assert_int_equal(seen.reports, sent);
+    assert_int_equal(seen.bytes, sent * SIZE);
+    assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, value, SIZE, &seen, &err), 0);
+    ls_producer_close(p);
+}
+
+/* The in-process broker lets a group wait for a session's time-out after a member has left it: here a short one. */
+static ls_consumer_conf reader_of(const char *const *topics, const char *group, int *revocations) {
+    static const ls_pair hasty[] = {{"session.timeout.ms", "5000"}, {"heartbeat.interval.ms", "1000"}};
+    return (ls_consumer_conf){.kafka = {.memory = broker, .pairs = hasty, .npairs = 2}, .group_id = group, .topics = topics, .ntopics = 1, .auto_offset_reset = "earliest",
+                              .budget = 4 * 1024 * 1024, .revoked = revoked, .ctx = revocations};
+}
+
+/* Polls until n messages have come; releases them if it is told to. Gives the first one's offset. */
+static int64_t read_some(ls_consumer *c, size_t want, bool release) {
+    ls_message m[64];
+    ls_error err;
+    int64_t first = -1;
+    size_t n, seen = 0;
+    for (int i = 0; i < POLLS_MAX && seen < want; i++) {
+        assert_int_equal(ls_consumer_poll(c, m, want - seen < 64 ? want - seen : 64, 1024 * 1024, 100, &n, &err), 0);
+        if (first < 0 && n) first = m[0].offset;
+        seen += n;
+        if (n && release) ls_consumer_release(c);
+        if (n && !release) break;
+    }
+    return first;
+}
+
+static void test_only_released_messages_are_committed(void **state) {
+    (void)state;
+    static const char *const topics[] = {"released"};
+    ls_kafka_conf kafka = {.memory = broker};
+    int revocations = 0;
+    ls_consumer_conf conf = reader_of(topics, "released", &revocations);
+    ls_consumer *c;
+    ls_error err;
+    ls_message m[64];
+    size_t n;
+    ls_producer *p;
+    ls_topic *t;
+    tally seen = {0};
+    assert_int_equal(ls_producer_open(&p, &kafka, 1024 * 1024, &quiet, &err), 0);
+    assert_int_equal(ls_producer_topic(p, topics[0], 1, 0, &t, &err), 0);
+    for (int i = 0; i < 40; i++) assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, i % 2 ? "x" : NULL, (size_t)(i % 2), &seen, &err), 0);
+    for (int i = 0; i < POLLS_MAX && seen.reports < 40; i++) ls_producer_reports(p, 100, take, &seen);
+    ls_producer_close(p);
+
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(read_some(c, 10, true), 0);
+    assert_int_equal(read_some(c, 30, false), 10); /* these, and the partition's end, are seen but not released */
+    assert_int_equal(ls_consumer_commit(c, &err), 0);
+    assert_int_equal(ls_consumer_poll(c, m, 64, 1, 0, &n, &err), -1); /* before they are released there are no others */
+    ls_consumer_close(c);
+
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    for (n = 0; n == 0;) assert_int_equal(ls_consumer_poll(c, m, 2, 1024, 100, &n, &err), 0);
+    assert_int_equal(m[0].offset, 10);
+    assert_null(m[0].key);
+    assert_null(m[0].value); /* a null message */
+    ls_consumer_release(c);
+    if (n == 1) assert_int_equal(read_some(c, 1, true), 11);
+    assert_int_equal(read_some(c, 28, true), 12);
+    assert_int_equal(ls_consumer_commit(c, &err), 0);
+    ls_consumer_close(c);
+
+    /* nothing is left: an instance that reads no message is at the ends all the same */
+    int all = 0;
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(ls_consumer_note_ends(c, &err), 0);
+    assert_int_equal(ls_consumer_at_ends(c, &err), 1); /* by what the group has committed */
+    for (int i = 0; i < POLLS_MAX && (ls_consumer_assigned(c) == 0 || !all); i++) {
+        assert_int_equal(ls_consumer_poll(c, m, 64, 1, 100, &n, &err), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(ls_consumer_commit(c, &err), 0);
+        all = ls_consumer_at_ends(c, &err);
+    }
+    assert_int_equal(all, 1);
+    assert_int_equal(ls_consumer_lag(c), 0);
+    ls_consumer_close(c);
+}
+
+static void test_a_topic_that_comes_later(void **state) {
+    (void)state;
+    static const char *const topics[] = {"later"};
+    int revocations = 0;
+    ls_consumer_conf conf = reader_of(topics, "later", &revocations);
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    ls_log log = log_to(f);
+    ls_consumer *c;
+    ls_error err;
+    ls_message m[64];
+    size_t n;
+    assert_int_equal(ls_consumer_open(&c, &conf, &log, &err), 0);
+    assert_int_equal(ls_consumer_note_ends(c, &err), 0);
+    assert_int_equal(ls_consumer_at_ends(c, &err), 1); /* a topic that is not made yet is at its end */
+    for (int i = 0; i < POLLS_MAX && !lines_with(f, "topic later does not exist: start its connector"); i++)
+        assert_int_equal(ls_consumer_poll(c, m, 64, 1024, 100, &n, &err), 0);
+    produce(&conf.kafka, topics[0], 9);
+    assert_int_equal(read_some(c, 9, true), 0);
+    assert_int_equal(lines_with(f, "topic later does not exist"), 1);
+    assert_int_equal(lines_with(f, "topic later is there now"), 1);
+    ls_consumer_close(c);
+    fclose(f);
+}
+
+static void test_no_broker(void **state) {
+    (void)state;
+    static const char *const topics[] = {"t"};
+    static const ls_pair nobody[] = {{"bootstrap.servers", "127.0.0.1:1"}};
+    int revocations = 0;
+    ls_consumer_conf conf = reader_of(topics, "g", &revocations);
+    conf.kafka = (ls_kafka_conf){.pairs = nobody, .npairs = 1};
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    ls_log log = log_to(f);
+    ls_consumer *c;
+    ls_producer *p;
+    ls_checkpoints *k;
+    ls_topic *t;
+    ls_error err;
+    ls_message m[1];
+    size_t n;
+    assert_int_equal(ls_consumer_open(&c, &conf, &log, &err), 0);
+    for (int i = 0; i < POLLS_MAX && !lines_with(f, "no broker answers"); i++)
+        assert_int_equal(ls_consumer_poll(c, m, 1, 1024, 100, &n, &err), 0);
+    for (int i = 0; i < 20; i++) assert_int_equal(ls_consumer_poll(c, m, 1, 1024, 100, &n, &err), 0);
+    assert_int_equal(lines_with(f, "no broker answers"), 1); /* once a change of state */
+    ls_consumer_close(c);
+    assert_int_equal(ls_producer_open(&p, &conf.kafka, 1024 * 1024, &log, &err), 0);
+    assert_int_equal(ls_producer_topic(p, "t", 3, 0, &t, &err), -1);
+    assert_int_equal(err.code, LS_AGAIN);
+    assert_non_null(strstr(err.text, "bootstrap.servers"));
+    ls_producer_close(p);
+    assert_int_equal(ls_checkpoints_open(&k, &conf.kafka, "c", &log, &err), -1);
+    assert_int_equal(err.code, LS_AGAIN);
+    fclose(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_murmur2),        cmocka_unit_test(test_topic_names),
         cmocka_unit_test(test_owned_properties), cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_codes),          cmocka_unit_test(test_a_full_queue),
+        cmocka_unit_test(test_only_released_messages_are_committed),
+        cmocka_unit_test(test_a_topic_that_comes_later), cmocka_unit_test(test_no_broker),
     };
     return cmocka_run_group_tests(tests, start_broker, stop_broker);
 }
