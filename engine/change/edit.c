@@ -315,6 +315,9 @@ int ls_row_set_bool(ls_batch *b, uint32_t change, int image, uint32_t col, int o
 /* ---- columns, action, names ---- */
 
 static int take_schema(ls_batch *b, ls_change *c, const ls_schema *s) {
+    if (!s && ls_schema_at_limit(c->schema))
+        return refuse(b, "hooks have made %d other tables and column lists, which is the limit: names of tables and columns must not be made "
+                         "from the rows' data; put it into a column", LS_SHAPES_MAX);
     if (!s || ls_work_hold(ls_work_of(b), s)) return refuse_memory(b);
     c->schema = s;
     return 0;

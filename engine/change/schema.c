@@ -77,6 +77,7 @@ void ls_schema_unref(const ls_schema *s) {
     if (w->cache_drop) w->cache_drop(w->cache);
     for (step *t = w->steps, *next; t; t = next) {
         next = t->next;
+        w->reg->shapes--;
         ls_schema_unref(t->to);
         free(t);
     }
@@ -91,15 +92,18 @@ int ls_schema_find(const ls_schema *s, const char *name, size_t n) {
 
 /* Takes over `to`, also when it fails. */
 static const ls_schema *remember(const ls_schema *s, ls_schema *to, int type, uint32_t col) {
-    step *t = to ? malloc(sizeof *t) : NULL;
+    step *t = to && !ls_schema_at_limit(s) ? malloc(sizeof *t) : NULL;
     if (!t) {
         ls_schema_unref(to);
         return NULL;
     }
     *t = (step){.next = whole(s)->steps, .to = to, .type = type, .col = col};
     whole(s)->steps = t;
+    whole(s)->reg->shapes++;
     return to;
 }
+
+bool ls_schema_at_limit(const ls_schema *s) { return whole(s)->reg->shapes >= LS_SHAPES_MAX; }
 
 static ls_column_def *defs_of(const ls_schema *s, size_t more) {
     ls_column_def *d = calloc(s->ncols + more ? s->ncols + more : 1, sizeof *d);

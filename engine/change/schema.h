@@ -8,10 +8,14 @@
 
 #include <stdbool.h>
 
-enum { LS_COLUMNS_MAX = 65535 }; /* columns of one table that the key's uint16_t can name */
+enum {
+    LS_COLUMNS_MAX = 65535, /* columns of one table that the key's uint16_t can name */
+    LS_SHAPES_MAX = 4096    /* schemas made by hooks that a registry holds at a time: beyond it a name is made from data */
+};
 
 typedef struct ls_schemas {
     uint32_t last_id;
+    uint32_t shapes; /* schemas that ls_schema_with, _without and _named have made and that live */
 } ls_schemas;
 
 /* What ls_schema_new() copies from. */
@@ -31,10 +35,12 @@ void ls_schema_unref(const ls_schema *s); /* NULL is fine */
 int ls_schema_find(const ls_schema *s, const char *name, size_t n);
 
 /* The schema with a column more, less, or under another table name: made once, then found again, owned by s (borrowed
- * by the caller, who takes a reference to keep it). NULL when memory is out. */
+ * by the caller, who takes a reference to keep it). NULL when memory is out, or at LS_SHAPES_MAX: ls_schema_at_limit(). */
 const ls_schema *ls_schema_with(const ls_schema *s, const char *name, size_t n, int type);
 const ls_schema *ls_schema_without(const ls_schema *s, uint32_t col);
 const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t sn, const char *table, size_t tn);
+
+bool ls_schema_at_limit(const ls_schema *s); /* are there LS_SHAPES_MAX of them? */
 
 /* One slot for a format's precomputed text; freed with the schema by `drop`. */
 void *ls_schema_cache(const ls_schema *s);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ID, NAME, ON, DATA, AT, DAY, CLOCK, LOCAL, TOTAL, WIDTH, LIST, ANY, COLUMNS };
@@ -215,6 +216,33 @@ static void test_columns(void **state) {
     assert_string_equal(c->schema->cols[0].name, "id");
 }
 
+/* A map that makes tables' names out of the rows' data must not grow without end. */
+static void test_shapes_are_bounded(void **state) {
+    (void)state;
+    const ls_schema *was = ls_schema_ref(b->changes[0].schema);
+    uint32_t before = schemas.shapes;
+    char name[32];
+    int rc = 0;
+    for (int i = 0; i <= LS_SHAPES_MAX && rc == 0; i++) {
+        b->changes[0].schema = was;
+        size_t n = (size_t)snprintf(name, sizeof name, "t%d", i % (LS_SHAPES_MAX / 2)); /* the second round finds them again */
+        assert_int_equal(ls_row_set_table(b, 0, "s", 1, name, n), 0);
+    }
+    assert_int_equal(schemas.shapes, before + LS_SHAPES_MAX / 2);
+    for (int i = 0; i <= LS_SHAPES_MAX && rc == 0; i++) {
+        b->changes[0].schema = was;
+        size_t n = (size_t)snprintf(name, sizeof name, "u%d", i);
+        rc = ls_row_set_table(b, 0, "s", 1, name, n);
+    }
+    assert_int_equal(rc, -1);
+    assert_non_null(strstr(ls_row_error(b), "names of tables and columns must not be made from the rows' data"));
+    b->changes[0].schema = was;
+    assert_int_equal(ls_row_set_table(b, 0, "s", 1, "t0", 2), 0);
+    ls_work_reset(w);
+    ls_schema_unref(was);
+    assert_int_equal(schemas.shapes, 0); /* they go with the table that they were made from */
+}
+
 static void test_actions(void **state) {
     (void)state;
     ls_change *c = &b->changes[0];
@@ -244,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_times),          TEST(test_text_and_bytes), TEST(test_numbers_are_written), TEST(test_numbers_are_read),
         TEST(test_places_outside), TEST(test_columns),        TEST(test_actions),
+        TEST(test_shapes_are_bounded),
     };
     return cmocka_run_group_tests_name("edit", tests, NULL, NULL);
 }
