@@ -86,11 +86,13 @@ static int read_row(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape
     *after = *before = NULL;
     if (action != 'D') {
         if (!(*after = ls_work_values(w, s->ncols))) return ls_fail_memory(err, "reading a message");
-        if (!PASS(j, ",\"columns\":[") || (rc = read_values(d, w, j, shape, false, *after, &count, err)) != 1) return rc;
+        if (!PASS(j, ",\"columns\":[")) return 0;
+        if ((rc = read_values(d, w, j, shape, false, *after, &count, err)) != 1) return rc;
     }
     if (action != 'I') {
         if (!(*before = ls_work_values(w, s->ncols))) return ls_fail_memory(err, "reading a message");
-        if (!PASS(j, ",\"identity\":[") || (rc = read_values(d, w, j, shape, s->nkey > 0, *before, &keys, err)) != 1) return rc;
+        if (!PASS(j, ",\"identity\":[")) return 0;
+        if ((rc = read_values(d, w, j, shape, s->nkey > 0, *before, &keys, err)) != 1) return rc;
     }
     if (action == 'D') return 1;
     if (PASS(j, ",\"unchanged\":[") && (rc = read_unchanged(j, shape, *after, &count)) != 1) return rc;

@@ -380,6 +380,26 @@ static void test_what_is_refused(void **state) {
     change_of(f, messages[0]); /* and it goes on reading */
 }
 
+/* A table that is known does not let a message pass that lacks a section. */
+static void test_sections_that_are_missing(void **state) {
+    fixture *f = *state;
+    static const char *const lacking[] = {
+        T_HEAD("D") PK SOURCE(2) "}",
+        T_HEAD("U") PK SOURCE(3) "}",
+        T_HEAD("I") PK SOURCE(4) "}",
+        T_HEAD("U") PK "\"columns\":[" COL("a", "2") "," COL("b", "\"\"") "]," SOURCE(5) "}",
+    };
+    reads(f, messages[0]);
+    uint32_t count = f->work->seen.count;
+    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
+        assert_int_equal(reads(f, lacking[i]), -1);
+        assert_int_equal(f->work->seen.count, count);
+    }
+    /* an update that says nothing of the row before is one all the same */
+    const ls_change *c = change_of(f, T_HEAD("U") PK "\"columns\":[" COL("id", "1") "," COL("a", "null") "," COL("b", "\"y\"") "]," SOURCE(6) "}");
+    assert_int_equal(c->before[0].state, LS_ABSENT);
+}
+
 static void test_deep_nesting(void **state) {
     fixture *f = *state;
     ls_buf m = {0};
@@ -438,7 +458,7 @@ int main(void) {
         T(test_round_trips), T(test_both_readers_agree), T(test_what_is_read_quickly),
         T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
         T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
-        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_deep_nesting), T(test_very_wide_rows),
+        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_deep_nesting), T(test_very_wide_rows),
         T(test_memory_of_tables_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
