@@ -109,7 +109,9 @@ static int gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
     memcpy(b->tx.id, b->gtid, sizeof b->gtid);
     b->standalone = flags & GTID_STANDALONE;
     b->xa = flags & GTID_PREPARED_XA;
-    b->hold.on = !(flags & (GTID_STANDALONE | GTID_TRANSACTIONAL | GTID_PREPARED_XA)) && b->drop_to != UINT64_MAX;
+    /* TRANSACTIONAL is no promise: a transaction that made or dropped a temporary table is logged with its rows and the
+     * ROLLBACK that takes them back */
+    b->hold.on = !(flags & (GTID_STANDALONE | GTID_PREPARED_XA)) && b->drop_to != UINT64_MAX;
     return 0;
 }
 
@@ -239,7 +241,7 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
                   ls_error *err) {
     if (b->hold.on && (is_rows(h->type) || h->type == LS_EV_TABLE_MAP)) {
         if (ls_bl_hold(b, event, n, err)) return -1;
-        if (b->hold.events.len <= LS_BINLOG_HOLD_MAX) return 0;
+        if (b->hold.events.len <= b->conf.hold_max) return 0;
         return ls_bl_release(b, w, err);
     }
     if (is_rows(h->type)) return ls_bl_rows(b, h, in, w, err);

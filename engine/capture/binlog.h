@@ -5,17 +5,13 @@
  * with the place in the log, the event, and what is wrong with it. One thread.
  *
  * A transaction begins with its GTID event, whose place and time its rows carry, and ends with XID, COMMIT or ROLLBACK,
- * or is one statement (DDL). Where the log may still take rows back (a group that is not wholly transactional can end
- * in ROLLBACK, or roll back to a savepoint), its events are held until it ends. */
+ * or is one statement (DDL). The log may still take rows back (a group can end in ROLLBACK, or roll back to a savepoint: one
+ * with tables without transactions, or with temporary tables), so its events are held until it ends. */
 #ifndef LS_BINLOG_H
 #define LS_BINLOG_H
 
 #include "capture/binlog_map.h"
 #include "change/batch.h"
-
-enum {
-    LS_BINLOG_HOLD_MAX = 16 * 1024 * 1024
-}; /* bytes of events held; more are passed on and can no more be taken back */
 
 typedef struct ls_binlog ls_binlog;
 

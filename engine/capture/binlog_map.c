@@ -88,7 +88,7 @@ void ls_maps_forget_ids(ls_maps *m) {
     if (m->nids) memset(m->ids, 0, ID_SLOTS * sizeof *m->ids);
     m->nids = 0;
     for (size_t i = 0; i < HASH_SLOTS; i++)
-        for (ls_map *map = m->chains[i]; map; map = map->same_hash) map->ready = map->ready && !map->doubtful;
+        for (ls_map *map = m->chains[i]; map; map = map->same_hash) map->ready = map->ready && !map->doubtful && !map->maybe_versioned;
 }
 
 static id_slot *slot_of(const ls_maps *m, uint64_t id) {
@@ -185,6 +185,44 @@ static int apply_names(ls_map *m, ls_cursor *in) {
     return 0;
 }
 
+/* DB_ROW_HASH_1, a BIGINT UNSIGNED behind the others: where MariaDB keeps the hash of a UNIQUE of long columns. */
+static bool is_row_hash(const ls_wire_column *c) {
+    static const char name[] = "DB_ROW_HASH_";
+    size_t n = sizeof name - 1;
+    if (c->code != LS_WIRE_LONGLONG || !c->is_unsigned || c->name_len <= n || memcmp(c->name, name, n) != 0) return false;
+    for (; n < c->name_len; n++)
+        if (c->name[n] < '0' || c->name[n] > '9') return false;
+    return true;
+}
+
+/* Gives the columns their numbers in the schema. Gives how many there are. */
+static uint32_t number_columns(ls_map *m, bool mariadb) {
+    uint32_t n = m->ncols;
+    while (mariadb && n && is_row_hash(&m->cols[n - 1])) m->cols[--n].hidden = true;
+    for (uint32_t i = 0; i < n; i++) m->cols[i].at = i;
+    return n;
+}
+
+/* A sequence is logged as a table of one row with these columns. */
+static bool is_sequence(const ls_map *m) {
+    static const char *const names[] = {"next_not_cached_value", "minimum_value", "maximum_value", "start_value",
+                                        "increment", "cache_size", "cycle_option", "cycle_count"};
+    if (m->ncols != sizeof names / sizeof *names) return false;
+    for (uint32_t i = 0; i < m->ncols; i++)
+        if (strlen(names[i]) != m->cols[i].name_len || memcmp(names[i], m->cols[i].name, m->cols[i].name_len) != 0) return false;
+    return true;
+}
+
+/* A system-versioned table has a column for the row's begin and one for its end: TIMESTAMP(6), or transaction numbers. */
+static bool looks_versioned(const ls_map *m) {
+    uint32_t times = 0, numbers = 0;
+    for (uint32_t i = 0; i < m->ncols; i++) {
+        times += m->cols[i].code == LS_WIRE_TIMESTAMP2 && m->cols[i].meta == 6;
+        numbers += m->cols[i].code == LS_WIRE_LONGLONG && m->cols[i].is_unsigned;
+    }
+    return times > 1 || numbers > 1;
+}
+
 /* Column numbers of the key into *key (room for ncols); gives how many, or -1. */
 static int64_t read_key(ls_map *m, options *o, uint16_t *key) {
     bool prefixes = ls_cursor_left(&o->key_with_prefix) > 0;
@@ -193,9 +231,9 @@ static int64_t read_key(ls_map *m, options *o, uint16_t *key) {
     while (ls_cursor_left(in)) {
         uint64_t col = ls_lenenc(in);
         if (prefixes) ls_lenenc(in); /* the prefix only concerns the index: the column is the key's */
-        if (in->failed || col >= m->ncols || m->cols[col].is_key) return -1;
+        if (in->failed || col >= m->ncols || m->cols[col].is_key || m->cols[col].hidden) return -1;
         m->cols[col].is_key = true;
-        key[n++] = (uint16_t)col;
+        key[n++] = (uint16_t)m->cols[col].at;
     }
     return n;
 }
@@ -270,6 +308,7 @@ static int make_schema(const ls_maps *m, ls_map *map, options *o, ls_error *err)
         ls_fail_memory(err, "a table map");
         goto out;
     }
+    uint32_t ncols = number_columns(map, m->conf->mariadb);
     int64_t nkey = read_key(map, o, key);
     if (nkey < 0) {
         ls_fail(err, LS_FAIL, "its key does not fit its columns");
@@ -281,7 +320,7 @@ static int make_schema(const ls_maps *m, ls_map *map, options *o, ls_error *err)
         defs[i] = (ls_column_def){map->cols[i].name, map->cols[i].name_len, map->cols[i].type};
     }
     map->schema = ls_schema_new(m->conf->schemas, map->schema_name, strlen(map->schema_name), map->table_name,
-                                strlen(map->table_name), defs, map->ncols, key, (size_t)nkey);
+                                strlen(map->table_name), defs, ncols, key, (size_t)nkey);
     rc = map->schema ? 0 : ls_fail_memory(err, "a schema");
 out:
     free(defs);
@@ -319,6 +358,11 @@ static int read_columns(const ls_maps *m, ls_map *map, ls_cursor *c, ls_error *e
     if (apply_names(map, &o.names)) return ls_fail(err, LS_FAIL, "its column names do not fit its columns");
     if (apply_collations(map, &o, m->conf->mariadb))
         return ls_fail(err, LS_FAIL, "its character sets do not fit its columns");
+    if (m->conf->mariadb && is_sequence(map)) {
+        map->captured = false; /* its values are no rows of anybody's */
+        return 0;
+    }
+    map->maybe_versioned = m->conf->mariadb && looks_versioned(map);
     return make_schema(m, map, &o, err);
 }
 
@@ -338,7 +382,7 @@ static int parse(const ls_maps *m, ls_map *map, size_t before, ls_error *err) {
         read_name(&c, map->schema_name, ls_cursor_u8(&c)) && read_name(&c, map->table_name, (size_t)ls_lenenc(&c));
     if (!named && !c.failed) return ls_fail(err, LS_FAIL, "a table's name is not valid");
     if (named) {
-        map->captured = ls_tables_match(m->conf->tables, m->conf->ntables, map->schema_name, map->table_name);
+        map->captured = ls_tables_match_binlog(m->conf->tables, m->conf->ntables, map->schema_name, map->table_name);
         if (!map->captured || !read_columns(m, map, &c, err)) return 0;
         if (!c.failed) return ls_fail_in(err, "table %s.%s", map->schema_name, map->table_name);
     }
@@ -437,8 +481,20 @@ out:
     return rc;
 }
 
+static int refuse_versioned(const ls_maps *m, const ls_map *map, ls_error *err) {
+    bool is = false;
+    if (m->conf->ask.versioned(m->conf->ask.ctx, map->schema_name, map->table_name, &is, err)) return -1;
+    if (!is) return 0;
+    return ls_fail(err, LS_FAIL,
+                   "table %s.%s is system-versioned: the log has its history as rows like the others, and cannot be captured; leave "
+                   "the table out of tables with \"!%s.%s\", or ALTER TABLE ... DROP SYSTEM VERSIONING",
+                   map->schema_name, map->table_name, map->schema_name, map->table_name);
+}
+
 int ls_map_prepare(ls_maps *m, ls_map *map, uint64_t id, ls_error *err) {
-    if (map->ready && (!map->doubtful || map->asked_id == id)) return 0;
+    bool doubtful = map->doubtful || map->maybe_versioned;
+    if (map->ready && (!doubtful || map->asked_id == id)) return 0;
+    if (map->maybe_versioned && refuse_versioned(m, map, err)) return -1;
     for (uint32_t i = 0; i < map->ncols; i++)
         if (map->cols[i].unsupported) return refuse(map, &map->cols[i], map->cols[i].unsupported, err);
     if (map->doubtful && ask(m, map, err)) return -1;

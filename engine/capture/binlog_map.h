@@ -33,6 +33,8 @@ typedef struct ls_binlog_ask {
     /* The character set of a collation; NULL: unknown. */
     const char *(*charset)(void *ctx, uint32_t collation);
     int (*columns)(void *ctx, const char *schema, const char *table, ls_asked_column *cols, size_t n, ls_error *err);
+    /* Is it a system-versioned table, as far as the server knows? */
+    int (*versioned)(void *ctx, const char *schema, const char *table, bool *is, ls_error *err);
     void (*warn)(void *ctx, const char *text);
 } ls_binlog_ask;
 
@@ -43,6 +45,8 @@ typedef struct ls_binlog_conf {
     bool ddl;
     bool mariadb;
     bool lower_case; /* the server keeps names in lower case, whatever a statement says */
+    size_t hold_max; /* bytes of a transaction's events that are held until it ends; of a larger one they are passed on as
+                        they come, and can no more be taken back */
     ls_schemas *schemas;
     ls_binlog_ask ask;
 } ls_binlog_conf;
@@ -59,6 +63,7 @@ typedef struct ls_map {
     ls_wire_column *cols;
     uint32_t ncols;
     bool doubtful;     /* has a doubtful column */
+    bool maybe_versioned; /* MariaDB: has the columns that a system-versioned table has */
     bool ready;        /* its rows can be decoded */
     bool partial_said; /* a warning about partial images was given */
     uint64_t asked_id; /* the table id for which information_schema was asked */

@@ -54,7 +54,7 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     return 0;
 }
 
-/* Reads one image into out (ncols values, LS_ABSENT so far); with keys_only the other columns are passed over. */
+/* Reads one image into out (a value for each of the schema's columns, LS_ABSENT so far); with keys_only the other columns are passed over. */
 static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing,
                       ls_value *out, ls_arena *arena, ls_buf *text, ls_error *err) {
     const ls_map *m = r->map;
@@ -62,16 +62,16 @@ static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_
     if (!nulls) return 0;
     for (uint32_t i = 0, nth = 0; i < m->ncols; i++) {
         const ls_wire_column *c = &m->cols[i];
-        bool wanted = !keys_only || c->is_key;
+        bool wanted = !c->hidden && (!keys_only || c->is_key);
         if (!has(present, i)) {
-            out[i].state = (uint8_t)missing;
+            if (!c->hidden) out[c->at].state = (uint8_t)missing;
             continue;
         }
         if (has(nulls, nth++)) {
-            if (wanted) out[i].state = LS_NULL;
+            if (wanted) out[c->at].state = LS_NULL;
         } else if (!wanted) {
             ls_wire_skip(c, &r->in);
-        } else if (ls_wire_read(c, &r->in, arena, text, &out[i], err)) {
+        } else if (ls_wire_read(c, &r->in, arena, text, &out[c->at], err)) {
             return ls_fail_in(err, "table %s.%s, column %.*s", m->schema_name, m->table_name, (int)c->name_len,
                               c->name);
         }
@@ -93,11 +93,11 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     /* of the row before only the key is sent on, and what the row after lacks */
     bool keys_only = m->schema->nkey && (r->action == 'D' || r->nafter == m->ncols);
     if (r->before) {
-        if (!(before = ls_work_values(w, m->ncols))) return ls_fail_memory(err, "a row");
+        if (!(before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
         if (read_image(r, r->before, r->nbefore, keys_only, LS_ABSENT, before, &w->arena, text, err)) return -1;
     }
     if (r->after) {
-        if (!(after = ls_work_values(w, m->ncols))) return ls_fail_memory(err, "a row");
+        if (!(after = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
         if (read_image(r, r->after, r->nafter, false, r->before ? LS_UNCHANGED : LS_ABSENT, after, &w->arena, text,
                        err))
             return -1;

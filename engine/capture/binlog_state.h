@@ -50,7 +50,7 @@ typedef struct ls_hold {
     ls_buf events;
     size_t at; /* while they are decoded: the next one */
     ls_savepoint *savepoints;
-    size_t nsavepoints;
+    size_t nsavepoints, cap_savepoints;
 } ls_hold;
 
 struct ls_binlog {

@@ -47,14 +47,18 @@ static int table_changes(ls_binlog *b, ls_query *q, ls_work *w, ls_error *err) {
     ls_query_names n;
     int more;
     while ((more = ls_query_next(q, &n)) == 1) {
+        bool valid = true;
         char *const names[] = {n.schema, n.table, n.to_schema, n.to_table};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             fold(b, names[i]);
-            if (!ls_utf8_valid(names[i], strlen(names[i]))) return ls_fail(err, LS_FAIL, "a table's name is not valid");
+            valid = valid && ls_utf8_valid(names[i], strlen(names[i]));
         }
+        if (!valid && ls_utf8_valid(n.schema, strlen(n.schema)) && !database_matches(b, n.schema)) continue;
+        if (!valid)
+            return ls_fail(err, LS_FAIL, "a table's name is in a character set that is not converted, or not valid");
         bool wanted = q->kind == LS_QUERY_DROP_DATABASE
                           ? database_matches(b, n.schema)
-                          : ls_tables_match(b->conf.tables, b->conf.ntables, n.schema, n.table);
+                          : ls_tables_match_binlog(b->conf.tables, b->conf.ntables, n.schema, n.table);
         if (wanted && add_table_change(b, action, &n, w, err)) return -1;
     }
     return more ? ls_fail(err, LS_FAIL, "the table that a statement names cannot be read") : 0;
@@ -64,7 +68,7 @@ static int warn_partition(ls_binlog *b, ls_query *q, ls_error *err) {
     ls_query_names n;
     char text[LS_NAME_MAX * 2 + 256];
     if (ls_query_next(q, &n) < 0) return ls_fail(err, LS_FAIL, "the table that a statement names cannot be read");
-    if (!ls_tables_match(b->conf.tables, b->conf.ntables, n.schema, n.table)) return 0;
+    if (!ls_tables_match_binlog(b->conf.tables, b->conf.ntables, n.schema, n.table)) return 0;
     snprintf(text, sizeof text,
              "table %s.%s: ALTER TABLE changed its partitions; rows that went or came with them are not in the log",
              n.schema, n.table);
@@ -97,6 +101,7 @@ static int statement(ls_binlog *b, const ls_event *h, ls_query *q, ls_work *w, l
     case LS_QUERY_XA_START:
         b->standalone = false;
         b->xa = b->xa || q->kind == LS_QUERY_XA_START;
+        b->hold.on = !b->xa && b->drop_to != UINT64_MAX;
         return 0;
     case LS_QUERY_COMMIT:
         return ls_bl_commit(b, w, err);
@@ -152,14 +157,20 @@ static uint32_t client_collation(ls_cursor vars) {
     return 0;
 }
 
+static bool is_ascii(const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)p[i] > 0x7f) return false;
+    return true;
+}
+
 /* The statement's text as UTF-8 where names may need it. */
 static void to_utf8(ls_binlog *b, uint32_t collation, const char **p, size_t *n) {
     const char *name = NULL;
     const ls_charset *c = NULL;
-    if (ls_utf8_valid(*p, *n) || !collation) return;
+    if (is_ascii(*p, *n) || !collation) return; /* no client speaks one in which ASCII is something else */
     if ((name = b->conf.ask.charset(b->conf.ask.ctx, collation))) c = ls_charset_find(name);
     ls_buf_clear(&b->text);
-    if (!c || ls_charset_read(c, &b->text, *p, *n) || b->text.failed)
+    if (!c || ls_charset_is_utf8(c) || ls_charset_read(c, &b->text, *p, *n) || b->text.failed)
         return; /* a name that is not ASCII is refused later */
     *p = b->text.data;
     *n = b->text.len;

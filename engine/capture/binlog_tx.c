@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SAVEPOINTS_MAX = 256 }; /* of one held transaction */
+enum { SAVEPOINTS_MAX = 65536 }; /* of different names, in one held transaction */
 
 /* ---- transactions and marks ---- */
 
@@ -141,9 +141,8 @@ int ls_bl_commit(ls_binlog *b, ls_work *w, ls_error *err) {
 static int taken_back(const ls_binlog *b, ls_error *err) {
     return ls_fail(err, LS_FAIL,
                    "transaction %s rolls back %" PRIu64
-                   " rows that were sent already: a transaction of more than %d MiB, or one on "
-                   "MySQL, must not mix tables without transactions (MyISAM, Aria, MEMORY) with others",
-                   b->tx.id, b->seq, LS_BINLOG_HOLD_MAX / (1024 * 1024));
+                   " rows that were sent already: a transaction of more than %zu MiB must not mix tables without transactions (MyISAM, Aria, MEMORY) or the making of temporary tables with others",
+                   b->tx.id, b->seq, b->conf.hold_max / (1024 * 1024));
 }
 
 int ls_bl_rollback(ls_binlog *b, ls_work *w, ls_error *err) {
@@ -155,10 +154,19 @@ int ls_bl_rollback(ls_binlog *b, ls_work *w, ls_error *err) {
 int ls_bl_savepoint(ls_binlog *b, const char *name, ls_error *err) {
     ls_hold *h = &b->hold;
     if (!h->on) return 0;
-    if (!h->savepoints && !(h->savepoints = calloc(SAVEPOINTS_MAX, sizeof *h->savepoints)))
-        return ls_fail_memory(err, "a savepoint");
-    if (h->nsavepoints == SAVEPOINTS_MAX)
-        return ls_fail(err, LS_FAIL, "more than %d savepoints in one transaction", SAVEPOINTS_MAX);
+    for (size_t i = 0; i < h->nsavepoints; i++) { /* one of the same name is forgotten, as the server does */
+        if (strcasecmp(h->savepoints[i].name, name) != 0) continue;
+        memmove(h->savepoints + i, h->savepoints + i + 1, (--h->nsavepoints - i) * sizeof *h->savepoints);
+        break;
+    }
+    if (h->nsavepoints == h->cap_savepoints) {
+        size_t cap = h->cap_savepoints ? 2 * h->cap_savepoints : 16;
+        ls_savepoint *more = cap <= SAVEPOINTS_MAX ? realloc(h->savepoints, cap * sizeof *more) : NULL;
+        if (cap > SAVEPOINTS_MAX) return ls_fail(err, LS_FAIL, "more than %d savepoints in one transaction", SAVEPOINTS_MAX);
+        if (!more) return ls_fail_memory(err, "a savepoint");
+        h->savepoints = more;
+        h->cap_savepoints = cap;
+    }
     ls_savepoint *s = &h->savepoints[h->nsavepoints++];
     snprintf(s->name, sizeof s->name, "%s", name);
     s->held = h->events.len;
@@ -179,6 +187,14 @@ int ls_bl_rollback_to(ls_binlog *b, const char *name, ls_error *err) {
     return 0;
 }
 
+/* Where a held event stands, for errors: behind it comes what has been read since, less than 4 GiB. */
+static uint64_t start_of(const ls_binlog *b, const uint8_t *event) {
+    enum { LENGTH_AT = 9 };
+    ls_cursor in = ls_cursor_over(event + LENGTH_AT, 8);
+    uint32_t len = (uint32_t)ls_cursor_le(&in, 4), end = (uint32_t)ls_cursor_le(&in, 4);
+    return b->offset - (uint32_t)((uint32_t)b->offset - end) - len;
+}
+
 int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
     ls_hold *h = &b->hold;
     while (h->at < h->events.len) {
@@ -189,6 +205,8 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
         ls_event inner = b->now;
         ls_cursor_take(&in, LS_EVENT_HEADER);
         inner.type = event[4];
+        inner.start = start_of(b, event);
+        b->now = inner;
         h->at += sizeof n + n;
         int rc = inner.type == LS_EV_TABLE_MAP ? ls_bl_table_map(b, in, err) : ls_bl_rows(b, &inner, in, w, err);
         if (rc) return rc;

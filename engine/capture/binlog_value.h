@@ -58,6 +58,8 @@ typedef struct ls_wire_column {
     uint8_t code;              /* enum ls_wire_code; STRING is resolved into STRING, ENUM and SET */
     uint8_t scale;             /* NEWDECIMAL, whose precision is meta */
     uint8_t type;              /* enum ls_type */
+    uint32_t at; /* the column's number in the schema, unless it is hidden */
+    bool hidden; /* MariaDB's own, for a UNIQUE of long columns: no statement sees it */
     bool is_unsigned;
     bool is_key;
     bool doubtful; /* only information_schema knows the type, or its precision */

@@ -178,6 +178,7 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .ddl = s->conf.ddl,
                                  .mariadb = s->mariadb,
                                  .lower_case = s->lower_case,
+                                 .hold_max = LS_MY_HOLD_MAX,
                                  .schemas = s->conf.schemas,
                                  .ask = ls_my_ask(s)};
     if (ls_binlog_new(&s->decoder, &conf, err)) return -1;

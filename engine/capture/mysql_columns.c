@@ -136,6 +136,23 @@ out:
     return rc;
 }
 
+static int versioned(void *ctx, const char *schema, const char *table, bool *is, ls_error *err) {
+    static const char doing[] = "reading a table's kind";
+    ls_my *s = ctx;
+    ls_buf sql = {0};
+    MYSQL_RES *rows = NULL;
+    ls_buf_str(&sql, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_TYPE = 'SYSTEM VERSIONED' AND TABLE_SCHEMA = ");
+    ls_my_quote(s, &sql, schema, strlen(schema));
+    ls_buf_str(&sql, " AND TABLE_NAME = ");
+    ls_my_quote(s, &sql, table, strlen(table));
+    const char *text = ls_buf_cstr(&sql);
+    int rc = text ? ls_my_query(s, s->side, &rows, err, doing, text) : ls_fail_memory(err, doing);
+    *is = rc == 0 && mysql_num_rows(rows) > 0;
+    mysql_free_result(rows);
+    ls_buf_free(&sql);
+    return rc;
+}
+
 ls_binlog_ask ls_my_ask(ls_my *s) {
-    return (ls_binlog_ask){.ctx = s, .charset = charset, .columns = columns, .warn = warn};
+    return (ls_binlog_ask){.ctx = s, .charset = charset, .columns = columns, .versioned = versioned, .warn = warn};
 }

@@ -62,8 +62,7 @@ static bool is_tool_table(const char *table) {
     return false;
 }
 
-bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, const char *table) {
-    bool by_name_only = is_tool_table(table);
+static bool match(const char *const *patterns, size_t n, const char *schema, const char *table, bool by_name_only) {
     while (n-- > 0) { /* from the last one, which wins */
         const char *p = patterns[n];
         bool out = *p == '!';
@@ -71,4 +70,12 @@ bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, 
         if (matches(p + out, schema, table)) return !out;
     }
     return false;
+}
+
+bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, const char *table) {
+    return match(patterns, n, schema, table, false);
+}
+
+bool ls_tables_match_binlog(const char *const *patterns, size_t n, const char *schema, const char *table) {
+    return match(patterns, n, schema, table, is_tool_table(table));
 }

@@ -104,6 +104,7 @@ static int begin(ls_pgoutput *d, message *m) {
     ls_place_pos_postgres(d->tx.pos, 0, commit_lsn);
     snprintf(d->tx.id, sizeof d->tx.id, "%" PRIu32, xid);
     d->commit_lsn = commit_lsn;
+    d->relations.xid = xid;
     d->in_tx = true;
     d->held = NULL;
     d->seq = 0;

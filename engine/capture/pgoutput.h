@@ -16,6 +16,7 @@ enum { LS_PG_NAME_MAX = 64 }; /* bytes of a name in PostgreSQL's catalog, with t
 typedef struct ls_pg_index {
     const char **cols;
     size_t ncols;
+    const char *generated; /* one of them that is a generated column, or NULL */
 } ls_pg_index;
 
 typedef struct ls_pg_keys {
@@ -26,6 +27,9 @@ typedef struct ls_pg_keys {
 /* Questions to the catalog as it is now, which may be later than the message. Asked at Relation messages only. */
 typedef struct ls_pg_catalog {
     void *ctx;
+    /* Waits until the catalog shows what the transaction did to it: the server streams a transaction that others do not see
+     * yet, with synchronous replication for long. Asked before the others. LS_AGAIN: it takes too long. */
+    int (*settle)(void *ctx, uint32_t xid, ls_error *err);
     /* The table's indexes, in `arena`'s memory; a table that is gone has none. */
     int (*keys)(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err);
     /* pg_type.typtype of a type, of a domain that of its base type, and its typname; 0 and "": the type is gone. */

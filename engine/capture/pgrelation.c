@@ -185,6 +185,17 @@ static size_t find_key(const wire_relation *m, const ls_pg_keys *keys, uint16_t 
     return flagged;
 }
 
+/* A key of which the server does not send a part identifies no row. */
+static int check_generated(const wire_relation *m, const ls_pg_keys *keys, ls_error *err) {
+    const ls_pg_index *index = m->identity == 'i' ? &keys->replica : &keys->primary;
+    if (m->identity == 'f' || !index->generated || column_named(m, index->generated) >= 0) return 0;
+    return ls_fail(err, LS_FAIL,
+                   "table %s.%s: column \"%s\" of its key is a generated one, which the server does not send; run: ALTER TABLE ... "
+                   "REPLICA IDENTITY USING INDEX with a unique index of other columns, or REPLICA IDENTITY FULL, or leave the table "
+                   "out of `tables` with \"!%s.%s\"",
+                   m->schema, m->table, index->generated, m->schema, m->table);
+}
+
 static int refuse_type(const wire_relation *m, const wire_column *col, const char *type, ls_error *err) {
     return ls_fail(err, LS_FAIL,
                    "table %s.%s, column \"%.*s\": values of type %s cannot be read; leave the table out of `tables` "
@@ -231,7 +242,7 @@ static const ls_schema *make_schema(ls_pg_relations *r, const wire_relation *m, 
                                     ls_error *err) {
     const ls_pg_catalog *catalog = &r->conf->catalog;
     ls_pg_keys keys = {0};
-    if (catalog->keys(catalog->ctx, m->oid, &r->scratch, &keys, err)) return NULL;
+    if (catalog->keys(catalog->ctx, m->oid, &r->scratch, &keys, err) || check_generated(m, &keys, err)) return NULL;
     size_t room = m->ncols + keys.primary.ncols + keys.replica.ncols;
     uint16_t *key = ls_arena_alloc(&r->scratch, room * sizeof *key);
     ls_column_def *cols = ls_arena_alloc(&r->scratch, m->ncols * sizeof *cols);
@@ -255,6 +266,7 @@ static int describe(ls_pg_relations *r, const wire_relation *m, ls_pg_relation *
     t->types = calloc(m->ncols ? m->ncols : 1, sizeof *t->types);
     t->identity = calloc(m->ncols ? m->ncols : 1, sizeof *t->identity);
     if (!t->types || !t->identity) return ls_fail_memory(err, "noting a table");
+    if (r->conf->catalog.settle(r->conf->catalog.ctx, r->xid, err)) return -1;
     for (uint32_t i = 0; i < m->ncols; i++) {
         t->identity[i] = m->cols[i].identity;
         any_identity = any_identity || t->identity[i];

@@ -26,6 +26,7 @@ typedef struct ls_pg_announced { /* a Type message: what is no built-in type, an
 
 typedef struct ls_pg_relations {
     const ls_pgoutput_conf *conf;
+    uint32_t xid; /* of the transaction under way */
     ls_pg_relation **tables; /* in the oids' order */
     size_t ntables, cap_tables;
     ls_pg_announced *types; /* in the oids' order */

@@ -79,9 +79,10 @@ extern const ls_source_ops ls_source_postgres, ls_source_mysql;
 /* By db_type ("postgres", "mysql"); NULL if there is none. */
 const ls_source_ops *ls_source_find(const char *db_type);
 
-/* patterns.c: does a table match the list? Later patterns win; one that begins with ! leaves out. On the binlog the
- * gh-ost and pt-osc tables (_x_gho _x_ghc _x_del _x_new _x_old) match only an exact name. */
+/* patterns.c: does a table match the list? Later patterns win; one that begins with ! leaves out. */
 bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, const char *table);
+/* The same for the binlog, where the tables of gh-ost and pt-osc (_x_gho _x_ghc _x_del _x_new _x_old) match only an exact name. */
+bool ls_tables_match_binlog(const char *const *patterns, size_t n, const char *schema, const char *table);
 bool ls_pattern_is_exact(const char *pattern); /* no * or ? but escaped ones, no leading ! */
 /* An exact pattern split at its first unescaped dot, escapes resolved, into schema and table (LS_NAME_MAX bytes each); -1: no dot, or too long. */
 enum { LS_NAME_MAX = 256 };

@@ -93,6 +93,7 @@ static int read_row(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape
         if (!(*before = ls_work_values(w, s->ncols))) return ls_fail_memory(err, "reading a message");
         if (!PASS(j, ",\"identity\":[")) return 0;
         if ((rc = read_values(d, w, j, shape, s->nkey > 0, *before, &keys, err)) != 1) return rc;
+        if (keys < s->nkey) return 0;
     }
     if (action == 'D') return 1;
     if (PASS(j, ",\"unchanged\":[") && (rc = read_unchanged(j, shape, *after, &count)) != 1) return rc;

@@ -175,6 +175,7 @@ static int check(const ls_decoder *d, ls_error *err) {
     char a = action_of(d);
     if (!a) return refuse(d, d->action.p, err, "\"action\", one of I, U, D, T, X and R, was wanted");
     if (check_names(d, a, err)) return -1;
+    if (!d->lists[LS_PK].n) return 0; /* a table may have no columns at all */
     if ((a == 'I' || a == 'U') && !d->lists[LS_COLUMNS].n && !d->lists[LS_NOT_SENT].n)
         return refuse(d, NULL, err, "\"columns\" was wanted");
     return a == 'D' && !d->lists[LS_IDENTITY].n ? refuse(d, NULL, err, "\"identity\" was wanted") : 0;
@@ -387,6 +388,15 @@ static int fill(ls_decoder *d, ls_work *w, const ls_schema *s, size_t which, con
     return 0;
 }
 
+/* An identity is the key, whole. */
+static int check_key(const ls_decoder *d, const ls_schema *s, const ls_value *before, ls_error *err) {
+    const ls_named_list *l = &d->lists[LS_IDENTITY];
+    for (uint32_t i = 0; l->n && i < s->nkey; i++)
+        if (before[s->key[i]].state > LS_NULL)
+            return refuse(d, l->at[0].name.p, err, "an identity with column \"%.100s\" of \"pk\" was wanted", s->cols[s->key[i]].name);
+    return 0;
+}
+
 static int fill_moved(ls_decoder *d, ls_work *w, ls_change *c, size_t which, uint8_t flag, ls_error *err) {
     const ls_named_list *l = &d->lists[which];
     const ls_schema *s = c->schema;
@@ -427,7 +437,7 @@ static int add_change(ls_decoder *d, ls_work *w, ls_error *err) {
     }
     if (action == 'U' || action == 'D') {
         if (!(c->before = ls_work_values(w, s->ncols))) return no_memory(err);
-        if (fill(d, w, s, LS_IDENTITY, at, c->before, err)) return -1;
+        if (fill(d, w, s, LS_IDENTITY, at, c->before, err) || check_key(d, s, c->before, err)) return -1;
     }
     if (action == 'I') return fill_moved(d, w, c, LS_WAS_AT, LS_MOVED_FROM, err);
     if (action == 'D') return fill_moved(d, w, c, LS_WENT_TO, LS_MOVED_TO, err);

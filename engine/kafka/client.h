@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     LS_MESSAGE_MAX = 67108864, /* bytes: the producer's message.max.bytes and a made topic's max.message.bytes */
@@ -49,6 +50,10 @@ int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, 
                   bool compact, int *has, ls_error *err) LS_MUST_CHECK;
 /* How many partitions the topic has now; 0: it does not exist. */
 int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *err) LS_MUST_CHECK;
+/* Does each of these brokers know the topics? known[i] answers for topics[i]; a broker that does not answer within wait_ms knows
+ * none. One that does not know a topic yet would make the client fail what is sent to it for good, and a group's leader give
+ * it to nobody. A topic's settings are what a single broker can be asked for; the right to read them is not needed. */
+void ls_topics_known(rd_kafka_t *rk, const char *const *topics, size_t n, const int32_t *brokers, size_t nbrokers, int wait_ms, bool *known);
 /* Java client's placement: (murmur2(key) & 0x7fffffff) mod partitions. */
 uint32_t ls_murmur2(const void *key, size_t n);
 int ls_partition_for(const void *key, size_t n, int partitions);

@@ -1,6 +1,7 @@
 #include "kafka/consumer.h"
 
 #include "base/clock.h"
+#include "kafka/presence.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,10 +14,6 @@ enum {
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
-    LS_LOOK_FIRST_MS = 250,      /* while brokers or topics are missing they are looked for; the wait doubles */
-    LS_LOOK_MAX_MS = 10000,      /* ... up to this */
-    LS_LOOK_ASK_MS = 500,        /* one look may take so long, since messages wait meanwhile */
-    LS_MISSING_GRACE_MS = 3000,  /* a topic may be in the making by a connector that starts now: no warning before this */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
@@ -36,11 +33,6 @@ typedef struct place {
     bool mine;
 } place;
 
-typedef struct wanted_topic {
-    int64_t missing_since; /* ls_clock_ms(); 0: it is there as far as is known */
-    bool said;
-} wanted_topic;
-
 struct ls_consumer {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue, *commits;
@@ -54,14 +46,11 @@ struct ls_consumer {
     size_t mean;              /* bytes of a message, as last seen */
     bool rebalanced;          /* while the batch was fetched */
     bool joined;              /* the group gave this member an assignment, be it empty */
-    wanted_topic *topics;     /* conf.ntopics of them */
-    bool down;                /* no broker answers; said once a change of state */
-    char cause[256];          /* what the last connection failed of */
+    ls_presence presence;
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
     bool commit_failed;       /* said once a change of state */
     int64_t commit_again_at;  /* ls_clock_ms() */
-    int64_t look_at, look_ms; /* next look for what is missing */
 };
 
 static place *find(ls_consumer *c, const char *topic, int32_t partition) {
@@ -89,23 +78,11 @@ static void library_line(const rd_kafka_t *rk, int level, const char *facility, 
     if (c) ls_log_line(c->log, LS_DEBUG, "librdkafka %s: %s", facility, text);
 }
 
-static void look_soon(ls_consumer *c) {
-    c->look_ms = LS_LOOK_FIRST_MS;
-    c->look_at = ls_clock_ms() + c->look_ms;
-}
-
 /* Runs inside ls_consumer_poll(), or close: what is wrong with the connections. */
 static void connection_error(rd_kafka_t *rk, int e, const char *why, void *opaque) {
     ls_consumer *c = opaque;
     (void)rk;
-    if (e != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        snprintf(c->cause, sizeof c->cause, "%s", why);
-        ls_log_line(c->log, LS_DEBUG, "consumer: %s", why);
-    } else if (!c->down) {
-        c->down = true;
-        ls_log_line(c->log, LS_WARN, "no broker answers (%s): see that they run and can be reached; trying again until one does", c->cause);
-        look_soon(c);
-    }
+    ls_presence_failed(&c->presence, e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, why);
 }
 
 /* ---- joining, and what rebalances do */
@@ -173,14 +150,14 @@ static int make_client(ls_consumer *c, ls_error *err) {
     return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
 }
 
-/* The in-process broker makes a topic for whoever names it, with partitions of its own choice: there a topic is not
- * subscribed to before its connector has made it. */
+/* To the topics that every broker knows. The group's leader shares out what one broker, whichever, then tells it: a topic that
+ * this one does not know yet would be given to nobody, and nothing would make the group look again. The in-process broker
+ * makes a topic for whoever names it, with partitions of its own choice. */
 static int subscribe(ls_consumer *c, ls_error *err) {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)c->conf.ntopics);
     for (size_t i = 0; i < c->conf.ntopics; i++)
-        if (!c->conf.kafka.memory || !c->topics[i].missing_since)
-            rd_kafka_topic_partition_list_add(l, c->conf.topics[i], RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_subscribe(c->rk, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (ls_presence_has(&c->presence, i)) rd_kafka_topic_partition_list_add(l, c->conf.topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t e = rd_kafka_subscribe(c->rk, l);
     rd_kafka_topic_partition_list_destroy(l);
     return e ? ls_fail(err, LS_USAGE, "topic_list: %s", rd_kafka_err2str(e)) : 0;
 }
@@ -190,9 +167,7 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     if (!c) return ls_fail_memory(err, "starting a consumer");
     c->conf = *conf;
     c->log = log;
-    snprintf(c->cause, sizeof c->cause, "no connection");
-    c->topics = calloc(conf->ntopics + 1, sizeof *c->topics);
-    if (!c->topics) {
+    if (ls_presence_init(&c->presence, conf->topics, conf->ntopics, conf->kafka.memory, log)) {
         ls_fail_memory(err, "starting a consumer");
         goto fail;
     }
@@ -200,78 +175,11 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     rd_kafka_poll_set_consumer(c->rk);
     c->queue = rd_kafka_queue_get_consumer(c->rk);
     c->commits = rd_kafka_queue_new(c->rk);
-    for (size_t i = 0; conf->kafka.memory && i < conf->ntopics; i++) c->topics[i].missing_since = c->look_at = ls_clock_ms();
-    if (subscribe(c, err)) goto fail;
     *out = c;
     return 0;
 fail:
     ls_consumer_close(c);
     return -1;
-}
-
-/* ---- brokers and topics that are not there */
-
-static void topic_missing(ls_consumer *c, const char *topic) {
-    for (size_t i = 0; i < c->conf.ntopics; i++) {
-        if (strcmp(c->conf.topics[i], topic) != 0 || c->topics[i].missing_since) continue;
-        c->topics[i] = (wanted_topic){.missing_since = ls_clock_ms()};
-        look_soon(c);
-    }
-}
-
-/* Was the topic missing before? */
-static bool topic_there(ls_consumer *c, const char *topic) {
-    bool news = false;
-    for (size_t i = 0; i < c->conf.ntopics; i++) {
-        if (!c->topics[i].missing_since || strcmp(c->conf.topics[i], topic) != 0) continue;
-        if (c->topics[i].said) ls_log_line(c->log, LS_INFO, "topic %s is there now", topic);
-        c->topics[i] = (wanted_topic){0};
-        news = true;
-    }
-    return news;
-}
-
-static void brokers_answer(ls_consumer *c) {
-    if (c->down) ls_log_line(c->log, LS_INFO, "the brokers answer again");
-    c->down = false;
-}
-
-static bool some_missing(ls_consumer *c, int64_t now) {
-    bool some = false;
-    for (size_t i = 0; i < c->conf.ntopics; i++) {
-        wanted_topic *t = &c->topics[i];
-        if (!t->missing_since) continue;
-        some = true;
-        if (t->said || now - t->missing_since < LS_MISSING_GRACE_MS) continue;
-        t->said = true;
-        ls_log_line(c->log, LS_WARN, "topic %s does not exist: start its connector, or make the topic; looking again until it is there",
-                    c->conf.topics[i]);
-    }
-    return some;
-}
-
-/* Asks the brokers now and then while something is missing: a listing of all topics also makes the client join for a
- * topic that has come, long before its own refresh (topic.metadata.refresh.interval.ms). */
-static int look_for_missing(ls_consumer *c, ls_error *err) {
-    const struct rd_kafka_metadata *md;
-    bool news = false;
-    if (!c->look_at) return 0;
-    int64_t now = ls_clock_ms();
-    if (now < c->look_at) return 0;
-    bool missing = some_missing(c, now);
-    if (!missing && !c->down) {
-        c->look_at = 0;
-        return 0;
-    }
-    c->look_ms = c->look_ms * 2 < LS_LOOK_MAX_MS ? c->look_ms * 2 : LS_LOOK_MAX_MS;
-    if (rd_kafka_metadata(c->rk, missing, NULL, &md, LS_LOOK_ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        brokers_answer(c);
-        for (int i = 0; i < md->topic_cnt; i++)
-            if (!md->topics[i].err && md->topics[i].partition_cnt > 0) news |= topic_there(c, md->topics[i].topic);
-        rd_kafka_metadata_destroy(md);
-    }
-    c->look_at = ls_clock_ms() + c->look_ms;
-    return news && c->conf.kafka.memory ? subscribe(c, err) : 0;
 }
 
 /* ---- messages */
@@ -296,11 +204,11 @@ static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         p = find(c, rd_kafka_topic_name(m->rkt), m->partition);
         if (p && p->mine) p->end_seen = m->offset;
-        brokers_answer(c);
+        ls_presence_answered(&c->presence);
         return 0;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-        if (m->rkt) topic_missing(c, rd_kafka_topic_name(m->rkt));
+        if (m->rkt) ls_presence_missing(&c->presence, rd_kafka_topic_name(m->rkt));
         return 0;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         if (!c->slow_said)
@@ -348,7 +256,7 @@ static int sort(ls_consumer *c, ls_error *err) {
     c->nbatch = kept;
     if (kept) {
         c->mean = bytes / kept + 1;
-        brokers_answer(c);
+        ls_presence_answered(&c->presence);
     }
     return rc;
 }
@@ -360,7 +268,7 @@ static void nudge(ls_consumer *c) {
         const place *p = &c->places[i];
         int64_t low, high;
         if (!p->mine || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done) continue;
-        rd_kafka_query_watermark_offsets(c->rk, p->topic, p->partition, &low, &high, LS_LOOK_ASK_MS); /* an error shows in the fetch itself */
+        rd_kafka_query_watermark_offsets(c->rk, p->topic, p->partition, &low, &high, LS_PRESENCE_ASK_MS); /* an error shows in the fetch itself */
     }
 }
 
@@ -397,7 +305,7 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
     *n = 0;
     if (c->given != c->next) return ls_fail(err, LS_FAIL, "the last poll's messages were not released");
     if (make_room(c, max)) return ls_fail_memory(err, "reading messages");
-    if (look_for_missing(c, err)) return -1;
+    if (ls_presence_look(&c->presence, c->rk) && subscribe(c, err)) return -1;
     commit_again(c);
     if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
     for (; c->next < c->nbatch && *n < max && (*n == 0 || bytes < max_bytes); ++*n) {
@@ -614,7 +522,7 @@ void ls_consumer_close(ls_consumer *c) {
     if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     for (size_t i = 0; i < c->nplaces; i++) free(c->places[i].topic);
     free(c->places);
-    free(c->topics);
+    ls_presence_free(&c->presence);
     free(c->batch);
     free(c);
 }

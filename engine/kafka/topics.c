@@ -47,34 +47,50 @@ int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *e
     return 0;
 }
 
-static void ask(rd_kafka_t *rk, const char *topic, int32_t broker, rd_kafka_queue_t *q) {
+static void ask(rd_kafka_t *rk, const char *const *topics, size_t n, int32_t broker, int wait_ms, rd_kafka_queue_t *q) {
     char why[256];
-    rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_ConfigResource_t **r = malloc(n * sizeof(*r));
+    if (!r) return; /* no answer comes: not known */
+    for (size_t i = 0; i < n; i++) r[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]);
     rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_AdminOptions_set_request_timeout(o, LS_KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_AdminOptions_set_request_timeout(o, wait_ms, why, sizeof why);
     rd_kafka_AdminOptions_set_broker(o, broker, why, sizeof why);
-    rd_kafka_DescribeConfigs(rk, &r, 1, o, q);
+    rd_kafka_DescribeConfigs(rk, r, n, o, q);
     rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_ConfigResource_destroy(r);
+    rd_kafka_ConfigResource_destroy_array(r, n);
+    free(r);
 }
 
-/* Does each broker know the topic? One that does not yet would make the client fail what was sent to it for good. The
- * topic's settings are what a single broker can be asked for; the right to read them is not needed to learn this. */
-static bool known_everywhere(rd_kafka_t *rk, const char *topic, const listing *l) {
+/* Which of the topics one broker does not know. */
+static void take_unknown(rd_kafka_event_t *ev, const char *const *topics, size_t n, bool *known) {
+    const rd_kafka_DescribeConfigs_result_t *result = ev ? rd_kafka_event_DescribeConfigs_result(ev) : NULL;
+    size_t got = 0;
+    const rd_kafka_ConfigResource_t **about = result ? rd_kafka_DescribeConfigs_result_resources(result, &got) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < got && strcmp(rd_kafka_ConfigResource_name(about[k]), topics[i]) != 0) k++;
+        known[i] = known[i] && k < got && ls_kafka_code(rd_kafka_ConfigResource_error(about[k])) != LS_AGAIN;
+    }
+}
+
+void ls_topics_known(rd_kafka_t *rk, const char *const *topics, size_t n, const int32_t *brokers, size_t nbrokers, int wait_ms, bool *known) {
+    for (size_t i = 0; i < n; i++) known[i] = true;
+    if (nbrokers > LS_BROKERS_ASKED) nbrokers = LS_BROKERS_ASKED;
+    if (!n || !nbrokers) return;
     rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
-    int n = l->nbrokers < LS_BROKERS_ASKED ? l->nbrokers : LS_BROKERS_ASKED;
-    bool all = true;
-    for (int i = 0; i < n; i++) ask(rk, topic, l->brokers[i], q);
-    for (int i = 0; i < n; i++) {
-        rd_kafka_event_t *ev = rd_kafka_queue_poll(q, LS_KAFKA_ASK_MS + 1000);
-        size_t got = 0;
-        const rd_kafka_DescribeConfigs_result_t *r = ev ? rd_kafka_event_DescribeConfigs_result(ev) : NULL;
-        const rd_kafka_ConfigResource_t **about = r ? rd_kafka_DescribeConfigs_result_resources(r, &got) : NULL;
-        all &= got == 1 && ls_kafka_code(rd_kafka_ConfigResource_error(about[0])) != LS_AGAIN;
+    for (size_t i = 0; i < nbrokers; i++) ask(rk, topics, n, brokers[i], wait_ms, q);
+    for (size_t i = 0; i < nbrokers; i++) {
+        rd_kafka_event_t *ev = rd_kafka_queue_poll(q, wait_ms + 1000);
+        take_unknown(ev, topics, n, known);
         if (ev) rd_kafka_event_destroy(ev);
     }
     rd_kafka_queue_destroy(q);
-    return all;
+}
+
+static bool known_everywhere(rd_kafka_t *rk, const char *topic, const listing *l) {
+    bool known;
+    ls_topics_known(rk, &topic, 1, l->brokers, (size_t)l->nbrokers, LS_KAFKA_ASK_MS, &known);
+    return known;
 }
 
 static int creation_outcome(const char *topic, rd_kafka_event_t *ev, ls_error *err) {

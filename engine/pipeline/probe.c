@@ -84,7 +84,7 @@ static int print_source(printer *p, ls_error *err) {
     if (ops->start(source, &from, err)) goto out;
     do {
         ls_work_reset(p->work);
-        if (ops->read(source, p->work, LS_PRINT_WAIT_MS, err)) goto out;
+        if ((rc = ops->read(source, p->work, LS_PRINT_WAIT_MS, err))) break;
         if (p->work->nmarks) at = p->work->marks[p->work->nmarks - 1].place;
         rc = print_batch(p, err);
         if (rc == 0) rc = ops->confirm(source, &at, err);

@@ -25,6 +25,12 @@ static int columns(void *ctx, const char *schema, const char *table, ls_asked_co
     return 0;
 }
 
+static int versioned(void *ctx, const char *schema, const char *table, bool *is, ls_error *err) {
+    (void)ctx, (void)schema, (void)err;
+    *is = table[0] == 'v';
+    return 0;
+}
+
 static void warn(void *ctx, const char *text) {
     (void)ctx;
     if (!*text) abort();
@@ -81,8 +87,9 @@ static void run(const uint8_t *data, size_t size, bool mariadb, const char *deli
                            .ddl = true,
                            .mariadb = mariadb,
                            .lower_case = !mariadb,
+                           .hold_max = size % 3 * 1000,
                            .schemas = &schemas,
-                           .ask = {.charset = charset, .columns = columns, .warn = warn}};
+                           .ask = {.charset = charset, .columns = columns, .versioned = versioned, .warn = warn}};
     ls_binlog *b = NULL;
     ls_work *w = ls_work_new(&schemas, "fuzz", "mariadb");
     if (!w || ls_binlog_new(&b, &conf, &err)) goto out;

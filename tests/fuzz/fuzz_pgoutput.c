@@ -24,6 +24,11 @@ static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX
     return 0;
 }
 
+static int settle(void *ctx, uint32_t xid, ls_error *err) {
+    (void)ctx;
+    return xid % 1000 == 999 ? ls_fail(err, LS_AGAIN, "not to be seen yet") : 0;
+}
+
 static void no_identity(void *ctx, const char *schema, const char *table) {
     (void)ctx, (void)schema, (void)table;
 }
@@ -70,7 +75,7 @@ static void run(const uint8_t *data, size_t size, const char *delivered_pos, uin
                              .schemas = &schemas,
                              .delivered_pos = delivered_pos,
                              .delivered_seq = delivered_seq,
-                             .catalog = {.keys = keys, .type = type, .no_identity = no_identity}};
+                             .catalog = {.settle = settle, .keys = keys, .type = type, .no_identity = no_identity}};
     ls_pgoutput *d = w ? ls_pgoutput_new(&conf) : NULL;
     ls_cursor c = ls_cursor_over(data, size);
     while (d && ls_cursor_left(&c)) {

@@ -32,7 +32,7 @@ enum {
     GTID = 162
 };
 enum { STANDALONE = 1, TRANSACTIONAL = 4, PREPARED_XA = 0x40 };
-enum { TS = 1700000000 };
+enum { TS = 1700000000, HOLD_MAX = 4 * 1024 * 1024 };
 
 typedef struct fixture {
     ls_schemas schemas;
@@ -71,6 +71,12 @@ static inline int columns_of(void *ctx, const char *schema, const char *table, l
     (void)schema, (void)table, (void)err;
     f->asked++;
     for (size_t i = 0; i < n; i++) cols[i].type = f->asked_type;
+    return 0;
+}
+
+static inline int versioned_of(void *ctx, const char *schema, const char *table, bool *is, ls_error *err) {
+    (void)ctx, (void)schema, (void)err;
+    *is = strcmp(table, "versioned") == 0;
     return 0;
 }
 
@@ -320,8 +326,9 @@ static inline int set_up(void **state) {
                                .ntables = 2,
                                .ddl = true,
                                .mariadb = true,
+                               .hold_max = 0, /* rows come as they are fed: holds() changes that */
                                .schemas = &f->schemas,
-                               .ask = {.ctx = f, .charset = charset_of, .columns = columns_of, .warn = warned}};
+                               .ask = {.ctx = f, .charset = charset_of, .columns = columns_of, .versioned = versioned_of, .warn = warned}};
     f->w = ls_work_new(&f->schemas, "shop", "mariadb");
     f->checksum = true;
     f->nkey = 1;
@@ -330,6 +337,13 @@ static inline int set_up(void **state) {
     open_stream(f);
     *state = f;
     return f->w ? 0 : -1;
+}
+
+/* From now on transactions are held until they end. */
+static inline void holds(fixture *f) {
+    f->conf.hold_max = HOLD_MAX;
+    start_decoder(f, 3, 1000, "", 0);
+    open_stream(f);
 }
 
 static inline int tear_down(void **state) {

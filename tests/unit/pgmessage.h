@@ -37,6 +37,8 @@ typedef struct fixture {
     void *kept[512]; /* messages, allocated to their last byte: freed at the end */
     size_t nkept;
 
+    uint32_t settled; /* the transaction that the catalog was to show */
+    const char *generated; /* of the primary key's columns */
     const char *primary[3], *replica[3]; /* what the catalog answers */
     size_t nprimary, nreplica;
     int asked, warned;
@@ -48,8 +50,8 @@ static inline int answer_keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_
     fixture *f = ctx;
     (void)table, (void)arena, (void)err;
     f->asked++;
-    out->primary = (ls_pg_index){f->primary, f->nprimary};
-    out->replica = (ls_pg_index){f->replica, f->nreplica};
+    out->primary = (ls_pg_index){f->primary, f->nprimary, f->generated};
+    out->replica = (ls_pg_index){f->replica, f->nreplica, NULL};
     return 0;
 }
 
@@ -57,6 +59,13 @@ static inline int answer_type(void *ctx, uint32_t oid, char *typtype, char name[
     (void)ctx, (void)err;
     *typtype = oid == MOOD ? 'e' : oid == JSONB || oid == BOX ? 'b' : '\0';
     strcpy(name, oid == MOOD ? "mood" : oid == JSONB ? "jsonb" : oid == BOX ? "box3d" : "");
+    return 0;
+}
+
+static inline int answer_settle(void *ctx, uint32_t xid, ls_error *err) {
+    fixture *f = ctx;
+    (void)err;
+    f->settled = xid;
     return 0;
 }
 
@@ -78,7 +87,7 @@ static inline void open_decoder(fixture *f, const char *delivered_pos, uint64_t 
                              .schemas = &f->schemas,
                              .delivered_pos = delivered_pos,
                              .delivered_seq = delivered_seq,
-                             .catalog = {f, answer_keys, answer_type, note_no_identity}};
+                             .catalog = {f, answer_settle, answer_keys, answer_type, note_no_identity}};
     f->d = ls_pgoutput_new(&conf);
     assert_non_null(f->d);
 }

@@ -60,7 +60,8 @@ static void test_partitions(void **state) {
 
 static void test_rows_that_are_rolled_back(void **state) {
     fixture *f = *state;
-    begin(f, 5, 0); /* not wholly transactional */
+    holds(f);
+    begin(f, 5, TRANSACTIONAL); /* which a group with a temporary table is too, and can end in ROLLBACK all the same */
     map(f);
     insert(f, 1, "kept");
     query(f, "SAVEPOINT `m`");
@@ -80,8 +81,41 @@ static void test_rows_that_are_rolled_back(void **state) {
     assert_int_equal(f->w->nmarks, 1);
 }
 
+static void test_savepoints_of_one_name(void **state) {
+    fixture *f = *state;
+    holds(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    for (uint32_t i = 0; i < 70000; i++) query(f, "SAVEPOINT s"); /* RELEASE SAVEPOINT is not in the log */
+    insert(f, 1, "kept");
+    query(f, "SAVEPOINT s");
+    query(f, "SAVEPOINT t");
+    insert(f, 2, "undone");
+    query(f, "ROLLBACK TO s");
+    insert(f, 3, "kept");
+    commit(f);
+    came(f, "I1 t after id=1 note=kept n=-1; I2 t after id=3 note=kept n=-1; mark 2 2-9-5");
+}
+
+static void test_errors_name_held_events(void **state) {
+    fixture *f = *state;
+    holds(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    uint64_t at = f->at;
+    char place[64];
+    rows_event(f, WRITE, 7, 0);
+    put(f, 0, 1);
+    ok(f);
+    event(f, XID, 0);
+    put(f, 1, 8);
+    snprintf(place, sizeof place, "binlog.000003, offset %d, WRITE_ROWS", (int)at);
+    fails(f, place);
+}
+
 static void test_a_held_transaction_over_batches(void **state) {
     fixture *f = *state;
+    holds(f);
     begin(f, 5, 0);
     map(f);
     for (uint32_t i = 0; i < 2000; i++) insert(f, i, "x");
@@ -106,11 +140,12 @@ static void test_a_held_transaction_over_batches(void **state) {
 /* Too large to be held: its rows are passed on, and taking them back is an error. */
 static void test_a_transaction_too_large_to_hold(void **state) {
     fixture *f = *state;
+    holds(f);
     begin(f, 5, 0);
     map(f);
     enum { ROWS = 100000 };
     uint64_t rows = 0, events = 0;
-    for (size_t held = 0; held <= LS_BINLOG_HOLD_MAX; events++) {
+    for (size_t held = 0; held <= HOLD_MAX; events++) {
         rows_event(f, WRITE, 7, 0);
         for (uint32_t i = 0; i < ROWS; i++) image(f, i, "x", 0);
         held += f->event.len;
@@ -207,6 +242,48 @@ static void test_types_that_only_the_server_knows(void **state) {
     one_column(f, 254, "\xfe\21", 2, 63); /* BINARY(17) is nothing else */
     ok(f);
     assert_int_equal(f->asked, 0);
+}
+
+/* n columns BIGINT UNSIGNED. */
+static void numbers(fixture *f, const char *table, const char *const *names, size_t n) {
+    map_head(f, "db", table);
+    put(f, n, 1);
+    for (size_t i = 0; i < n; i++) put(f, 8, 1);
+    put(f, 0, 1);
+    put(f, 0, (n + 7) / 8);
+    put(f, 1, 1), put(f, (n + 7) / 8, 1);
+    for (size_t i = 0; i < (n + 7) / 8; i++) put(f, 0xff, 1);
+    size_t length = n;
+    for (size_t i = 0; i < n; i++) length += strlen(names[i]);
+    put(f, 4, 1), put(f, length, 1);
+    for (size_t i = 0; i < n; i++) text(f, names[i]);
+    ok(f);
+    event(f, WRITE, 0);
+    put(f, f->id, 6);
+    put(f, 1, 2);
+    put(f, n, 1);
+    put(f, (1u << n) - 1, (n + 7) / 8);
+    put(f, 0, (n + 7) / 8);
+    for (size_t i = 0; i < n; i++) put(f, i + 1, 8);
+}
+
+static void test_tables_of_the_server_itself(void **state) {
+    static const char *const hashed[] = {"a", "DB_ROW_HASH_1"}, *const own[] = {"DB_ROW_HASH_1", "b"};
+    static const char *const sequence[] = {"next_not_cached_value", "minimum_value", "maximum_value", "start_value",
+                                           "increment", "cache_size", "cycle_option", "cycle_count"};
+    fixture *f = *state;
+    begin(f, 5, TRANSACTIONAL);
+    numbers(f, "t", hashed, 2);
+    ok(f);
+    came(f, "I1 t after a=1");
+    numbers(f, "t2", own, 2);
+    ok(f);
+    came(f, "I2 t2 after DB_ROW_HASH_1=1 b=2");
+    numbers(f, "s", sequence, 8);
+    ok(f);
+    came(f, "");
+    numbers(f, "versioned", own, 2);
+    fails(f, "table db.versioned is system-versioned");
 }
 
 static void test_metadata_without_names(void **state) {
@@ -393,6 +470,7 @@ static void test_recorded_statements(void **state) {
 
 static void test_recorded_savepoints(void **state) {
     fixture *f = *state;
+    holds(f);
     ls_buf out = {0};
     decode_seed(f, "held", &out);
     has(&out, "I1 sp after id=8 v=before; I2 sp after id=10 v=after; I3 sp after id=13 v=q; I1 my");
@@ -405,11 +483,14 @@ int main(void) {
         TEST(test_statement_logging),
         TEST(test_partitions),
         TEST(test_rows_that_are_rolled_back),
+        TEST(test_savepoints_of_one_name),
+        TEST(test_errors_name_held_events),
         TEST(test_a_held_transaction_over_batches),
         TEST(test_a_transaction_too_large_to_hold),
         TEST(test_xa),
         TEST(test_types_that_are_not_decoded),
         TEST(test_types_that_only_the_server_knows),
+        TEST(test_tables_of_the_server_itself),
         TEST(test_metadata_without_names),
         TEST(test_a_crash_inside_a_transaction),
         TEST(test_events_that_are_refused),

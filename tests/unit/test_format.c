@@ -339,8 +339,8 @@ static void test_what_is_refused(void **state) {
         {"{\"action\":\"T\",\"table\":\"t\"}", "\"schema\", a string"},
         {"{\"action\":\"T\",\"schema\":\"p\",\"table\":null}", "byte 35: \"table\""},
         {"{\"action\":\"R\",\"schema\":\"p\",\"table\":\"t\",\"to_schema\":\"p\"}", "\"to_table\""},
-        {T_HEAD("I") "\"columns\":[]}", "\"columns\" was wanted"},
-        {T_HEAD("D") "\"columns\":[" COL("a", "1") "]}", "\"identity\" was wanted"},
+        {T_HEAD("I") PK "\"columns\":[]}", "\"columns\" was wanted"},
+        {T_HEAD("D") PK "\"columns\":[" COL("a", "1") "]}", "\"identity\" was wanted"},
         {T_HEAD("I") "\"columns\":{}}", "an array was wanted"},
         {T_HEAD("I") "\"columns\":[1]}", "an object was wanted"},
         {T_HEAD("I") "\"columns\":[{\"value\":1}]}", "\"name\""},
@@ -395,9 +395,19 @@ static void test_sections_that_are_missing(void **state) {
         assert_int_equal(reads(f, lacking[i]), -1);
         assert_int_equal(f->work->seen.count, count);
     }
+    assert_int_equal(reads(f, messages[8]), 0); /* whose key is c, a */
+    assert_int_equal(reads(f, "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"two\",\"pk\":[{\"name\":\"c\"},{\"name\":\"a\"}],\"identity\":["
+                              COL("a", "true") "]," SOURCE(7) "}"), -1);
+    assert_non_null(strstr(f->err.text, "an identity with column \"c\" of \"pk\" was wanted"));
     /* an update that says nothing of the row before is one all the same */
     const ls_change *c = change_of(f, T_HEAD("U") PK "\"columns\":[" COL("id", "1") "," COL("a", "null") "," COL("b", "\"y\"") "]," SOURCE(6) "}");
     assert_int_equal(c->before[0].state, LS_ABSENT);
+}
+
+static void test_a_table_without_columns(void **state) {
+    fixture *f = *state;
+    assert_int_equal(change_of(f, "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"empty\"," SOURCE(1) "}")->schema->ncols, 0);
+    assert_int_equal(change_of(f, "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"empty\"," SOURCE(2) "}")->schema->ncols, 0);
 }
 
 static void test_deep_nesting(void **state) {
@@ -458,7 +468,7 @@ int main(void) {
         T(test_round_trips), T(test_both_readers_agree), T(test_what_is_read_quickly),
         T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
         T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
-        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_deep_nesting), T(test_very_wide_rows),
+        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_a_table_without_columns), T(test_deep_nesting), T(test_very_wide_rows),
         T(test_memory_of_tables_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,24 @@ static void test_the_key(void **state) {
     key_is(f, "a,c"); /* the index is gone: its columns in the table's order */
 }
 
+/* The server may not send a generated column: what is left of the key is none. */
+static void test_a_key_with_a_generated_column(void **state) {
+    fixture *f = *state;
+    begin(f);
+    indexes(f, 2, "a", "g", 0, NULL, NULL);
+    f->generated = "g";
+    relation_head(f, 100, "wide", 'd', 1);
+    column(f, 1, "a", INT4);
+    refused(f, "table public.wide: column \"g\" of its key is a generated one, which the server does not send; run: ALTER TABLE ... "
+               "REPLICA IDENTITY USING INDEX with a unique index of other columns, or REPLICA IDENTITY FULL, or leave the table out of "
+               "`tables` with \"!public.wide\"");
+    open_decoder(f, "", 0);
+    begin(f);
+    assert_int_equal(f->settled, 742);
+    wide(f, 'f', 7);
+    key_is(f, ""); /* the whole row */
+}
+
 static void test_a_key_with_using_index_changes(void **state) {
     fixture *f = *state;
     begin(f);
@@ -182,7 +200,7 @@ static void test_types_that_cannot_be_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_the_key),
+        TEST(test_the_key), TEST(test_a_key_with_a_generated_column),
         TEST(test_a_key_with_using_index_changes),
         TEST(test_schemas_change_only_with_the_table),
         TEST(test_many_tables_are_found_again),
