@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The main thread takes SIGINT and SIGTERM in its own time; a closed pipe is an error of write(2), not a signal. */
+/* A closed pipe, and a file that may not grow further, are errors of write(2), not signals. SIGINT and SIGTERM end the
+ * program as usual until `run` has workers to end. */
 static void set_up_signals(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* glibc gives each thread an arena that keeps what was freed: with a dozen threads, mostly the client library's, that is

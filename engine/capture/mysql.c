@@ -56,6 +56,12 @@ fail:
     return -1;
 }
 
+/* The server keeps nothing for anybody. */
+static int vacant(ls_source *source, ls_error *err) {
+    (void)source, (void)err;
+    return 0;
+}
+
 /* Nothing has to be made on the server: the place is all. */
 static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_error *err) {
     ls_my *s = my_of(source);
@@ -279,6 +285,7 @@ static int log_end(ls_source *source, ls_place *end, ls_error *err) {
 const ls_source_ops ls_source_mysql = {
     .db_type = "mysql",
     .open = open_session,
+    .vacant = vacant,
     .create = create,
     .start = start,
     .read = read_batch,

@@ -62,6 +62,10 @@ static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *lo
     return 0;
 }
 
+static int pg_vacant(ls_source *source, ls_error *err) {
+    return ls_pg_slot_vacant(session(source), err);
+}
+
 static int pg_create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_error *err) {
     ls_buf_clear(gtid);
     return ls_pg_slot_create(session(source), again, at, err);
@@ -287,6 +291,7 @@ static int pg_end(ls_source *source, ls_place *end, ls_error *err) {
 const ls_source_ops ls_source_postgres = {
     .db_type = "postgres",
     .open = pg_open,
+    .vacant = pg_vacant,
     .create = pg_create,
     .start = pg_start,
     .read = pg_read,

@@ -15,11 +15,13 @@ enum {
     LS_PG_VERSION_MIN = 130000,     /* publish_via_partition_root came with 13 */
     LS_PG_CONNECT_MS = 10000,       /* a server that has not answered by then does not answer */
     LS_PG_SLOT_WAIT_MS = 5000,      /* a slot that takes longer to make is spoken of */
+    LS_PG_STOP_LOOK_MS = 200,       /* ... and meanwhile it is looked so often whether the run is to end */
     LS_PG_LOW_WATER = 64 * 1024,    /* bytes to wait for while batches come back full */
     LS_PG_LOW_WATER_WAIT_MS = 5,    /* ... for so long */
     LS_PG_DECODING_KIB = 256 * 1024 /* the server's memory for decoding on our connection, before it spills to disk */
 };
 
+#define LS_PG_LOCK_TEXT "10s" /* longest wait for a lock on a table */
 #define LS_PG_LSN "%X/%X" /* as PostgreSQL writes a WAL position */
 #define LS_PG_LSN_ARGS(lsn) (unsigned)((lsn) >> 32), (unsigned)((lsn)&0xffffffffu)
 
@@ -78,6 +80,7 @@ PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, cons
 int ls_pg_publication(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 
 /* postgres_slot.c */
+int ls_pg_slot_vacant(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST_CHECK;
 /* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
 int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;

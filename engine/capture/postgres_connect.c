@@ -10,7 +10,8 @@
 
 /* The settings on which the canonical values and our own statements rest, whatever the role or database has set. */
 static const char pinned[] = "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=1 "
-                             "-c bytea_output=hex -c lc_monetary=C -c search_path=pg_catalog -c statement_timeout=0";
+                             "-c bytea_output=hex -c lc_monetary=C -c search_path=pg_catalog -c statement_timeout=0 "
+                             "-c lock_timeout=" LS_PG_LOCK_TEXT;
 
 /* ---- what a failure means */
 

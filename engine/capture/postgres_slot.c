@@ -1,5 +1,6 @@
 #include "capture/postgres.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -45,13 +46,19 @@ static int look(ls_pg *s, slot_state *slot, ls_error *err) {
 
 /* ---- making it */
 
+static bool stopping(const ls_pg *s) {
+    return s->conf->stop && atomic_load(s->conf->stop);
+}
+
 /* The slot's start is where all transactions that were open have ended: the server answers only then. */
 static PGresult *await_slot(ls_pg *s) {
     PGresult *last = NULL;
+    int64_t began = ls_clock_ms();
     for (bool told = false;;) {
         struct pollfd f = {.fd = PQsocket(s->repl), .events = POLLIN};
-        int n = PQisBusy(s->repl) ? poll(&f, 1, told ? -1 : LS_PG_SLOT_WAIT_MS) : 1;
-        if (n == 0) {
+        int n = PQisBusy(s->repl) ? poll(&f, 1, LS_PG_STOP_LOOK_MS) : 1;
+        if (n == 0 && stopping(s)) return last;
+        if (n == 0 && !told && ls_clock_ms() - began >= LS_PG_SLOT_WAIT_MS) {
             told = true;
             ls_log_line(&s->log, LS_INFO,
                         "making replication slot \"%s\" waits for the transactions that are open on the server to end",
@@ -75,7 +82,9 @@ static int make(ls_pg *s, ls_place *at, ls_error *err) {
              s->conf->temporary_slot ? "TEMPORARY " : "");
     PGresult *res = PQsendQuery(s->repl, sql) ? await_slot(s) : NULL;
     int rc = 0;
-    if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2) {
+    if (!res && stopping(s)) {
+        rc = ls_fail(err, LS_OK, "stopping"); /* the server gives the slot up with the connection */
+    } else if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2) {
         char doing[LS_PG_NAME_MAX + 64];
         snprintf(doing, sizeof doing, "making replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
@@ -95,23 +104,35 @@ static int drop(ls_pg *s, ls_error *err) {
     return res ? 0 : -1;
 }
 
+static bool starts_at_slot(const ls_pg *s) {
+    return strcmp(s->conf->start, "slot") == 0 && !s->conf->temporary_slot;
+}
+
+static int not_vacant(const ls_pg *s, ls_error *err) {
+    return ls_fail(err, LS_LOST,
+                   "replication slot \"%s\" exists, but no checkpoint that goes with it; to go on from where the "
+                   "slot stands take start = \"slot\", to begin anew run: SELECT pg_drop_replication_slot('%s')",
+                   s->slot, s->slot);
+}
+
+int ls_pg_slot_vacant(ls_pg *s, ls_error *err) {
+    slot_state slot;
+    if (look(s, &slot, err)) return -1;
+    return slot.exists && !starts_at_slot(s) ? not_vacant(s, err) : 0;
+}
+
 int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) {
     slot_state slot;
-    bool use = strcmp(s->conf->start, "slot") == 0 && !s->conf->temporary_slot;
     *at = (ls_place){0};
     if (look(s, &slot, err)) return -1;
-    if (use) {
+    if (starts_at_slot(s)) {
         if (!slot.exists)
             return ls_fail(err, LS_USAGE,
                            "start = \"slot\", but there is no replication slot \"%s\"; take start = \"now\"", s->slot);
         at->offset = slot.confirmed;
         return 0;
     }
-    if (slot.exists && !again)
-        return ls_fail(err, LS_LOST,
-                       "replication slot \"%s\" exists, but no checkpoint that goes with it; to go on from where the "
-                       "slot stands take start = \"slot\", to begin anew run: SELECT pg_drop_replication_slot('%s')",
-                       s->slot, s->slot);
+    if (slot.exists && !again) return not_vacant(s, err);
     if (slot.exists && drop(s, err)) return -1;
     return make(s, at, err);
 }

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "change/batch.h"
 
+#include <stdatomic.h>
+
 /* Strings are borrowed and outlive the source. */
 typedef struct ls_source_conf {
     const char *name;    /* the connector's */
@@ -25,6 +27,7 @@ typedef struct ls_source_conf {
     uint32_t server_id;   /* binlog; 0: made from the name */
     const char *start;    /* "now" | "earliest" | "slot" */
     ls_schemas *schemas;
+    const atomic_bool *stop; /* set when the run is to end: long waits look at it and give up with LS_OK; NULL: never */
 } ls_source_conf;
 
 /* How a checkpoint names the server: text that the source writes and later compares (JSON object members, no braces).
@@ -54,6 +57,9 @@ typedef struct ls_source_ops {
      * *id. LS_USAGE: what an administrator must change; LS_AGAIN: does not answer. */
     int (*open)(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
                 ls_error *err);
+    /* Before a first start of which nothing is stored: LS_LOST when there is a slot already, which somebody made who still
+     * wants what it holds. */
+    int (*vacant)(ls_source *s, ls_error *err);
     /* First start: makes the slot (dropping what a "creating" checkpoint left if `again`) and gives the place to start at.
      * gtid: room for the GTID position there, "" on PostgreSQL. */
     int (*create)(ls_source *s, bool again, ls_place *at, ls_buf *gtid, ls_error *err);
@@ -67,7 +73,6 @@ typedef struct ls_source_ops {
     int (*confirm)(ls_source *s, const ls_place *restart, ls_error *err);
     /* The log's end now: for --until-caught-up. */
     int (*end)(ls_source *s, ls_place *end, ls_error *err);
-    /* Microseconds between now and the commit time of the newest change read; -1: unknown. */
     void (*close)(ls_source *s); /* also after a failure; a temporary slot goes with it */
 } ls_source_ops;
 

@@ -107,11 +107,21 @@ static int outcome(running *r, ls_error *err) {
     return rc;
 }
 
+/* From now on the main thread takes SIGINT and SIGTERM in its own time; the workers' threads inherit the mask. */
+static void hold_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int run(const ls_args *args, const ls_log *log, ls_error *err) {
     running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args)};
     ls_error late;
     r.run.env = &r.env;
     if (ls_args_config(args, &r.config, err)) return -1;
+    hold_signals();
     int rc = ls_run_init(&r.run, err);
     if (rc) goto out;
     rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;

@@ -134,7 +134,7 @@ int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const c
 /* A reader of the one partition, from its beginning. */
 static int open_reader(const ls_checkpoints *c, const char *isolation, rd_kafka_t **out, ls_error *err) {
     char why[512];
-    const ls_pair ours[] = {{"auto.offset.reset", "earliest"}, {"enable.partition.eof", "true"}, {"isolation.level", isolation}, {"fetch.wait.max.ms", "10"}};
+    const ls_pair ours[] = {{"auto.offset.reset", "earliest"}, {"enable.partition.eof", "true"}, {"isolation.level", isolation}, {"check.crcs", "true"}, {"fetch.wait.max.ms", "10"}};
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);

@@ -11,6 +11,7 @@
 enum {
     LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
     LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
+    LS_COMMITTED_TRIES = 3,      /* to learn the group's offsets, LS_KAFKA_ASK_MS each */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
@@ -30,6 +31,7 @@ typedef struct place {
     int64_t committed; /* as Kafka has it from us */
     int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
+    int64_t elsewhere; /* another member's: what the group has committed, as last asked */
     bool mine;
 } place;
 
@@ -47,6 +49,7 @@ struct ls_consumer {
     bool rebalanced;          /* while the batch was fetched */
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
+    rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
     bool commit_failed;       /* said once a change of state */
@@ -96,6 +99,22 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
     }
 }
 
+/* A partition of which the group has committed nothing begins where auto_offset_reset says. The client itself is told to fail
+ * rather than to choose: an offset that is not there any more is a loss to be spoken of, not one to be passed over. */
+static void begin_new_partitions(ls_consumer *c, rd_kafka_topic_partition_list_t *l) {
+    int64_t begin = strcmp(c->conf.auto_offset_reset, "latest") == 0 ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_t *known = rd_kafka_topic_partition_list_copy(l);
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int i = 0; i < LS_COMMITTED_TRIES && e; i++) e = rd_kafka_committed(c->rk, known, LS_KAFKA_ASK_MS);
+    for (int i = 0; !e && i < known->cnt; i++) {
+        const rd_kafka_topic_partition_t *k = &known->elems[i];
+        rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(l, k->topic, k->partition);
+        if (p && !k->err) p->offset = k->offset < 0 ? begin : k->offset;
+    }
+    if (e) ls_log_line(c->log, LS_WARN, "the group's offsets are not known: %s", rd_kafka_err2str(e));
+    rd_kafka_topic_partition_list_destroy(known);
+}
+
 /* Runs inside ls_consumer_poll(), or close. */
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *l, void *opaque) {
     ls_consumer *c = opaque;
@@ -103,6 +122,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     c->rebalanced = c->joined = true;
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
+        begin_new_partitions(c, l);
         error = rd_kafka_incremental_assign(rk, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
@@ -128,7 +148,8 @@ static int make_client(ls_consumer *c, ls_error *err) {
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
-                            {"auto.offset.reset", c->conf.auto_offset_reset},
+                            {"auto.offset.reset", "error"}, /* see begin_new_partitions() */
+                            {"check.crcs", "true"},
                             {"partition.assignment.strategy", "cooperative-sticky"},
                             {"isolation.level", "read_committed"},
                             {"enable.partition.eof", "true"},
@@ -197,6 +218,41 @@ static int refused(const ls_consumer *c, const rd_kafka_message_t *m, ls_error *
     }
 }
 
+static int lost(const ls_consumer *c, const rd_kafka_message_t *m, ls_error *err) {
+    const char *topic = rd_kafka_topic_name(m->rkt);
+    int64_t low, high;
+    if (rd_kafka_query_watermark_offsets(c->rk, topic, m->partition, &low, &high, LS_KAFKA_ASK_MS))
+        return ls_fail(err, LS_LOST, "topic %s, partition %" PRId32 ": %s", topic, m->partition, rd_kafka_message_errstr(m));
+    return ls_fail(err, LS_LOST,
+                   "topic %s, partition %" PRId32 ": offset %" PRId64 ", where the group \"%s\" stands, is not there: the partition has %" PRId64
+                   " to %" PRId64 " (its retention took what was not read yet, or the topic was made anew): rows are missing; to go on "
+                   "with what is there set the group's offsets anew (kafka-consumer-groups.sh --reset-offsets), or take another group_id",
+                   topic, m->partition, m->offset, c->conf.group_id, low, high);
+}
+
+/* A partition whose bytes cannot be read, or a group that this member can never be in. */
+static int unreadable(const rd_kafka_message_t *m, ls_error *err) {
+    return ls_fail(err, LS_FAIL,
+                   "topic %s, partition %" PRId32 ", offset %" PRId64 ": %s: the message is corrupt, or was made by a client that this "
+                   "one cannot read; nothing after it is passed over",
+                   m->rkt ? rd_kafka_topic_name(m->rkt) : "?", m->partition, m->offset, rd_kafka_message_errstr(m));
+}
+
+static int no_member(const ls_consumer *c, const rd_kafka_message_t *m, ls_error *err) {
+    const char *mend = m->err == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL
+                           ? "other programs are in it that share partitions out in another way (not cooperative-sticky): stop them, or take another group_id"
+                       : m->err == RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED ? "the brokers allow no more members: take fewer instances"
+                                                                              : "set session.timeout.ms in kafka_conf to what the brokers allow";
+    return ls_fail(err, LS_USAGE, "the group \"%s\" does not take this member: %s: %s", c->conf.group_id, rd_kafka_message_errstr(m), mend);
+}
+
+/* What may pass: said once a change of state, unless it is of the kind that presence.c speaks of. */
+static void passing(ls_consumer *c, const rd_kafka_message_t *m) {
+    bool news = m->err != c->said && ls_kafka_code(m->err) != LS_AGAIN;
+    ls_log_line(c->log, news ? LS_WARN : LS_DEBUG, "consumer: %s", rd_kafka_message_errstr(m));
+    if (news) c->said = m->err;
+}
+
 /* What stands in the queue beside messages. 0, or -1 when the consumer cannot go on. */
 static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err) {
     place *p;
@@ -220,7 +276,16 @@ static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR__FATAL: return refused(c, m, err);
-    default: ls_log_line(c->log, LS_DEBUG, "consumer: %s", rd_kafka_message_errstr(m)); return 0;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: return lost(c, m, err);
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return unreadable(m, err);
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT: return no_member(c, m, err);
+    default: passing(c, m); return 0;
     }
 }
 
@@ -255,6 +320,7 @@ static int sort(ls_consumer *c, ls_error *err) {
     }
     c->nbatch = kept;
     if (kept) {
+        c->said = RD_KAFKA_RESP_ERR_NO_ERROR;
         c->mean = bytes / kept + 1;
         ls_presence_answered(&c->presence);
     }
@@ -442,9 +508,10 @@ static int others_at_ends(ls_consumer *c, ls_error *err) {
         if (c->places[i].goal && !c->places[i].mine) rd_kafka_topic_partition_list_add(l, c->places[i].topic, c->places[i].partition);
     rd_kafka_resp_err_t e = l->cnt ? rd_kafka_committed(c->rk, l, LS_KAFKA_ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (e) all = ls_fail(err, ls_kafka_code(e), "the group's offsets: %s", rd_kafka_err2str(e));
-    for (int i = 0; i < l->cnt && all == 1; i++) {
-        const place *p = find(c, l->elems[i].topic, l->elems[i].partition);
+    for (int i = 0; !e && i < l->cnt; i++) {
+        place *p = find(c, l->elems[i].topic, l->elems[i].partition);
         if (l->elems[i].err || l->elems[i].offset < p->goal) all = 0;
+        if (!l->elems[i].err) p->elsewhere = l->elems[i].offset;
     }
     rd_kafka_topic_partition_list_destroy(l);
     return all;
@@ -456,6 +523,16 @@ int ls_consumer_at_ends(ls_consumer *c, ls_error *err) {
         if (p->goal && p->mine && p->committed < p->goal) return 0;
     }
     return others_at_ends(c, err);
+}
+
+uint64_t ls_consumer_progress(const ls_consumer *c) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->nplaces; i++) {
+        const place *p = &c->places[i];
+        int64_t at = p->mine ? p->done : p->elsewhere;
+        if (at > 0) sum += (uint64_t)at;
+    }
+    return sum;
 }
 
 int64_t ls_consumer_lag(ls_consumer *c) {
@@ -510,11 +587,16 @@ static void leave(ls_consumer *c) {
     rd_kafka_queue_destroy(q);
 }
 
+static const ls_log silent = {.fd = -1, .least = LS_ERROR + 1, .stage = ""};
+
 void ls_consumer_close(ls_consumer *c) {
     for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
     c->given = c->next = c->nbatch = 0;
     if (c->rk && c->queue) {
-        if (!wait_until_joined(c)) return; /* the client, and what its threads refer to, is left to the end of the process */
+        if (!wait_until_joined(c)) { /* the client, and what its threads refer to, is left to the end of the process */
+            c->log = &silent;
+            return;
+        }
         leave(c);
     }
     if (c->commits) rd_kafka_queue_destroy(c->commits);

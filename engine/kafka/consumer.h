@@ -32,7 +32,7 @@ typedef struct ls_message {
 /* Subscribes: cooperative-sticky group, no auto commit, read_committed. */
 int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 /* Up to max messages, and about max_bytes; waits up to wait_ms for the first. *n may be 0. Rebalances happen in here. LS_AGAIN is not
- * given: what is transient is logged once a change of state and tried for ever. */
+ * given: what is transient is logged once a change of state and tried for ever. LS_LOST: the group's offset is not in its partition any more. */
 int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_bytes, int wait_ms, size_t *n, ls_error *err) LS_MUST_CHECK;
 /* Frees the messages of the last poll. Their offsets count as handled from now on, for the next commit. */
 void ls_consumer_release(ls_consumer *c);
@@ -42,6 +42,8 @@ int ls_consumer_commit(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
  * and does the group hold every partition? 1 yes, 0 no. */
 int ls_consumer_note_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
 int ls_consumer_at_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
+/* A number that changes while this member, or as of the last ls_consumer_at_ends() another one, gets on. */
+uint64_t ls_consumer_progress(const ls_consumer *c);
 /* Messages behind the partitions' ends, as last seen; -1: unknown. assigned: partitions held. */
 int64_t ls_consumer_lag(ls_consumer *c);
 int ls_consumer_assigned(ls_consumer *c);

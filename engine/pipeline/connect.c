@@ -33,6 +33,8 @@ typedef struct connector {
     ls_source_identity server; /* of the present session */
     ls_progress progress;      /* the delivery thread's own once it runs */
     bool stored;               /* a "running" checkpoint is stored */
+    ls_source_identity proven; /* the server that could serve from where capture stood; not set before the first one */
+    bool has_proven;
 
     /* what was captured last: where the next session goes on */
     ls_place place;
@@ -101,11 +103,15 @@ static int store(connector *c, ls_error *err) {
 static int first_start(connector *c, ls_error *err) {
     bool again = c->progress.creating;
     ls_progress *p = &c->progress;
+    if (!again && c->ops->vacant(c->source, err)) return -1;
     p->creating = true;
     p->server = c->server;
     p->options = options_hash(c->opt);
     if (!again) ls_progress_new_instance(p);
-    if (store(c, err)) return -1;
+    if (store(c, err)) {
+        p->creating = again;
+        return -1;
+    }
     ls_buf_clear(&p->gtid);
     if (c->ops->create(c->source, again, &p->restart, &p->gtid, err)) return -1;
     p->creating = false;
@@ -160,7 +166,7 @@ static int open_session(connector *c, ls_error *err) {
     ls_source_identity now = {0};
     if (c->ops->open(&c->source, &c->conf, &c->worker->log, c->stored, &now, err)) return -1;
     c->server = now;
-    ls_source_identity then = c->stored ? c->progress.server : now;
+    ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
     if (!c->delivery && start_delivery(c, err)) return -1;
     if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
     const char *gtid = ls_buf_cstr(&c->gtid);
@@ -172,6 +178,9 @@ static int open_session(connector *c, ls_error *err) {
                       .identity = then.json,
                       .binlog = then.binlog};
     if (c->ops->start(c->source, &from, err)) return -1;
+    c->proven = now;
+    c->has_proven = true;
+    ls_delivery_server(c->delivery, &now);
     if (c->run->until_caught_up && !c->has_goal) {
         if (c->ops->end(c->source, &c->goal, err)) return -1;
         c->has_goal = true;
@@ -250,12 +259,13 @@ static int send_batch(connector *c, ls_error *err) {
 }
 
 /* One session: until the run stops, the goal is reached, or something fails. */
-static int pump(connector *c, ls_error *err) {
+static int pump(connector *c, ls_retry *retry, ls_error *err) {
     c->confirmed_at = ls_clock_ms();
     while (!ls_run_stopping(c->run)) {
         if (c->has_goal && ls_place_cmp(&c->place, &c->goal) >= 0) return 0;
         ls_work_reset(c->work);
         if (ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, LS_READ_WAIT_MS, err)) return -1;
+        ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
         if (ls_clock_ms() - c->confirmed_at >= LS_CONFIRM_MS && confirm(c, err)) return -1;
     }
@@ -266,10 +276,7 @@ static int sessions(connector *c, ls_error *err) {
     ls_retry retry = {0};
     for (;;) {
         int rc = open_session(c, err);
-        if (rc == 0) {
-            ls_retry_ok(&retry, c->worker, "the database answers");
-            rc = pump(c, err);
-        }
+        if (rc == 0) rc = pump(c, &retry, err);
         if (rc == 0 || err->code == LS_OK) return 0;
         close_session(c);
         if (ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
@@ -279,7 +286,7 @@ static int sessions(connector *c, ls_error *err) {
 int ls_connect_run(ls_worker *w, ls_error *err) {
     connector c = {.worker = w, .run = w->run, .opt = &w->stage->as.connector, .kafka = ls_stage_kafka(w->stage, w->run->memory)};
     ls_error late;
-    c.conf = ls_connector_source(w->stage, &c.schemas);
+    c.conf = ls_connector_source(w->stage, &c.schemas, &w->run->stop);
     int rc = -1;
     if (!(c.ops = ls_source_find(c.opt->db_type))) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", c.opt->db_type);

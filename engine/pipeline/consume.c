@@ -30,6 +30,8 @@ typedef struct instance {
     bool dirty;         /* rows were released that are not committed */
     int64_t flushed_at; /* ls_clock_ms() */
     int assigned;       /* partitions held, as last logged */
+    uint64_t progress;  /* --until-caught-up: as last seen, and when it changed: ls_clock_ms() */
+    int64_t moved_at;
     char id[256];
 } instance;
 
@@ -94,6 +96,18 @@ static int at_ends(instance *in, bool *noted, ls_retry *retry, ls_error *err) {
     return all;
 }
 
+/* --until-caught-up does not wait for ever for a group that gets nowhere. */
+static int look_for_silence(instance *in, ls_error *err) {
+    uint64_t progress = ls_consumer_progress(in->consumer);
+    int64_t now = ls_clock_ms();
+    if (!in->moved_at || progress != in->progress) in->moved_at = now;
+    in->progress = progress;
+    if (now - in->moved_at < LS_SILENCE_MS) return 0;
+    return ls_fail(err, LS_FAIL,
+                   "the group \"%s\" has read nothing for %d s and is not at its topics' ends, and --until-caught-up does not wait longer: see "
+                   "that its other members run, and the brokers", in->opt->group_id, LS_SILENCE_MS / 1000);
+}
+
 static int pump(instance *in, ls_error *err) {
     ls_retry retry = {0};
     bool noted = false;
@@ -106,6 +120,7 @@ static int pump(instance *in, ls_error *err) {
         if (n == 0 && atomic_load(&in->worker->run->sources_done)) {
             int all = at_ends(in, &noted, &retry, err);
             if (all) return all < 0 && err->code != LS_OK ? -1 : 0;
+            if (look_for_silence(in, err)) return -1;
         }
     }
     return flush(in, err);
@@ -125,6 +140,7 @@ static int open_writer(instance *in, ls_error *err) {
                         .delimiter = csv->delimiter,
                         .quote = csv->quote,
                         .newline = csv->newline,
+                        .log = &in->worker->log,
                         .null_text = csv->null_text,
                         .absent_text = csv->absent_text};
     return ls_csv_open(&in->writer, &conf, err);

@@ -28,6 +28,7 @@ struct ls_delivery {
     pthread_mutex_t mutex; /* below */
     pthread_cond_t room;   /* something was acknowledged, or failed */
     ls_place confirmed;
+    ls_source_identity server;
     ls_error err;
 };
 
@@ -74,6 +75,9 @@ static void advance(ls_delivery *d) {
 }
 
 static int store(ls_delivery *d, ls_error *err) {
+    pthread_mutex_lock(&d->mutex);
+    d->progress->server = d->server;
+    pthread_mutex_unlock(&d->mutex);
     ls_buf_clear(&d->json);
     ls_progress_write(d->progress, &d->json);
     if (d->json.failed || d->progress->gtid.failed) return ls_fail_memory(err, "writing the checkpoint");
@@ -167,6 +171,7 @@ int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls
     d->checkpoints = checkpoints;
     d->progress = progress;
     d->confirmed = progress->restart;
+    d->server = progress->server;
     d->stored_at = ls_clock_ms();
     pthread_mutex_init(&d->mutex, NULL);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -208,6 +213,12 @@ ls_place ls_delivery_confirmed(ls_delivery *d) {
     ls_place p = d->confirmed;
     pthread_mutex_unlock(&d->mutex);
     return p;
+}
+
+void ls_delivery_server(ls_delivery *d, const ls_source_identity *server) {
+    pthread_mutex_lock(&d->mutex);
+    d->server = *server;
+    pthread_mutex_unlock(&d->mutex);
 }
 
 int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) {

@@ -25,7 +25,7 @@ typedef struct printer {
 
 int ls_probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
     ls_schemas schemas = {0};
-    ls_source_conf conf = ls_connector_source(stage, &schemas);
+    ls_source_conf conf = ls_connector_source(stage, &schemas, NULL);
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;
@@ -37,7 +37,15 @@ int ls_probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) 
     return rc;
 }
 
-/* Has SIGINT or SIGTERM come? main() has blocked both, so they wait here. */
+/* While messages are printed SIGINT and SIGTERM wait: print ends well then, between two messages. */
+static void hold_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static bool interrupted(void) {
     sigset_t pending;
     return sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
@@ -60,7 +68,7 @@ static int print_batch(printer *p, ls_error *err) {
 }
 
 static int print_source(printer *p, ls_error *err) {
-    ls_source_conf conf = ls_connector_source(p->stage, &p->schemas);
+    ls_source_conf conf = ls_connector_source(p->stage, &p->schemas, NULL);
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;
@@ -82,6 +90,7 @@ static int print_source(printer *p, ls_error *err) {
     }
     ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .binlog = id.binlog};
     if (ops->start(source, &from, err)) goto out;
+    hold_signals();
     do {
         ls_work_reset(p->work);
         if ((rc = ops->read(source, p->work, LS_PRINT_WAIT_MS, err))) break;
@@ -102,6 +111,7 @@ static int print_messages(printer *p, ls_consumer *consumer, ls_decoder *decoder
     ls_message m[LS_PRINT_MESSAGES];
     size_t n;
     int rc = 0;
+    hold_signals();
     while (rc == 0 && !interrupted()) {
         ls_work_reset(p->work);
         if (ls_consumer_poll(consumer, m, LS_PRINT_MESSAGES, LS_PRINT_BYTES, LS_PRINT_WAIT_MS, &n, err)) return -1;

@@ -17,6 +17,7 @@ struct ls_routes {
     ls_topic **topics; /* ntopics for each schema id up to nids; NULL: not looked up yet */
     size_t nids;
     ls_buf key, message;
+    ls_retry retry; /* of making a topic */
 };
 
 static int topic_for(ls_routes *r, const char *template_, const char *schema, const char *table, ls_topic **out, ls_error *err) {
@@ -88,6 +89,14 @@ static int send_one(ls_routes *r, ls_topic *t, int partition, bool keyed, ls_del
     }
 }
 
+/* The same, waiting for brokers that do not answer: the database's session stays. */
+static int await_topics(ls_routes *r, const ls_schema *s, ls_topic ***out, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    while (topics_of(r, s, out, err))
+        if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return -1;
+    ls_retry_ok(&r->retry, r->worker, "Kafka answers");
+    return 0;
+}
+
 static int partition_of(const ls_routes *r, const ls_schema *s, bool keyed, int partitions) {
     char name[1024]; /* a NULL key: by table */
     if (keyed) return ls_partition_for(r->key.data, r->key.len, partitions);
@@ -107,7 +116,7 @@ int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_seg
     if (r->message.cap > LS_KEEP_MESSAGE) ls_buf_free(&r->message);
     ls_buf_clear(&r->message);
     ls_buf_clear(&r->key);
-    if (topics_of(r, c->schema, &topics, err) || r->format->encode(b, i, &r->message, err)) return -1;
+    if (await_topics(r, c->schema, &topics, pause, ctx, err) || r->format->encode(b, i, &r->message, err)) return -1;
     int keyed = r->format->key(b, i, &r->key, err);
     if (keyed < 0) return -1;
     if (r->message.failed || r->key.failed) return ls_fail_memory(err, "encoding a message");

@@ -83,7 +83,7 @@ ls_kafka_conf ls_stage_kafka(const ls_stage *stage, ls_memory_broker *memory) {
     return (ls_kafka_conf){.pairs = (const ls_pair *)(const void *)k->pairs, .npairs = k->npairs, .memory = k->memory ? memory : NULL};
 }
 
-ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas) {
+ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, const atomic_bool *stop) {
     const ls_connector_options *o = &stage->as.connector;
     return (ls_source_conf){.name = o->name,
                             .db_type = o->db_type,
@@ -102,7 +102,8 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas) {
                             .ddl = o->ddl,
                             .server_id = o->server_id,
                             .start = o->start,
-                            .schemas = schemas};
+                            .schemas = schemas,
+                            .stop = stop};
 }
 
 void ls_worker_show_checkpoint(ls_worker *w, const char *text) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { READ_BYTES = 64 * 1024 };
 static int io_error(ls_error *err, const char *what, const char *path) {
     int e = errno;
     const char *mend = e == ENOSPC || e == EDQUOT ? "free some space"
+                       : e == EFBIG ? "raise the limit on a file's size (ulimit -f)"
                        : e == EACCES || e == EROFS || e == EPERM ? "give the user the right to write there, or choose another filename"
                        : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG ? "choose another filename" : "mend the disk";
     return ls_fail(err, LS_FAIL, "cannot %s %s: %s: %s and start again (rows that were not flushed come again)", what, path, strerror(e), mend);
@@ -50,6 +52,8 @@ size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n)
 
 /* ---- finding what is there */
 
+static const char bom[] = "\xef\xbb\xbf";
+
 typedef struct scan {
     bool quoted;
     size_t whole;   /* bytes up to the end of the last whole record */
@@ -74,6 +78,53 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
     }
 }
 
+/* Does the first record begin as this writer begins a header? A file that somebody else wrote is left as it is. */
+static bool is_ours(const scan *s, const ls_csv_conf *conf) {
+    const ls_buf *first = s->records ? &s->first : NULL;
+    static const char action[] = "action";
+    size_t n = sizeof action - 1;
+    if (!conf->header || !first) return true;
+    size_t skip = first->len >= 3 && memcmp(first->data, bom, 3) == 0 ? 3 : 0;
+    return first->len > skip + n && memcmp(first->data + skip, action, n) == 0 && first->data[skip + n] == conf->delimiter;
+}
+
+/* What is cut off, if it has a line end in it: a record that a crash cut has one in a quoted cell only, but so has a whole file
+ * whose rows were quoted otherwise. Nothing that may be rows is thrown away: it goes to name.csv.cut. */
+static int keep_tail(int fd, const char *path, off_t from, off_t to, bool *kept, ls_error *err) {
+    char bytes[READ_BYTES], name[PATH_MAX];
+    bool lines = false;
+    int cut = -1, rc = 0;
+    *kept = false;
+    for (int pass = 0; pass < 2 && rc == 0; pass++) {
+        if (pass == 1 && !lines) break;
+        snprintf(name, sizeof name, "%s.cut", path);
+        if (pass == 1 && (cut = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) < 0) return io_error(err, "open", name);
+        for (off_t at = from; at < to && rc == 0;) {
+            ssize_t n = pread(fd, bytes, to - at < READ_BYTES ? (size_t)(to - at) : READ_BYTES, at);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) rc = io_error(err, "read", path);
+            else if (pass == 0) lines = lines || memchr(bytes, '\n', (size_t)n);
+            else if (write(cut, bytes, (size_t)n) != n) rc = io_error(err, "write", name);
+            if (n > 0) at += n;
+        }
+    }
+    if (cut >= 0 && close(cut) && rc == 0) rc = io_error(err, "write", name);
+    *kept = lines;
+    return rc;
+}
+
+static int cut_back(const scan *s, const ls_csv_conf *conf, int fd, const char *path, size_t end, ls_error *err) {
+    bool kept;
+    if (keep_tail(fd, path, (off_t)s->whole, (off_t)end, &kept, err)) return -1;
+    if (ftruncate(fd, (off_t)s->whole)) return io_error(err, "cut back", path);
+    if (conf->log && kept)
+        ls_log_line(conf->log, LS_WARN,
+                    "%s: its last %zu bytes, from byte %zu on, were no whole record and are in %s.cut now: a crash cut a record there, whose row "
+                    "comes again; if not, its rows were quoted otherwise (see the option \"quote\")",
+                    path, end - s->whole, s->whole, path);
+    return 0;
+}
+
 static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     char bytes[READ_BYTES];
     size_t at = 0;
@@ -85,8 +136,7 @@ static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path,
         scan_bytes(s, conf, bytes, (size_t)n, at);
         at += (size_t)n;
     }
-    if (s->whole < at && ftruncate(fd, (off_t)s->whole)) return io_error(err, "cut back", path);
-    return 0;
+    return s->whole < at && is_ours(s, conf) ? cut_back(s, conf, fd, path, at, err) : 0;
 }
 
 /* The second cell of a record; malloc'd; NULL: none, or no memory. */
@@ -98,8 +148,6 @@ static char *table_cell(const ls_buf *record, const ls_csv_conf *conf) {
     ls_buf_free(&cell);
     return out;
 }
-
-static const char bom[] = "\xef\xbb\xbf";
 
 /* What the file's first records say of it. A first record above LS_CSV_RECORD_MAX: such a part is never found again. */
 static int learn_part(ls_csv_part *p, const ls_csv_conf *conf, scan *s, ls_error *err) {
@@ -252,7 +300,30 @@ static int write_all(ls_csv_files *f, const ls_csv_part *p, const char *bytes, s
 static int write_out(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
     if (write_all(f, p, p->out.data, p->out.len, err)) return -1;
     f->buffered -= p->out.len;
+    p->written = true;
     ls_buf_clear(&p->out);
+    return 0;
+}
+
+static int removed(ls_csv_files *f, const ls_csv_part *p, ls_error *err) {
+    f->broken = true;
+    return ls_fail(err, LS_FAIL,
+                   "%s was removed or replaced while rows were written to it: start again (the rows since the last flush come again, in a new "
+                   "file); stop the program before files are taken away", p->path);
+}
+
+/* Rows in a file that has no name any more are lost: their offsets must not be committed. */
+static int still_there(ls_csv_files *f, const ls_csv_part *p, ls_error *err) {
+    struct stat open_file, named;
+    if (fstat(p->fd, &open_file)) return io_error(err, "look at", p->path);
+    if (stat(p->path, &named) == 0 && named.st_ino == open_file.st_ino && named.st_dev == open_file.st_dev) return 0;
+    return removed(f, p, err);
+}
+
+static int flush_part(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
+    if (p->out.len && write_out(f, p, err)) return -1;
+    if (p->written && p->fd >= 0 && still_there(f, p, err)) return -1;
+    p->written = false;
     return 0;
 }
 
@@ -260,7 +331,7 @@ static int close_longest_unused(ls_csv_files *f, ls_error *err) {
     ls_csv_part *oldest = NULL;
     for (size_t i = 0; i < f->nparts; i++)
         if (f->parts[i]->fd >= 0 && (!oldest || f->parts[i]->used < oldest->used)) oldest = f->parts[i];
-    if (write_out(f, oldest, err)) return -1;
+    if (flush_part(f, oldest, err)) return -1;
     close(oldest->fd);
     oldest->fd = -1;
     ls_buf_free(&oldest->out);
@@ -268,11 +339,13 @@ static int close_longest_unused(ls_csv_files *f, ls_error *err) {
     return 0;
 }
 
-static int open_part(ls_csv_files *f, ls_csv_part *p, ls_error *err) {
+/* make: 0, or O_CREAT for a part that begins: one that was there and is gone must not come back without its header. */
+static int open_part(ls_csv_files *f, ls_csv_part *p, int make, ls_error *err) {
     p->used = ++f->tick;
     if (p->fd >= 0) return 0;
     if (f->open >= LS_CSV_OPEN_FILES && close_longest_unused(f, err)) return -1;
-    p->fd = open(p->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    p->fd = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | make, 0666);
+    if (p->fd < 0 && errno == ENOENT && !make) return removed(f, p, err);
     if (p->fd < 0) return io_error(err, "open", p->path);
     f->open++;
     return 0;
@@ -284,7 +357,7 @@ static int start_part(ls_csv_files *f, ls_csv_part *p, const char *header, size_
     memcpy(p->header, header, n);
     p->header_len = n;
     p->cells = ls_csv_count_cells(f->conf, header, n);
-    if (open_part(f, p, err)) return -1;
+    if (open_part(f, p, O_CREAT, err)) return -1;
     if (f->conf->bom) ls_buf_add(&p->out, bom, 3);
     if (f->conf->header) {
         ls_buf_add(&p->out, header, n);
@@ -324,10 +397,17 @@ ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
     return NULL;
 }
 
+/* No second copy of a large row. */
+static int write_large(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) {
+    p->written = true;
+    if (write_out(f, p, err) || write_all(f, p, record, n, err)) return -1;
+    return write_all(f, p, f->conf->newline, strlen(f->conf->newline), err);
+}
+
 int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t n, ls_error *err) {
-    if (open_part(f, p, err)) return -1;
-    if (n >= LS_CSV_PART_BUFFER) /* no second copy of a large row */
-        return write_out(f, p, err) || write_all(f, p, record, n, err) || write_all(f, p, f->conf->newline, strlen(f->conf->newline), err) ? -1 : 0;
+    if (open_part(f, p, 0, err)) return -1;
+    if (n >= LS_CSV_PART_BUFFER)
+        return write_large(f, p, record, n, err);
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
     ls_buf_str(&p->out, f->conf->newline);
@@ -339,7 +419,7 @@ int ls_csv_files_add(ls_csv_files *f, ls_csv_part *p, const char *record, size_t
 
 int ls_csv_files_flush(ls_csv_files *f, ls_error *err) {
     for (size_t i = 0; i < f->nparts; i++)
-        if (f->parts[i]->out.len && write_out(f, f->parts[i], err)) return -1;
+        if (flush_part(f, f->parts[i], err)) return -1;
     return 0;
 }
 

@@ -24,6 +24,7 @@ typedef struct ls_csv_part {
     char *table;  /* the table cell of its first record, quotes taken off; NULL: none */
     int fd;       /* -1: closed */
     ls_buf out;   /* rows not written yet */
+    bool written; /* since the last flush */
     uint64_t used; /* ticks: for the one longest unused */
 } ls_csv_part;
 

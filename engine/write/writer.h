@@ -2,6 +2,7 @@
 #ifndef LS_WRITER_H
 #define LS_WRITER_H
 
+#include "base/log.h"
 #include "change/batch.h"
 
 typedef struct ls_writer ls_writer;
@@ -28,6 +29,7 @@ typedef struct ls_csv_conf {
     char delimiter, quote;
     const char *newline; /* "\n" or "\r\n" */
     const char *null_text, *absent_text; /* written raw, unquoted */
+    const ls_log *log;                   /* NULL: nothing is said */
 } ls_csv_conf;
 
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;

@@ -251,6 +251,17 @@ local function check_patterns(at, key, patterns)
     end
 end
 
+-- What Kafka takes for a topic's name; a pattern (^...) is none: what it stands for changes as topics come and go.
+local function check_topic_name(at, key, name, parts)
+    local wrong = parts:match "[^%w._-]"
+    if wrong then
+        fail(at, key, "option %q in %s: the topic %q has the character %q; Kafka takes letters, digits, dots, _ and - in a name", key,
+            at.title, name, wrong)
+    elseif #name > 249 or name == "" or name == "." or name == ".." then
+        fail(at, key, "option %q in %s: %q is no topic's name: Kafka takes 1 to 249 characters, and not . or ..", key, at.title, name)
+    end
+end
+
 local function check_topics(at, topics)
     for _, topic in ipairs(topics) do
         local rest = topic:gsub("{database}", ""):gsub("{schema}", ""):gsub("{table}", "")
@@ -258,6 +269,7 @@ local function check_topics(at, topics)
             fail(at, "topic", 'option "topic" in %s: the template %q has %s; it may have {database}, {schema} and {table}', at.title,
                 topic, rest:match "{[^{}]*}" or "a single brace")
         end
+        check_topic_name(at, "topic", topic, rest)
     end
 end
 
@@ -275,7 +287,8 @@ function rules.connector(at, out)
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 
-function rules.consumer(_, out)
+function rules.consumer(at, out)
+    for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name
 end

@@ -1,6 +1,7 @@
 """What the end-to-end tests share: the servers, the program under test, and readers of what it made that are not its own.
 
 Addresses come from the environment (scripts/services env). psql, mariadb and kcat are the independent witnesses."""
+import ctypes
 import json
 import os
 import re
@@ -89,6 +90,29 @@ def read_topic(topic):
             partition, key_len, key, value = line.split("\t", 3)
             out.append((int(partition), None if key_len == "-1" else key, value))
     return out
+
+
+def delete_records(topic, before):
+    """Takes the messages of partition 0 below an offset away, as retention does; through librdkafka's admin call, which no
+    packaged tool offers."""
+    k = ctypes.CDLL("librdkafka.so.1")
+    for f in ("conf_new", "new", "topic_partition_list_new", "topic_partition_list_add", "DeleteRecords_new", "queue_new", "queue_poll"):
+        getattr(k, "rd_kafka_" + f).restype = ctypes.c_void_p
+    why = ctypes.create_string_buffer(512)
+    conf = ctypes.c_void_p(k.rd_kafka_conf_new())
+    k.rd_kafka_conf_set(conf, b"bootstrap.servers", BROKERS.encode(), why, ctypes.c_size_t(512))
+    client = ctypes.c_void_p(k.rd_kafka_new(0, conf, why, ctypes.c_size_t(512)))
+    queue = ctypes.c_void_p(k.rd_kafka_queue_new(client))
+    places = ctypes.c_void_p(k.rd_kafka_topic_partition_list_new(1))
+    k.rd_kafka_topic_partition_list_add(places, topic.encode(), 0)
+    k.rd_kafka_topic_partition_list_set_offset(places, topic.encode(), 0, ctypes.c_int64(before))
+    wanted = ctypes.c_void_p(k.rd_kafka_DeleteRecords_new(places))
+    k.rd_kafka_DeleteRecords(client, ctypes.byref(wanted), ctypes.c_size_t(1), None, queue)
+    event = ctypes.c_void_p(k.rd_kafka_queue_poll(queue, WAIT * 1000))
+    for f, what in (("event_destroy", event), ("DeleteRecords_destroy", wanted), ("topic_partition_list_destroy", places),
+                    ("queue_destroy", queue), ("destroy", client)):
+        getattr(k, "rd_kafka_" + f)(what)
+    wait_until(lambda: len(messages(topic)) == int(run(KCAT + ["-Q", "-t", topic + ":0:-1"]).split()[-1]) - before, "the records are gone")
 
 
 def messages(topic):

@@ -1,7 +1,10 @@
 """Positions that cannot be continued from are exit 3, never a silent skip; a second program under the same name fences the first."""
+import os
+import re
 import signal
+import subprocess
 
-from lib import Case, checkpoint, lsn, messages, my, pg, values, wait_until
+from lib import BROKERS, PG, ROOT, Case, checkpoint, delete_records, lsn, messages, my, pg, psql_command, run, values, wait_until
 
 TABLE = "create table t (id int primary key, v varchar(20))"
 
@@ -31,7 +34,13 @@ class Lost(Case):
     def test_slot_without_checkpoint(self):
         self.databases(TABLE)
         self.pg("select pg_create_logical_replication_slot('%s', 'pgoutput')" % self.name("postgres"))
-        self.assertRegex(self.run_to_end(self.script(self.connector("postgres")), code=3).log(), r'start = "slot"')
+        self.pg("create publication p for table t")
+        self.pg("insert into t values (1, 'kept')")
+        script = self.script(self.connector("postgres", publication="p"))
+        for _ in range(2):  # a program that is started again and again must not take the slot for a leavings of its own
+            self.assertRegex(self.run_to_end(script, code=3).log(), r'start = "slot"')
+        self.run_to_end(self.script(self.connector("postgres", start="slot", publication="p")), "--until-caught-up")
+        self.assertEqual([values(m["columns"])["id"] for m in messages(self.topic_of("postgres"))], [1])
 
     def test_start_at_a_slot(self):
         self.databases(TABLE)
@@ -71,6 +80,106 @@ class Lost(Case):
         places = [m["source"]["pos"] for m in got]
         self.assertEqual(places, sorted(places))
         self.assertEqual(p.stop(), 0)
+
+
+class Consumer(Case):
+    def test_retention_was_faster(self):
+        """What the group has not read is not in the topic any more: exit 3, and nothing is passed over."""
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql", topic=self.topic), self.consumer())
+        self.run_to_end(script, "--until-caught-up")
+        self.my("insert into t select seq, 'a' from seq_1_to_50")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual(len(self.lines("out_out.csv")), 51)
+        self.my("insert into t select seq, 'a' from seq_51_to_60")
+        self.run_to_end(script, "--only", self.name("mysql"), "--until-caught-up")
+        delete_records(self.topic, 55)
+        log = self.run_to_end(script, "--until-caught-up", code=3).log()
+        self.assertRegex(log, r"topic %s, partition 0: offset 50, where the group .* stands, is not there: the partition has 55 to 60" % self.topic)
+        self.assertEqual(len(self.lines("out_out.csv")), 51)
+
+    def test_group_of_other_programs(self):
+        """A group whose members share out in another way takes no member of ours: said at once, exit 2."""
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql", topic=self.topic), self.consumer())
+        self.run_to_end(script, "--only", self.name("mysql"), "--until-caught-up")
+        with subprocess.Popen(["kcat", "-b", BROKERS, "-G", self.id_ + "_out", self.topic], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              encoding="utf-8") as other:
+            try:
+                while "assigned" not in other.stderr.readline():
+                    self.assertIsNone(other.poll())
+                log = self.run_to_end(script, "--only", "out", code=2).log()
+            finally:
+                other.kill()
+        self.assertRegex(log, r"the group .* does not take this member: .*take another group_id")
+
+    def test_topic_that_comes_while_the_group_forms(self):
+        """Whenever the topic comes, the members get its partitions."""
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql", topic=self.topic, partitions=3), self.consumer(instances=2))
+        consumer = self.start(script, "--only", "out")
+        consumer.wait_log("does not exist")
+        connector = self.start_connector(script, "--only", self.name("mysql"))
+        self.my("insert into t select seq, 'a' from seq_1_to_100")
+        wait_until(lambda: sum(len(self.lines("out_out-%d.csv" % k)) - 1 for k in (1, 2)) >= 100, "the rows", programs=[consumer, connector])
+        self.assertEqual(consumer.stop(), 0)
+
+
+class Stop(Case):
+    def test_while_the_slot_waits(self):
+        """A slot is made when the transactions that are open have ended: a stop does not wait for that."""
+        self.databases(TABLE)
+        with subprocess.Popen(psql_command(self.id_), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii",
+                              env=dict(os.environ, PGPASSWORD=PG["password"])) as session:
+            session.stdin.write("begin; insert into t values (1, 'open'); select 'there';\n")
+            session.stdin.flush()
+            self.assertEqual(session.stdout.readline(), "there\n")
+            p = self.start(self.script(self.connector("postgres")))
+            p.wait_log("waits for the transactions that are open")
+            self.assertEqual(p.stop(10), 0)
+            p = self.start("print", self.script(self.connector("postgres")))
+            p.wait_log("waits for the transactions that are open")
+            p.stop(10)
+            session.stdin.close()
+        self.run_to_end(self.script(self.connector("postgres")), "--until-caught-up")
+
+
+class Failover(Case):
+    def test_promoted_standby(self):
+        """A standby that was promoted goes on on another timeline; starts after the first one there know it."""
+        folder = self.path("own")
+        os.chmod(os.environ["LIST_SYNC_E2E_DIR"], 0o755)
+        services = [os.path.join(ROOT, "scripts", "services"), "--dir", folder]
+
+        def start():
+            run(services + ["start", "postgres"])
+            text = run(services + ["env"])
+            return {k: re.search(r"LS_PG_%s=(\S+)" % k.upper(), text).group(1) for k in ("host", "port", "user", "password")}
+
+        def stream(server, rows):
+            script = self.script(self.connector("postgres", host=server["host"], port=int(server["port"]), password=server["password"],
+                                                database="postgres"))
+            self.run_to_end(script, "--until-caught-up")
+            self.assertEqual([values(m["columns"])["id"] for m in messages(self.topic_of("postgres"))], list(range(1, rows + 1)))
+        try:
+            server = start()
+            pg(TABLE, server=server)
+            stream(server, 0)
+            pg("insert into t values (1, 'a')", server=server)
+            stream(server, 1)
+            with open(os.path.join(folder, "postgres", "pid"), encoding="ascii") as f:
+                pid = int(f.readline())
+            os.kill(pid, signal.SIGINT)
+            wait_until(lambda: not os.path.exists("/proc/%d" % pid), "the server has ended")
+            open(os.path.join(folder, "postgres", "data", "standby.signal"), "w", encoding="ascii").close()
+            server = start()
+            self.assertEqual(pg("select pg_promote()", server=server), "t")
+            for i in range(2, 5):
+                pg("insert into t values (%d, 'b')" % i, server=server)
+                stream(server, i)
+            self.assertEqual(checkpoint(self.name("postgres"))["server"]["timeline"], 2)
+        finally:
+            run(services + ["stop"])
 
 
 class Fence(Case):

@@ -63,6 +63,29 @@ class Tables(Case):
         for p in programs:
             self.assertEqual(p.stop(), 0, p.log()[-2000:])
 
+    def test_temporary_tables_and_rollback(self):
+        """A transaction that makes a temporary table is in the binlog with its rows and the ROLLBACK that takes them back."""
+        self.databases(TABLE)
+        p = self.start_connector(self.script(self.connector("mysql")))
+        self.my("begin; insert into t values (1, 'x'); create temporary table a (i int); rollback")
+        self.my("create temporary table a (i int); begin; insert into t values (2, 'kept'); drop temporary table a; savepoint x; "
+                "insert into t values (3, 'x'); rollback to x; commit")
+        self.my("insert into t values (4, 'kept')")
+        got = self.wait_messages(self.topic_of("mysql"), 2, [p])
+        self.assertEqual([values(m["columns"])["id"] for m in got], [2, 4])
+        self.assertEqual(p.stop(), 0)
+
+    def test_what_only_mariadb_has(self):
+        """A sequence's state is no row, a UNIQUE over a long column has no hash column; a system-versioned table is refused."""
+        self.databases(TABLE, TABLE + "; create sequence s; create table u (id int primary key, v text unique)")
+        p = self.start_connector(self.script(self.connector("mysql", table="*")))
+        self.my("select nextval(s); insert into u values (1, 'a')")
+        got = self.wait_messages(self.topic_of("mysql"), 1, [p])
+        self.assertEqual(got[0]["columns"], [{"name": "id", "value": 1}, {"name": "v", "value": "a"}])
+        self.my("create table h (id int primary key, v int) with system versioning; insert into h values (1, 1)")
+        self.assertEqual(p.wait(), 1)
+        self.assertIn("h is system-versioned", p.log())
+
     def test_empty_transactions(self):
         self.databases(TABLE + "; create table other (id int primary key)")
         self.pg("create publication p for table t")

@@ -51,6 +51,13 @@ return {
     { script = "error({})\n", want = "case.lua:1: a table was raised as an error" },
     { script = "local function f()\n  error('deep', 0)\nend\nf()\n", want = "case.lua:2: deep" },
 
+    -- names of topics
+    { script = '\nlocal ls = require "list_sync"\nls.consumer {\n  group_id = "g", topic_list = { "a", "^wal.*" }, kafka_conf = "memory",\n'
+        .. '  writer = ls.csv_writer { filename = "out" },\n}\n',
+      want = 'case.lua:4: option "topic_list" in consumer "g": the topic "^wal.*" has the character "^"; Kafka takes letters, digits, dots, _ and - in a name' },
+    { script = (connector "":gsub('"wal"', '"{schema}/x"')),
+      want = 'case.lua:5: option "topic" in connector "shop": the topic "{schema}/x" has the character "/"; Kafka takes letters, digits, dots, _ and - in a name' },
+
     -- names of options
     { script = connector '  filtr = function() end,', want = 'case.lua:7: unknown option "filtr" in connector "shop"; did you mean "filter"?' },
     { script = connector '  ["replicaton"] = 3,', want = 'case.lua:7: unknown option "replicaton" in connector "shop"; did you mean "replication"?' },

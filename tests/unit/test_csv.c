@@ -468,6 +468,52 @@ static void test_a_torn_record_is_cut_off(void **state) {
     }
 }
 
+/* Read with another quote than it was written with, half a file looks like one torn record. */
+static void test_rows_are_not_thrown_away(void **state) {
+    fixture *f = *state;
+    static const char rows[] = "action,table,id,a,b\nI,public.orders,1,O'Brien,x\nI,public.orders,2,x,y\n";
+    put_file(f, "_c.csv", rows, sizeof rows - 1);
+    f->conf.quote = '\'';
+    open_csv(f);
+    assert_file(f, "_c.csv", "action,table,id,a,b\n");
+    assert_file(f, "_c.csv.cut", "I,public.orders,1,O'Brien,x\nI,public.orders,2,x,y\n");
+}
+
+static void test_a_file_of_somebody_else(void **state) {
+    fixture *f = *state;
+    static const char letter[] = "Dear reader,\n\"not\" a CSV file";
+    put_file(f, "_c.csv", letter, sizeof letter - 1);
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "3|x|y");
+    flush(f);
+    assert_file(f, "_c.csv", letter);
+    assert_file(f, "_c-2.csv", "action,table,id,a,b\nI,public.orders,3,x,y\n");
+}
+
+/* Rows that went to a file without a name are not written. */
+static void test_a_file_that_is_taken_away(void **state) {
+    fixture *f = *state;
+    char path[200], other[200];
+    snprintf(path, sizeof path, "%s_c.csv", f->filename);
+    snprintf(other, sizeof other, "%s_c.old", f->filename);
+    for (int moved = 0; moved < 2; moved++) {
+        open_csv(f);
+        add(f, f->orders, 'I', NULL, "1|x|y");
+        flush(f);
+        assert_int_equal(moved ? rename(path, other) : unlink(path), 0);
+        add(f, f->orders, 'I', NULL, "2|x|y");
+        assert_int_equal(f->csv->ops->flush(f->csv, &f->err), -1);
+        assert_non_null(strstr(f->err.text, "_c.csv was removed or replaced"));
+        close_csv(f);
+        open_csv(f);
+        add(f, f->orders, 'I', NULL, "2|x|y");
+        flush(f);
+        close_csv(f);
+        assert_file(f, "_c.csv", "action,table,id,a,b\nI,public.orders,2,x,y\n");
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void test_a_torn_header_is_written_again(void **state) {
     fixture *f = *state;
     static const char *const torn[] = {"", "action,tab", "\xef\xbb\xbf"};
@@ -592,7 +638,8 @@ int main(void) {
         T(test_what_is_not_written), T(test_truncate_comes_from_every_partition), T(test_truncate_alone),
         T(test_truncate_without_a_source_is_always_written), T(test_truncate_in_one_file_stands_with_the_rows), T(test_parts_alternate),
         T(test_tables_with_the_same_columns_share_a_part), T(test_a_delete_of_an_unknown_table), T(test_more_parts_than_open_files),
-        T(test_without_a_header), T(test_a_torn_record_is_cut_off), T(test_a_torn_header_is_written_again),
+        T(test_without_a_header), T(test_a_torn_record_is_cut_off), T(test_rows_are_not_thrown_away),
+        T(test_a_file_of_somebody_else), T(test_a_file_that_is_taken_away), T(test_a_torn_header_is_written_again),
         T(test_a_long_file_is_cut_in_the_right_place), T(test_a_part_behind_a_gap_is_not_spoilt), 
         T(test_a_large_row), T(test_folders_are_made_and_names_escaped), T(test_a_folder_that_cannot_be_made), T(test_a_write_that_fails),
     };
