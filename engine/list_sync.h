@@ -39,7 +39,15 @@ enum ls_type {
     LS_TYPE_TIME,
     LS_TYPE_DATETIME,
     LS_TYPE_TIMESTAMP,
-    LS_TYPE_ARRAY,  /* consumers only, so far: a JSON array or object of a message */
+    LS_TYPE_TIMETZ,
+    LS_TYPE_INTERVAL,
+    LS_TYPE_JSON, /* the document's text, compact */
+    LS_TYPE_UUID,
+    LS_TYPE_BITS,
+    LS_TYPE_ARRAY,    /* this and the next three are LS_KIND_JSON; on consumers any JSON array or object of a message is an array */
+    LS_TYPE_SET,      /* an array of labels */
+    LS_TYPE_GEOMETRY, /* {"srid":n,"wkb":base64} */
+    LS_TYPE_VECTOR,   /* an array of numbers */
     LS_TYPE_UNKNOWN /* consumers: no value but NULL has been seen yet */
 };
 

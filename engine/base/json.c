@@ -333,3 +333,28 @@ int ls_json_i64(const ls_json_value *v, int64_t *out) {
     *out = negative ? (int64_t)-n : (int64_t)n;
     return 0;
 }
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* Behind the string that begins at p (its opening quote), or end. */
+static const char *string_end(const char *p, const char *end) {
+    for (p++; p < end && *p != '"'; p++)
+        if (*p == '\\' && p + 1 < end) p++;
+    return p < end ? p + 1 : end;
+}
+
+bool ls_json_is_compact(const char *p, size_t n) {
+    for (const char *end = p + n; p < end;) {
+        if (is_blank(*p)) return false;
+        p = *p == '"' ? string_end(p, end) : p + 1;
+    }
+    return true;
+}
+
+void ls_json_compact(ls_buf *out, const char *p, size_t n) {
+    for (const char *end = p + n, *from; p < end;) {
+        while (p < end && is_blank(*p)) p++;
+        for (from = p; p < end && !is_blank(*p);) p = *p == '"' ? string_end(p, end) : p + 1;
+        ls_buf_add(out, from, (size_t)(p - from));
+    }
+}

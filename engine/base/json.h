@@ -62,4 +62,9 @@ bool ls_json_is(const ls_json_value *v, const char *s);
 int ls_json_u64(const ls_json_value *v, uint64_t *out) LS_MUST_CHECK;
 int ls_json_i64(const ls_json_value *v, int64_t *out) LS_MUST_CHECK;
 
+/* Appends a valid document's text without the blanks between its tokens; order, numbers and escapes stay. */
+void ls_json_compact(ls_buf *out, const char *p, size_t n);
+/* Are there any such blanks? */
+bool ls_json_is_compact(const char *p, size_t n);
+
 #endif

@@ -1,4 +1,5 @@
 /* edit.c - what a hook does to a row: the ls_row_* functions of list_sync.h. */
+#include "base/json.h"
 #include "base/text.h"
 #include "change/batch.h"
 #include "change/number.h"
@@ -29,7 +30,15 @@ static const struct {
     [LS_TYPE_TIME] = {"time", "text such as 13:59:59.5"},
     [LS_TYPE_DATETIME] = {"datetime", "text such as 2026-01-31T13:59:59"},
     [LS_TYPE_TIMESTAMP] = {"timestamp", "text such as 2026-01-31T13:59:59Z"},
+    [LS_TYPE_TIMETZ] = {"timetz", "text such as 13:59:59+02"},
+    [LS_TYPE_INTERVAL] = {"interval", "ISO 8601 text such as P1DT2H"},
+    [LS_TYPE_JSON] = {"json", "a JSON document's text"},
+    [LS_TYPE_UUID] = {"uuid", "text such as 00112233-4455-6677-8899-aabbccddeeff"},
+    [LS_TYPE_BITS] = {"bits", "text of 0 and 1"},
     [LS_TYPE_ARRAY] = {"array", "no value but NULL"},
+    [LS_TYPE_SET] = {"set", "no value but NULL"},
+    [LS_TYPE_GEOMETRY] = {"geometry", "no value but NULL"},
+    [LS_TYPE_VECTOR] = {"vector", "no value but NULL"},
     [LS_TYPE_UNKNOWN] = {"unknown", "any value"},
 };
 
@@ -199,6 +208,53 @@ static bool is_decimal_text(const char *p, size_t n) {
     return ls_number_is_decimal(p, n);
 }
 
+/* 13:59:59.5+02, +02:30, +02:30:15 */
+static bool is_timetz_text(const char *p, size_t n) {
+    size_t at = 0;
+    while (at < n && p[at] != '+' && p[at] != '-') at++;
+    if (!at || at == n || clock_at(p, at) != at) return false;
+    size_t zone = n - at - 1, i = at + 1;
+    if (zone != 2 && zone != 5 && zone != 8) return false;
+    for (; i < n; i++)
+        if ((i - at) % 3 == 0 ? p[i] != ':' : !digits_at(p + i, 1)) return false;
+    return true;
+}
+
+static bool is_uuid_text(const char *p, size_t n) {
+    if (n != 36) return false;
+    for (size_t i = 0; i < n; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? p[i] != '-' : !(digits_at(p + i, 1) || (p[i] >= 'a' && p[i] <= 'f'))) return false;
+    }
+    return true;
+}
+
+static bool is_bits_text(const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != '0' && p[i] != '1') return false;
+    return true;
+}
+
+static bool is_json_text(const char *p, size_t n) {
+    ls_json j = ls_json_over(p, n);
+    ls_json_value v;
+    ls_error err;
+    return ls_utf8_valid(p, n) && ls_json_read(&j, &v, &err) == 0 && ls_json_end(&j, &err) == 0;
+}
+
+/* Has the text the shape that the type's canonical text has? Of the types whose values are text. */
+static bool is_text_of(int type, const char *p, size_t n) {
+    switch (type) {
+    case LS_TYPE_DECIMAL: return is_decimal_text(p, n);
+    case LS_TYPE_TIMETZ: return is_timetz_text(p, n);
+    case LS_TYPE_INTERVAL: return n > 2 && *p == 'P' && ls_utf8_valid(p, n);
+    case LS_TYPE_JSON: return is_json_text(p, n);
+    case LS_TYPE_UUID: return is_uuid_text(p, n);
+    case LS_TYPE_BITS: return is_bits_text(p, n);
+    default: return is_time_text(type, p, n);
+    }
+}
+
 /* Copies bytes into the batch: the value that a column then holds. */
 static int put_bytes(ls_batch *b, ls_value *v, enum ls_kind kind, const char *p, size_t n) {
     if (n >= UINT32_MAX) return refuse(b, "a value of %zu bytes is too large: the limit is 4 GiB", n);
@@ -227,19 +283,25 @@ int ls_row_set_text(ls_batch *b, uint32_t change, int image, uint32_t col, const
         if (!ls_utf8_valid(p, n)) return refuse(b, "column \"%.100s\" takes UTF-8 text, and these bytes are none", c->name);
         break;
     case LS_TYPE_DECIMAL:
-        if (!is_decimal_text(p, n)) return refuse_type(b, c, "another text");
-        break;
     case LS_TYPE_DATE:
     case LS_TYPE_TIME:
     case LS_TYPE_DATETIME:
     case LS_TYPE_TIMESTAMP:
-        if (!is_time_text(c->type, p, n)) return refuse_type(b, c, "another text");
+    case LS_TYPE_TIMETZ:
+    case LS_TYPE_INTERVAL:
+    case LS_TYPE_JSON:
+    case LS_TYPE_UUID:
+    case LS_TYPE_BITS:
+        if (!is_text_of(c->type, p, n)) return refuse_type(b, c, "another text");
         break;
     case LS_TYPE_BYTES: return put_base64(b, v, c, p, n);
     case LS_TYPE_INTEGER:
     case LS_TYPE_FLOAT: return refuse_type(b, c, "text: tonumber() makes one of it");
     case LS_TYPE_BOOLEAN:
-    case LS_TYPE_ARRAY: return refuse_type(b, c, "text");
+    case LS_TYPE_ARRAY:
+    case LS_TYPE_SET:
+    case LS_TYPE_GEOMETRY:
+    case LS_TYPE_VECTOR: return refuse_type(b, c, "text");
     }
     return put_bytes(b, v, LS_KIND_TEXT, p, n);
 }
@@ -269,10 +331,18 @@ static int put_whole(ls_batch *b, ls_value *v, const ls_column *c, ls_value of) 
     case LS_TYPE_DATE:
     case LS_TYPE_TIME:
     case LS_TYPE_DATETIME:
-    case LS_TYPE_TIMESTAMP: return refuse_type(b, c, "a number: tostring() makes text of it");
+    case LS_TYPE_TIMESTAMP:
+    case LS_TYPE_TIMETZ:
+    case LS_TYPE_INTERVAL:
+    case LS_TYPE_JSON:
+    case LS_TYPE_UUID:
+    case LS_TYPE_BITS: return refuse_type(b, c, "a number: tostring() makes text of it");
     case LS_TYPE_BOOLEAN:
     case LS_TYPE_BYTES:
-    case LS_TYPE_ARRAY: break;
+    case LS_TYPE_ARRAY:
+    case LS_TYPE_SET:
+    case LS_TYPE_GEOMETRY:
+    case LS_TYPE_VECTOR: break;
     }
     return refuse_type(b, c, "a number");
 }

@@ -232,28 +232,15 @@ void ls_read_type(const ls_json_value *v, ls_seen_column *out) {
         if (v->p[i] == '.' || v->p[i] == 'e' || v->p[i] == 'E') out->type = LS_TYPE_FLOAT;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 /* An array's or object's text without the blanks between its tokens. */
-static int compact(ls_work *w, const ls_json_value *v, ls_value *out, ls_error *err) {
-    bool string = false, loose = false;
-    for (size_t i = 0; i < v->n && !loose; i++) {
-        if (string && v->p[i] == '\\') i++;
-        else if (v->p[i] == '"') string = !string;
-        else loose = !string && is_blank(v->p[i]);
-    }
+static int compact(ls_decoder *d, ls_work *w, const ls_json_value *v, ls_value *out, ls_error *err) {
     *out = ls_value_bytes_of(LS_KIND_JSON, v->p, v->n);
-    if (!loose) return 0;
-    char *copy = ls_arena_alloc(&w->arena, v->n), *to = copy;
+    if (ls_json_is_compact(v->p, v->n)) return 0;
+    ls_buf_clear(&d->text);
+    ls_json_compact(&d->text, v->p, v->n);
+    char *copy = d->text.failed ? NULL : ls_arena_copy(&w->arena, d->text.data, d->text.len);
     if (!copy) return no_memory(err);
-    string = false;
-    for (size_t i = 0; i < v->n; i++) {
-        if (!string && is_blank(v->p[i])) continue;
-        if (string && v->p[i] == '\\') *to++ = v->p[i++];
-        else if (v->p[i] == '"') string = !string;
-        *to++ = v->p[i];
-    }
-    *out = ls_value_bytes_of(LS_KIND_JSON, copy, (size_t)(to - copy));
+    *out = ls_value_bytes_of(LS_KIND_JSON, copy, d->text.len);
     return 0;
 }
 
@@ -265,7 +252,7 @@ int ls_read_value(ls_decoder *d, ls_work *w, const ls_json_value *v, ls_value *o
     case LS_JSON_TRUE:
     case LS_JSON_FALSE: *out = (ls_value){.kind = LS_KIND_BOOL, .as.i = v->kind == LS_JSON_TRUE}; return 0;
     case LS_JSON_ARRAY:
-    case LS_JSON_OBJECT: return compact(w, v, out, err);
+    case LS_JSON_OBJECT: return compact(d, w, v, out, err);
     case LS_JSON_STRING:
         if (text_of(d, w, v, &p, &n, err)) return -1;
         break;

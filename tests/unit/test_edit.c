@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ID, NAME, ON, DATA, AT, DAY, CLOCK, LOCAL, TOTAL, WIDTH, LIST, ANY, COLUMNS };
+enum { ID, NAME, ON, DATA, AT, DAY, CLOCK, LOCAL, TOTAL, WIDTH, LIST, ZONED, SPAN, DOC, UUID, BITS, ANY, COLUMNS };
 
 static ls_schemas schemas;
 static ls_work *w;
@@ -21,6 +21,8 @@ static int set_up(void **state) {
         [DATA] = {"data", 4, LS_TYPE_BYTES},     [AT] = {"at", 2, LS_TYPE_TIMESTAMP},       [DAY] = {"day", 3, LS_TYPE_DATE},
         [CLOCK] = {"clock", 5, LS_TYPE_TIME},    [LOCAL] = {"local", 5, LS_TYPE_DATETIME},  [TOTAL] = {"total", 5, LS_TYPE_DECIMAL},
         [WIDTH] = {"width", 5, LS_TYPE_FLOAT},   [LIST] = {"list", 4, LS_TYPE_ARRAY},       [ANY] = {"any", 3, LS_TYPE_UNKNOWN},
+        [ZONED] = {"zoned", 5, LS_TYPE_TIMETZ},  [SPAN] = {"span", 4, LS_TYPE_INTERVAL},     [DOC] = {"doc", 3, LS_TYPE_JSON},
+        [UUID] = {"uuid", 4, LS_TYPE_UUID},      [BITS] = {"bits", 4, LS_TYPE_BITS},
     };
     static const uint16_t key[] = {ID};
     ls_schema *s = ls_schema_new(&schemas, "public", 6, "t", 1, cols, COLUMNS, key, 1);
@@ -186,7 +188,7 @@ static void test_places_outside(void **state) {
     assert_int_equal(ls_row_set_null(b, 1, 1, NAME), -1);
     assert_string_equal(ls_row_error(b), "there is no row 1 in this batch");
     assert_int_equal(ls_row_set_null(b, 0, 1, COLUMNS), -1);
-    assert_string_equal(ls_row_error(b), "there is no column 12 in public.t");
+    assert_string_equal(ls_row_error(b), "there is no column 17 in public.t");
     b->changes[0].before = NULL;
     assert_int_equal(ls_row_set_text(b, 0, 0, NAME, "x", 1), -1);
     assert_string_equal(ls_row_error(b), "a row whose action is U has no row before");
@@ -196,6 +198,27 @@ static void test_places_outside(void **state) {
     assert_int_equal(ls_row_add(b, 0, "", 0, LS_TYPE_STRING), -1);
     assert_int_equal(ls_row_add(b, 0, "x", 1, LS_TYPE_UNKNOWN + 1), -1);
     assert_int_equal(ls_row_set_table(b, 0, "a", 1, "b\xff", 2), -1);
+}
+
+static void test_texts_of_types(void **state) {
+    (void)state;
+    takes(ZONED, "13:59:59.5+02");
+    takes(ZONED, "13:59:59-02:30:15");
+    refuses(ZONED, "13:59:59");
+    refuses(ZONED, "13:59:59+2");
+    refuses(ZONED, "13:59:59+02-30");
+    takes(SPAN, "P1Y2M3DT4H5M6.7S");
+    refuses(SPAN, "1 day");
+    takes(DOC, "{\"a\":[1,null]}");
+    takes(DOC, "null");
+    refuses(DOC, "{\"a\":}");
+    refuses(DOC, "{} {}");
+    takes(UUID, "00112233-4455-6677-8899-aabbccddeeff");
+    refuses(UUID, "00112233-4455-6677-8899-AABBCCDDEEFF");
+    refuses(UUID, "00112233445566778899aabbccddeeff");
+    takes(BITS, "");
+    takes(BITS, "0101");
+    refuses(BITS, "012");
 }
 
 static void test_columns(void **state) {
@@ -272,7 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_times),          TEST(test_text_and_bytes), TEST(test_numbers_are_written), TEST(test_numbers_are_read),
         TEST(test_places_outside), TEST(test_columns),        TEST(test_actions),
-        TEST(test_shapes_are_bounded),
+        TEST(test_shapes_are_bounded), TEST(test_texts_of_types),
     };
     return cmocka_run_group_tests_name("edit", tests, NULL, NULL);
 }

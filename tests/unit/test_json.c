@@ -137,12 +137,28 @@ static void test_integers(void **state) {
     assert_int_equal(ls_json_u64(&v, &u), -1);
 }
 
+static void test_compact(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""}, {" ", ""}, {"1", "1"}, {" [ 1 ,\t2\n] ", "[1,2]"}, {"{\"a b\" : \" \\\" \" }", "{\"a b\":\" \\\" \"}"}, {"\" ", "\" "}, {"\"\\", "\"\\"},
+    };
+    ls_buf out = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = strlen(cases[i][0]);
+        ls_buf_clear(&out);
+        ls_json_compact(&out, cases[i][0], n);
+        assert_string_equal(ls_buf_cstr(&out), cases[i][1]);
+        assert_int_equal(ls_json_is_compact(cases[i][0], n), n == out.len);
+    }
+    ls_buf_free(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write),  cmocka_unit_test(test_write_finds_every_byte_at_every_place),
         cmocka_unit_test(test_values), cmocka_unit_test(test_walk),
         cmocka_unit_test(test_bad),    cmocka_unit_test(test_error_names_place),
-        cmocka_unit_test(test_unescape), cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_unescape), cmocka_unit_test(test_compact), cmocka_unit_test(test_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
