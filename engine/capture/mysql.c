@@ -32,7 +32,7 @@ static void close_session(ls_source *source) {
     free(s);
 }
 
-static int open_session(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed,
+static int open_session(ls_source **out, const ls_source_conf *conf, const ls_log *log, const char *known,
                         ls_source_identity *id, ls_error *err) {
     ls_my *s = calloc(1, sizeof *s);
     if (!s) return ls_fail_memory(err, "a session");
@@ -44,7 +44,7 @@ static int open_session(ls_source **out, const ls_source_conf *conf, const ls_lo
     if (ls_my_connect(s, &s->side, err)) goto fail;
     s->mariadb = mariadb_connection(s->side);
     s->version = mysql_get_server_version(s->side);
-    if (ls_my_check(s, checkpointed, err) || ls_my_load_collations(s, err)) goto fail;
+    if (ls_my_check(s, known, err) || ls_my_load_collations(s, err)) goto fail;
     *id = (ls_source_identity){0};
     snprintf(id->json, sizeof id->json, "%s", s->identity);
     snprintf(id->db, sizeof id->db, "%s", s->mariadb ? "mariadb" : "mysql");

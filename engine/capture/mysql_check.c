@@ -183,8 +183,8 @@ static int table_exists(const ls_my *s, const char *schema, const char *table, b
     return rc;
 }
 
-static int check_tables(const ls_my *s, bool checkpointed, ls_error *err) {
-    char schema[LS_NAME_MAX], table[LS_NAME_MAX], grant[512];
+static int check_tables(const ls_my *s, const char *known, ls_error *err) {
+    char schema[LS_NAME_MAX], table[LS_NAME_MAX];
     bool is;
     for (size_t i = 0; i < s->conf.ntables; i++) {
         const char *p = s->conf.tables[i];
@@ -193,16 +193,15 @@ static int check_tables(const ls_my *s, bool checkpointed, ls_error *err) {
             return ls_fail(err, LS_USAGE, "table \"%s\": write database.table, such as \"shop.%s\"", p, p);
         if (table_exists(s, schema, table, &is, err)) return -1;
         if (is) continue;
-        if (checkpointed) {
+        if (ls_source_knows(known, schema, table)) {
             ls_log_line(&s->log, LS_WARN, "table %s.%s does not exist any more, or user \"%s\" may not see it", schema,
                         table, s->conf.user);
             continue;
         }
-        ls_my_grant_line(s, grant, sizeof grant);
-        return ls_fail(
-            err, LS_USAGE,
-            "table %s.%s does not exist, or user \"%s\" may not see it; if it exists, run as an administrator: %s",
-            schema, table, s->conf.user, grant);
+        return ls_fail(err, LS_USAGE,
+                       "table %s.%s does not exist, or user \"%s\" may not see it: check the name; if it exists, an administrator "
+                       "lets the user see it with GRANT SELECT ON `%s`.* TO ...",
+                       schema, table, s->conf.user, schema);
     }
     return 0;
 }
@@ -227,11 +226,11 @@ static void name_server(ls_my *s, const settings *v) {
     if (s->own_id == strtoul(v->server_id, NULL, 10)) s->own_id--; /* a dump under the server's own id gets nothing */
 }
 
-int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) {
+int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     settings v;
     ls_place end;
     if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
         return -1;
     name_server(s, &v);
-    return ls_my_log_end(s, &end, err) || check_tables(s, checkpointed, err) ? -1 : 0;
+    return ls_my_log_end(s, &end, err) || check_tables(s, known, err) ? -1 : 0;
 }

@@ -90,8 +90,8 @@ int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing) {
 
 static ls_code dump_code(unsigned e, const char *text, const char **mend) {
     if (e == SAME_ID || strstr(text, "same server_uuid") || strstr(text, "same server_id")) {
-        *mend = "another client reads the binlog under this connector's server_id: stop it, or give the connector "
-                "another server_id";
+        *mend = "another program reads the binlog under this connector's server_id: a second list_sync whose connector has the same "
+                "name, which has taken over, or another replica, whose server_id must differ (option server_id)";
         return LS_FENCED;
     }
     if (e != READ_DUMP_FAILED) return code_of(e);

@@ -64,7 +64,7 @@ void ls_my_quote(const ls_my *s, ls_buf *out, const char *p, size_t n);
 void ls_my_grant_line(const ls_my *s, char *out, size_t size);
 
 /* mysql_check.c: settings, grants, exact tables; fills version, base, identity, lower_case. */
-int ls_my_check(ls_my *s, bool checkpointed, ls_error *err) LS_MUST_CHECK;
+int ls_my_check(ls_my *s, const char *known, ls_error *err) LS_MUST_CHECK;
 /* The log's end. It and the next notice the files' common name. */
 int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) LS_MUST_CHECK;
 /* The oldest log's first event. */

@@ -46,13 +46,13 @@ static int name_slot(ls_pg *s, ls_error *err) {
     return n < (int)sizeof s->slot ? 0 : ls_fail(err, LS_FAIL, "slot name too long");
 }
 
-static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed,
+static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *log, const char *known,
                    ls_source_identity *id, ls_error *err) {
     ls_pg *s = calloc(1, sizeof *s);
     *out = NULL;
     if (!s) return ls_fail_memory(err, "opening a connector");
     *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
-    if (name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, checkpointed, err) || ls_pg_publication(s, err)) {
+    if (name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) || ls_pg_publication(s, err)) {
         pg_close(&s->source);
         return -1;
     }

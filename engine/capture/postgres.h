@@ -71,7 +71,7 @@ void ls_pg_quote_table(ls_buf *out, const char *schema, const char *table);
 int ls_pg_lsn(const char *text, uint64_t *lsn) LS_MUST_CHECK;
 
 /* postgres_check.c: settings, the exact names' tables and their columns' types. */
-int ls_pg_check(ls_pg *s, bool checkpointed, ls_error *err) LS_MUST_CHECK;
+int ls_pg_check(ls_pg *s, const char *known, ls_error *err) LS_MUST_CHECK;
 /* Tables whose UPDATE and DELETE the server refuses once they are published: by `from`, a FROM list with p(oid, shown
  * schema, shown table) over $1. */
 PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param);

@@ -81,7 +81,7 @@ static bool listed(const ls_pg *s, const char *oid) {
     return false;
 }
 
-static int find_tables(ls_pg *s, bool checkpointed, ls_error *err) {
+static int find_tables(ls_pg *s, const char *known, ls_error *err) {
     const ls_source_conf *o = s->conf;
     char schema[LS_NAME_MAX], table[LS_NAME_MAX];
     s->tables = ls_arena_alloc(&s->arena, o->ntables * sizeof *s->tables);
@@ -94,7 +94,7 @@ static int find_tables(ls_pg *s, bool checkpointed, ls_error *err) {
         if (found < 0) return -1;
         if (found && !listed(s, t->oid)) s->ntables++;
         if (found) continue;
-        if (!checkpointed)
+        if (!ls_source_knows(known, schema, table))
             return ls_fail(err, LS_USAGE,
                            "table %s.%s does not exist in database \"%s\"; make it first, or take a pattern (which "
                            "needs a publication FOR ALL TABLES)",
@@ -140,8 +140,8 @@ static int check_types(ls_pg *s, ls_error *err) {
     return rc;
 }
 
-int ls_pg_check(ls_pg *s, bool checkpointed, ls_error *err) {
-    if (check_conf(s, err) || check_server(s, err) || find_tables(s, checkpointed, err)) return -1;
+int ls_pg_check(ls_pg *s, const char *known, ls_error *err) {
+    if (check_conf(s, err) || check_server(s, err) || find_tables(s, known, err)) return -1;
     return check_types(s, err);
 }
 

@@ -17,7 +17,7 @@ typedef struct ls_source_conf {
     const char *host;
     int port;
     const char *user, *password; /* password NULL: none */
-    const char *database;        /* PostgreSQL: to connect to. Binlog: "" or the default schema for patterns without a dot */
+    const char *database;        /* PostgreSQL: to connect to. Binlog: "" or for a template's {database} */
     const char *const *tables;   /* patterns: schema.table, * ? and leading !, backslash escapes */
     size_t ntables;
     const char *plugin, *slot, *publication; /* PostgreSQL; publication NULL: one is made */
@@ -53,9 +53,10 @@ typedef struct ls_source ls_source;
 
 typedef struct ls_source_ops {
     const char *db_type;
-    /* Connects, checks settings, grants and exact table names (`known`: is the table known to the checkpoint?), fills
-     * *id. LS_USAGE: what an administrator must change; LS_AGAIN: does not answer. */
-    int (*open)(ls_source **out, const ls_source_conf *conf, const ls_log *log, bool checkpointed, ls_source_identity *id,
+    /* Connects, checks settings, grants and exact table names, fills *id. known: the checkpoint's tables, see
+     * ls_source_knows(): one of them may be gone, which is warned of. LS_USAGE: what an administrator must change; LS_AGAIN:
+     * does not answer. */
+    int (*open)(ls_source **out, const ls_source_conf *conf, const ls_log *log, const char *known, ls_source_identity *id,
                 ls_error *err);
     /* Before a first start of which nothing is stored: LS_LOST when there is a slot already, which somebody made who still
      * wants what it holds. */
@@ -81,6 +82,9 @@ struct ls_source { /* stands first in each session's own struct */
 };
 
 extern const ls_source_ops ls_source_postgres, ls_source_mysql;
+/* Is the table among those of a checkpoint? known: its "tables" object's members as JSON text, a member "schema.table" for
+ * each; NULL: there is no checkpoint. */
+bool ls_source_knows(const char *known, const char *schema, const char *table);
 /* By db_type ("postgres", "mysql"); NULL if there is none. */
 const ls_source_ops *ls_source_find(const char *db_type);
 

@@ -6,7 +6,8 @@ static int check(const ls_args *args, const ls_log *log, ls_error *err) {
     if (ls_args_config(args, &config, err)) return -1;
     int rc = 0;
     for (size_t i = 0; i < config.nstages && rc == 0; i++) {
-        if (!args->offline && config.stages[i].is_connector) rc = ls_probe_connector(&config.stages[i], log, err);
+        if (!args->offline) rc = ls_probe_stage(&config.stages[i], log, err);
+        if (rc) ls_fail_in(err, "%s \"%s\"", config.stages[i].is_connector ? "connector" : "consumer", config.stages[i].name);
         if (rc == 0) ls_log_line(log, LS_INFO, "%s \"%s\": ok", config.stages[i].is_connector ? "connector" : "consumer", config.stages[i].name);
     }
     ls_config_free(&config);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -101,7 +102,10 @@ static int outcome(running *r, ls_error *err) {
             continue;
         }
         *err = w->err;
-        ls_fail_in(err, "%s \"%s\"", w->stage->is_connector ? "connector" : "consumer", w->title);
+        const char *kind = w->stage->is_connector ? "connector" : "consumer";
+        char who[sizeof w->title + 16];
+        snprintf(who, sizeof who, "%s \"%s\"", kind, w->stage->name);
+        if (!strstr(err->text, who)) ls_fail_in(err, "%s \"%s\"", kind, w->title); /* a hook's error begins with script:line, and names the stage */
         rc = -1;
     }
     return rc;

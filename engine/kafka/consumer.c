@@ -11,6 +11,7 @@
 enum {
     LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
     LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
+    LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMITTED_TRIES = 3,      /* to learn the group's offsets, LS_KAFKA_ASK_MS each */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
@@ -47,6 +48,7 @@ struct ls_consumer {
     size_t cap_batch, nbatch, given, next;
     size_t mean;              /* bytes of a message, as last seen */
     bool rebalanced;          /* while the batch was fetched */
+    int64_t subscribed_at;    /* ls_clock_ms(); 0: not yet, or the wait for the group was spoken of */
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
@@ -180,6 +182,7 @@ static int subscribe(ls_consumer *c, ls_error *err) {
         if (ls_presence_has(&c->presence, i)) rd_kafka_topic_partition_list_add(l, c->conf.topics[i], RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t e = rd_kafka_subscribe(c->rk, l);
     rd_kafka_topic_partition_list_destroy(l);
+    c->subscribed_at = ls_clock_ms();
     return e ? ls_fail(err, LS_USAGE, "topic_list: %s", rd_kafka_err2str(e)) : 0;
 }
 
@@ -366,6 +369,14 @@ static void reach_ends(ls_consumer *c) {
 
 static void commit_again(ls_consumer *c);
 
+static void speak_of_the_wait(ls_consumer *c) {
+    if (c->joined) c->subscribed_at = 0;
+    if (!c->subscribed_at || ls_clock_ms() - c->subscribed_at < LS_JOIN_QUIET_MS) return;
+    c->subscribed_at = 0;
+    ls_log_line(c->log, LS_INFO, "waits for the group \"%s\" to share out its partitions; members that ended without leaving are waited for, up "
+                                 "to %d s (session.timeout.ms)", c->conf.group_id, LS_SESSION_MS / 1000);
+}
+
 int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_bytes, int wait_ms, size_t *n, ls_error *err) {
     size_t bytes = 0;
     *n = 0;
@@ -373,6 +384,7 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
     if (make_room(c, max)) return ls_fail_memory(err, "reading messages");
     if (ls_presence_look(&c->presence, c->rk) && subscribe(c, err)) return -1;
     commit_again(c);
+    speak_of_the_wait(c);
     if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
     for (; c->next < c->nbatch && *n < max && (*n == 0 || bytes < max_bytes); ++*n) {
         const rd_kafka_message_t *m = c->batch[c->next++];
@@ -572,6 +584,7 @@ static bool is_member(const ls_consumer *c) {
  * assignment, is destroyed. So the first assignment is waited for; false: it did not come. */
 static bool wait_until_joined(ls_consumer *c) {
     int64_t until = ls_clock_ms() + LS_CLOSE_MS;
+    if (!c->joined && is_member(c)) ls_log_line(c->log, LS_INFO, "waits for the group's answer before it leaves, up to %d s", LS_CLOSE_MS / 1000);
     while (!c->joined && is_member(c) && ls_clock_ms() < until) pass(c->queue);
     return c->joined || !is_member(c);
 }

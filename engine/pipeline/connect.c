@@ -146,8 +146,18 @@ static void next_start(connector *c) {
     ls_log_line(&c->worker->log, LS_INFO, "continues at %s", title);
 }
 
+/* The source has found the tables of exact names, or warned of those that were known: from now on all of them are. */
+static int note_tables(connector *c, ls_error *err) {
+    char schema[LS_NAME_MAX], table[LS_NAME_MAX];
+    for (size_t i = 0; i < c->opt->ntables; i++)
+        if (ls_pattern_is_exact(c->opt->tables[i]) && ls_pattern_split(c->opt->tables[i], schema, table) == 0)
+            ls_progress_add_table(&c->progress, schema, table);
+    return c->progress.tables.failed ? ls_fail_memory(err, "noting the tables") : 0;
+}
+
 static int start_delivery(connector *c, ls_error *err) {
     ls_progress *p = &c->progress;
+    if (note_tables(c, err)) return -1;
     if (c->stored)
         next_start(c);
     else if (first_start(c, err))
@@ -164,7 +174,8 @@ static int start_delivery(connector *c, ls_error *err) {
 /* Opens the source and begins to stream from where capture stands. */
 static int open_session(connector *c, ls_error *err) {
     ls_source_identity now = {0};
-    if (c->ops->open(&c->source, &c->conf, &c->worker->log, c->stored, &now, err)) return -1;
+    const char *known = c->stored ? ls_buf_cstr(&c->progress.tables) : NULL; /* the delivery thread only reads it, too */
+    if (c->ops->open(&c->source, &c->conf, &c->worker->log, known, &now, err)) return -1;
     c->server = now;
     ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
     if (!c->delivery && start_delivery(c, err)) return -1;

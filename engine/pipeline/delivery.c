@@ -96,7 +96,7 @@ static void store_if_due(ls_delivery *d, bool last) {
     ls_error err;
     int64_t now = ls_clock_ms();
     bool due = (d->rows_moved && now - d->stored_at >= LS_CHECKPOINT_MS) ||
-               (d->place_moved && now - d->stored_at >= LS_IDLE_CHECKPOINT_MS) || (last && (d->rows_moved || d->place_moved));
+               (d->place_moved && now - d->stored_at >= LS_IDLE_CHECKPOINT_MS) || now - d->stored_at >= LS_ALIVE_MS || (last && (d->rows_moved || d->place_moved));
     if (!due) return;
     d->stored_at = now;
     if (store(d, &err) == 0) {

@@ -3,12 +3,17 @@
 #include "capture/source.h"
 #include "format/format.h"
 #include "kafka/consumer.h"
+#include "kafka/producer.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LS_PRINT_WAIT_MS = 100, LS_PRINT_MESSAGES = 256, LS_PRINT_BYTES = 1024 * 1024 };
@@ -23,16 +28,58 @@ typedef struct printer {
     uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
 } printer;
 
-int ls_probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
+static int probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
     ls_schemas schemas = {0};
     ls_source_conf conf = ls_connector_source(stage, &schemas, NULL);
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;
-    ls_log stage_log = ls_log_for(log, stage->name);
-    int rc = ops ? ops->open(&source, &conf, &stage_log, false, &id, err)
+    int rc = ops ? ops->open(&source, &conf, log, NULL, &id, err)
                  : ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
     if (source) ops->close(source);
+    return rc;
+}
+
+/* Do brokers answer, and are the topics there that a consumer wants? */
+static int probe_kafka(const ls_stage *stage, const ls_log *log, ls_error *err) {
+    const ls_consumer_options *o = stage->is_connector ? NULL : &stage->as.consumer;
+    ls_kafka_conf conf = ls_stage_kafka(stage, NULL);
+    ls_producer *client;
+    int has, rc = 0;
+    if (stage->kafka.memory) return 0;
+    if (ls_producer_open(&client, &conf, LS_MESSAGE_MAX, log, err)) return -1;
+    for (size_t i = 0; rc == 0 && i < (o ? o->ntopics : 1); i++) {
+        rc = ls_topic_partitions(ls_producer_handle(client), o ? o->topics[i] : "", &has, err);
+        if (rc == 0 && o && !has) ls_log_line(log, LS_WARN, "topic %s does not exist yet: its connector makes it at its first start", o->topics[i]);
+    }
+    ls_producer_close(client);
+    return rc;
+}
+
+/* The folder of the files, or the nearest one above it that there is: the others are made. */
+static int probe_folder(const ls_stage *stage, ls_error *err) {
+    char path[PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof path, "%s", stage->as.consumer.csv.filename);
+    for (;;) {
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            strcpy(path, ".");
+        else
+            slash[slash == path] = '\0';
+        if (stat(path, &st) == 0) break;
+        if (errno != ENOENT || !slash || slash == path) return ls_fail(err, LS_USAGE, "filename: folder %s: %s: choose another one", path, strerror(errno));
+    }
+    if (!S_ISDIR(st.st_mode)) return ls_fail(err, LS_USAGE, "filename: %s is no folder: choose another one", path);
+    if (access(path, W_OK | X_OK))
+        return ls_fail(err, LS_USAGE, "filename: cannot write into folder %s: %s: give the user the right, or choose another one", path, strerror(errno));
+    return 0;
+}
+
+int ls_probe_stage(const ls_stage *stage, const ls_log *log, ls_error *err) {
+    ls_log stage_log = ls_log_for(log, stage->name);
+    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : probe_folder(stage, err);
+    if (rc == 0) rc = probe_kafka(stage, &stage_log, err);
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
     return rc;
 }
@@ -81,7 +128,7 @@ static int print_source(printer *p, ls_error *err) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
         goto out;
     }
-    if (ops->open(&source, &conf, p->log, false, &id, err) || ops->create(source, false, &at, &gtid, err)) goto out;
+    if (ops->open(&source, &conf, p->log, NULL, &id, err) || ops->create(source, false, &at, &gtid, err)) goto out;
     p->work = ls_work_new(&p->schemas, p->stage->name, id.db);
     const char *gtid_text = ls_buf_cstr(&gtid);
     if (!p->work || !gtid_text) {

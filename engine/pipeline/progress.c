@@ -12,7 +12,10 @@
 
 static bool on_binlog(const ls_progress *p) { return p->server.binlog[0] != '\0'; }
 
-void ls_progress_free(ls_progress *p) { ls_buf_free(&p->gtid); }
+void ls_progress_free(ls_progress *p) {
+    ls_buf_free(&p->gtid);
+    ls_buf_free(&p->tables);
+}
 
 static void binlog_file(const ls_progress *p, char *out, size_t n) {
     snprintf(out, n, "%s.%06" PRIu64, p->server.binlog, p->restart.file);
@@ -40,7 +43,9 @@ void ls_progress_write(const ls_progress *p, ls_buf *out) {
         write_restart(p, out);
         ls_buf_fmt(out, ",\"delivered\":{\"pos\":\"%s\",\"seq\":%" PRIu64 "}", p->delivered_pos, p->delivered_seq);
     }
-    ls_buf_fmt(out, ",\"tables\":{},\"options\":\"%016" PRIx64 "\"}", p->options);
+    ls_buf_str(out, ",\"tables\":{");
+    ls_buf_add(out, p->tables.data, p->tables.len);
+    ls_buf_fmt(out, "},\"options\":\"%016" PRIx64 "\"}", p->options);
 }
 
 void ls_progress_title(const ls_progress *p, char out[64]) {
@@ -48,6 +53,17 @@ void ls_progress_title(const ls_progress *p, char out[64]) {
         snprintf(out, 64, "%.30s.%06" PRIu64 ":%" PRIu64, p->server.binlog, p->restart.file, p->restart.offset);
     else
         snprintf(out, 64, "%" PRIX64 "/%" PRIX64, p->restart.offset >> 32, p->restart.offset & 0xffffffff);
+}
+
+void ls_progress_add_table(ls_progress *p, const char *schema, const char *table) {
+    ls_buf name = {0};
+    if (p->tables.data && ls_source_knows(p->tables.data, schema, table)) return;
+    ls_buf_fmt(&name, "%s.%s", schema, table);
+    if (p->tables.len) ls_buf_char(&p->tables, ',');
+    ls_json_string(&p->tables, name.data ? name.data : "", name.len);
+    ls_buf_str(&p->tables, ":{}");
+    if (name.failed || !ls_buf_cstr(&p->tables)) p->tables.failed = true;
+    ls_buf_free(&name);
 }
 
 bool ls_progress_mid_transaction(const ls_progress *p) {
@@ -166,6 +182,10 @@ static int read_member(ls_progress *p, const ls_json_value *k, const ls_json_val
         p->server.json[v->n - 2] = '\0';
         return 0;
     }
+    if (ls_json_is(k, "tables")) {
+        if (v->kind != LS_JSON_OBJECT) return bad(err, "\"tables\"");
+        ls_json_compact(&p->tables, v->p + 1, v->n - 2);
+    }
     if (ls_json_is(k, "options")) {
         if (copy_text(text, sizeof text, v, err) || sscanf(text, "%" SCNx64, &p->options) != 1) return bad(err, "\"options\"");
     }
@@ -183,5 +203,5 @@ int ls_progress_read(ls_progress *p, const char *json, size_t n, ls_error *err) 
         if (read_member(p, &k, &v, err)) return -1;
     if (more < 0) return bad(err, "it is no JSON object");
     if (!p->creating && !p->restart.offset) return bad(err, "\"restart\" is missing");
-    return p->gtid.failed ? ls_fail_memory(err, "reading the checkpoint") : 0;
+    return p->gtid.failed || p->tables.failed ? ls_fail_memory(err, "reading the checkpoint") : 0;
 }

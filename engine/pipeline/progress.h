@@ -21,6 +21,7 @@ typedef struct ls_progress {
     ls_buf gtid;      /* the GTID position at restart; owned */
     char delivered_pos[40];
     uint64_t delivered_seq;
+    ls_buf tables;    /* the captured tables with an exact name: "schema.table":{}, ... ; owned */
     uint64_t options; /* hash of what changes the count of rows in a transaction */
 } ls_progress;
 
@@ -33,6 +34,8 @@ int ls_progress_read(ls_progress *p, const char *json, size_t n, ls_error *err) 
 void ls_progress_title(const ls_progress *p, char out[64]);
 /* Is the delivered row inside a transaction that restart has not passed? */
 bool ls_progress_mid_transaction(const ls_progress *p);
+/* A failure for want of memory shows in tables.failed. */
+void ls_progress_add_table(ls_progress *p, const char *schema, const char *table);
 void ls_progress_new_instance(ls_progress *p); /* a fresh uuid, generation + 1 */
 
 #endif

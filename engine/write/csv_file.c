@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ static int io_error(ls_error *err, const char *what, const char *path) {
     const char *mend = e == ENOSPC || e == EDQUOT ? "free some space"
                        : e == EFBIG ? "raise the limit on a file's size (ulimit -f)"
                        : e == EACCES || e == EROFS || e == EPERM ? "give the user the right to write there, or choose another filename"
-                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG ? "choose another filename" : "mend the disk";
+                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG || e == ENOENT || e == ENXIO ? "choose another filename" : "mend the disk";
     return ls_fail(err, LS_FAIL, "cannot %s %s: %s: %s and start again (rows that were not flushed come again)", what, path, strerror(e), mend);
 }
 
@@ -166,6 +167,16 @@ static int learn_part(ls_csv_part *p, const ls_csv_conf *conf, scan *s, ls_error
     return 0;
 }
 
+/* One program writes a file: two would mix their rows, and repair what the other is about to write. */
+static int hold(int fd, const char *path, ls_error *err) {
+    struct stat st;
+    if (fstat(fd, &st)) return io_error(err, "look at", path);
+    if (!S_ISREG(st.st_mode)) return ls_fail(err, LS_USAGE, "%s is no regular file: choose another filename", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    if (errno != EWOULDBLOCK) return io_error(err, "lock", path);
+    return ls_fail(err, LS_FENCED, "another program writes %s: give one of the two another consumer_id, or another filename", path);
+}
+
 static int take_over(ls_csv_files *f, ls_csv_part *p, int fd, ls_error *err) {
     scan s = {.first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
     int rc = scan_file(&s, f->conf, fd, p->path, err);
@@ -220,9 +231,9 @@ static int next_part(ls_csv_files *f, ls_csv_part **out, bool *there, ls_error *
                        f->base, LS_CSV_PARTS_MAX);
     ls_csv_part *p = new_part(f, f->nparts + 1);
     if (!p) return ls_fail_memory(err, "opening CSV files");
-    int fd = open(p->path, O_RDWR | O_CLOEXEC);
+    int fd = open(p->path, O_RDWR | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make it wait */
     *there = fd >= 0;
-    int rc = fd >= 0 ? take_over(f, p, fd, err) : errno == ENOENT ? 0 : io_error(err, "open", p->path);
+    int rc = fd < 0 ? (errno == ENOENT ? 0 : io_error(err, "open", p->path)) : hold(fd, p->path, err) ? -1 : take_over(f, p, fd, err);
     if (fd >= 0) close(fd);
     if (rc) {
         free_part(p);
@@ -258,6 +269,8 @@ static int make_folders(const char *base, ls_error *err) {
     char *slash = strrchr(path, '/');
     if (slash) slash[slash == path] = '\0';
     const char *folder = slash ? path : ".";
+    struct stat st;
+    if (rc == 0 && stat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) errno = ENOTDIR, rc = io_error(err, "write into folder", folder);
     if (rc == 0 && access(folder, W_OK | X_OK)) rc = io_error(err, "write into folder", folder);
     free(path);
     return rc;
@@ -348,7 +361,7 @@ static int open_part(ls_csv_files *f, ls_csv_part *p, int make, ls_error *err) {
     if (p->fd < 0 && errno == ENOENT && !make) return removed(f, p, err);
     if (p->fd < 0) return io_error(err, "open", p->path);
     f->open++;
-    return 0;
+    return hold(p->fd, p->path, err);
 }
 
 static int start_part(ls_csv_files *f, ls_csv_part *p, const char *header, size_t n, ls_error *err) {

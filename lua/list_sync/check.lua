@@ -241,10 +241,14 @@ end
 
 local rules = {}
 
+-- Patterns without a dot are of the default database, where one is given.
 local function check_patterns(at, key, patterns)
-    local schema_known = at.db == "mysql" and at.given.database
-    for _, pattern in ipairs(patterns) do
-        if not pattern:gsub("\\.", ""):find("[.*]") and not schema_known and pattern ~= "" then
+    local database = at.db == "mysql" and at.given.database
+    for i, pattern in ipairs(patterns) do
+        local out, rest = pattern:match "^(!?)(.*)$"
+        if database and rest ~= "" and not rest:gsub("\\.", ""):find(".", 1, true) then
+            patterns[i] = out .. database:gsub("[%.%*%?\\!]", "\\%0") .. "." .. rest
+        elseif not pattern:gsub("\\.", ""):find("[.*]") and pattern ~= "" then
             fail(at, key, "option %q in %s: the pattern %q names no schema: write it as %q", key, at.title, pattern,
                 at.db == "mysql" and "database." .. pattern or "public." .. pattern)
         end

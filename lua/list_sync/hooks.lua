@@ -74,13 +74,30 @@ local function definition(hook)
     return info.source:sub(2), info.linedefined
 end
 
+-- What Lua says of the mistakes that are made most, and the mend.
+local MENDS = {
+    { "attempt to compare number with string", "a decimal, and a date or time, is text: tonumber(row.new.column)" },
+    { "attempt to compare string with number", "a decimal, and a date or time, is text: tonumber(row.new.column)" },
+    { "attempt to index field 'new' %(a nil value%)", "a delete has no row.new; row.image is the row that there is" },
+    { "attempt to index field 'old' %(a nil value%)", "an insert has no row.old; row.image is the row that there is" },
+    { "%(a nil value%)", "NULL reads as nil" },
+    { "^attempt to compare .*nil", "NULL reads as nil" },
+}
+
+local function with_mend(text)
+    for _, mend in ipairs(MENDS) do
+        if text:find("^attempt to") and text:find(mend[1]) then return text .. "; " .. mend[2] end
+    end
+    return text
+end
+
 local function handler_for(title, options)
     return function(e)
         local filtering = at.hook == FILTER
         local text, path, line = place.of_error(e)
         if at.index >= at.batch.count then return text end
         if not path then path, line = definition(filtering and options.filter or options.map) end
-        return ("%s:%d: %s of %s: %s (%s)"):format(path, line, filtering and "filter" or "map", title, shortened(text, TEXT_SHOWN),
+        return ("%s:%d: %s of %s: %s (%s)"):format(path, line, filtering and "filter" or "map", title, shortened(with_mend(text), TEXT_SHOWN),
             where(at.batch.changes[at.index]))
     end
 end

@@ -38,6 +38,16 @@ class Commands(Case):
             self.assertIsNone(checkpoint(self.name(db)))
         self.assertEqual(topic_partitions(self.topic_of("postgres")), 0, "check made a topic")
 
+    def test_check_looks_at_brokers_and_folders(self):
+        self.databases(TABLE)
+        log = self.run_to_end("check", self.script(self.connector("mysql", kafka_conf="127.0.0.1:9")), code=1).log()
+        self.assertRegex(log, r'error: connector "%s": .*brokers do not answer' % self.name("mysql"))
+        log = self.run_to_end("check", self.script(self.consumer())).log()
+        self.assertRegex(log, "topic %s does not exist yet" % self.topic)
+        for folder, what in (("/proc/1/x/y", "folder /proc/1"), ("test.lua/out", r"test\.lua is no folder")):
+            log = self.run_to_end("check", self.script(self.consumer(csv={"filename": folder})), code=2).log()
+            self.assertRegex(log, r'error: consumer "out": .*' + what)
+
     def test_set_and_param(self):
         self.databases(TABLE)
         script = self.script('local topic = ls.param("topic", "wrong")\n', self.connector("mysql", topic=Raw("topic")))

@@ -125,6 +125,29 @@ class Consumer(Case):
         self.assertEqual(consumer.stop(), 0)
 
 
+class Names(Case):
+    def test_misspelt_table_of_a_known_connector(self):
+        """A table that the checkpoint does not know must be there; one that was dropped is warned of."""
+        for db in ("postgres", "mysql"):
+            self.databases(TABLE)
+            self.run_to_end(self.script(self.connector(db)), "--until-caught-up")
+            log = self.run_to_end(self.script(self.connector(db, table="tt")), code=2).log()
+            self.assertRegex(log, r"table \S+\.tt does not exist")
+            self.sql(db, "drop table t")
+            log = self.run_to_end(self.script(self.connector(db)), "--until-caught-up").log()
+            self.assertRegex(log, r"warning: table \S+\.t does not exist any more")
+            self.drop_database()
+
+    def test_default_database(self):
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql", tables=["t"], database=self.id_))
+        self.run_to_end("check", script)
+        p = self.start_connector(script)
+        self.my("insert into t values (1, 'a')")
+        self.wait_messages(self.topic_of("mysql"), 1, [p])
+        self.assertEqual(p.stop(), 0)
+
+
 class Stop(Case):
     def test_while_the_slot_waits(self):
         """A slot is made when the transactions that are open have ended: a stop does not wait for that."""

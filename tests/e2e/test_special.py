@@ -265,6 +265,20 @@ class Csv(Case):
         self.assertEqual(content(), wanted)
         self.assertEqual(p.stop(), 0)
 
+    def test_two_programs_one_file(self):
+        """A second program under the same names: it does not touch the first one's files."""
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql", topic=self.topic, partitions=2), self.consumer())
+        first = self.start_connector(script)
+        self.my("insert into t select seq, 'a' from seq_1_to_100")
+        wait_until(lambda: len(self.lines("out_out.csv")) == 101, "the rows", programs=[first])
+        second = self.start(script, "--only", "out")
+        self.assertEqual(second.wait(), 4)
+        self.assertRegex(second.log(), r"another program writes out_out.csv: .*consumer_id")
+        self.my("insert into t select seq, 'a' from seq_101_to_200")
+        wait_until(lambda: len(self.lines("out_out.csv")) == 201, "the rows", programs=[first])
+        self.assertEqual(first.stop(), 0)
+
     def test_another_header_goes_to_the_next_part(self):
         self.databases(TABLE)
         script = self.script(self.connector("mysql", topic=self.topic), self.consumer())

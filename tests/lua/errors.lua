@@ -127,8 +127,8 @@ return {
     { script = 'local ls = require "list_sync"\n', params = { x = "1" }, want = "--set x: case.lua asks for no such parameter; it asks for none" },
 
     -- hooks
-    { hooks = "shop", script = hook "    return row.new.note > 3", want = first "attempt to compare number with nil" },
-    { hooks = "shop", script = hook("    return row.new.note > 3", "map"), want = first("attempt to compare number with nil", "map") },
+    { hooks = "shop", script = hook "    return row.new.note > 3", want = first "attempt to compare number with nil; NULL reads as nil" },
+    { hooks = "shop", script = hook("    return row.new.note > 3", "map"), want = first("attempt to compare number with nil; NULL reads as nil", "map") },
     { hooks = "shop", script = hook "    return row.new.statos == 'x'", want = first 'public.orders has no column "statos"; did you mean "status"?' },
     { hooks = "shop", script = hook "    return row.new.x == 'x'",
       want = first 'public.orders has no column "x"; it has id, status, total, qty, paid, data, at, note, big, day' },
@@ -155,7 +155,7 @@ return {
     { hooks = "shop", script = hook "    if row.action == 'D' then return row.old.qty > 1 end",
       want = 'case.lua:8: filter of connector "shop": ' .. NOT_SENT:format("qty", "qty") .. " (public.orders, key 7, position 0000000001a3b748/3)" },
     { hooks = "shop", script = hook "    if row.action == 'D' then row.new.note = '' end",
-      want = 'case.lua:8: filter of connector "shop": attempt to index field \'new\' (a nil value) (public.orders, key 7, position 0000000001a3b748/3)' },
+      want = 'case.lua:8: filter of connector "shop": attempt to index field \'new\' (a nil value); a delete has no row.new; row.image is the row that there is (public.orders, key 7, position 0000000001a3b748/3)' },
     { hooks = "shop", script = hook("    row.new.paid = 'yes'", "map"), want = first('column "paid" (boolean) takes true or false, not text', "map") },
     { hooks = "shop", script = hook("    row.new.total = 1.25", "map"),
       want = first('column "total" (decimal) takes decimal text such as "12.50", or a whole number, not a rounded number: string.format("%.2f", v) makes text of it', "map") },

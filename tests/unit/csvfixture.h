@@ -31,7 +31,7 @@ typedef struct fixture {
 
 static inline ls_schema *schema(fixture *f, const char *table, const char *columns, const char *key) {
     ls_column_def cols[8];
-    uint16_t keys[8];
+    uint16_t keys[8] = {0};
     size_t n = 0, nkey = 0;
     for (const char *p = columns, *end; *p; p = *end ? end + 1 : end) {
         end = strchrnul(p, ' ');
