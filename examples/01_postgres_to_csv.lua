@@ -17,7 +17,7 @@ ls.connector {
   db_type = "postgres",
   host = ls.param("pg_host", "127.0.0.1"),
   port = ls.param("pg_port", 5432),
-  user = ls.param("pg_user", "postgres"),       -- a role with REPLICATION that may read the table
+  user = ls.param("pg_user", "postgres"),       -- better a role of its own: docs/servers.md
   password = ls.env "PGPASSWORD",               -- secrets come from the environment, never from the script
   database = ls.param("pg_database", "shop"),
   table = ls.param("table", "public.items"),    -- or tables = { "public.*", "!public.audit" }

@@ -78,6 +78,11 @@ static int one_option(ls_args *a, int opt, char *value, unsigned *given, char **
 static int take_words(ls_args *a, int argc, char **argv, unsigned given, ls_error *err) {
     const char *first = optind < argc ? argv[optind] : NULL;
     a->command = first ? find(first) : NULL;
+    if (first && strcmp(first, "help") == 0) {
+        a->help = true;
+        a->command = optind + 1 < argc ? find(argv[optind + 1]) : NULL;
+        return 0;
+    }
     if (a->command)
         optind++;
     else if (first && is_script(first))
@@ -119,6 +124,12 @@ void ls_args_help(const ls_args *a) {
         for (size_t i = 0; i < COMMANDS; i++) printf("  %s\n      %s\n", commands[i]->usage, commands[i]->help);
         printf("\nA first word with a / or ending in .lua is a script to run.\n");
     }
+    unsigned takes = a->command ? a->command->takes : ~0u;
+    printf("\n");
+    if (takes & LS_ARG_ONLY) printf("  --only NAME             this stage alone; may come several times\n");
+    if (takes & LS_ARG_UNTIL) printf("  --until-caught-up       up to the databases' and then the topics' ends as of now\n");
+    if (takes & LS_ARG_OFFLINE) printf("  --offline               asks no server\n");
+    if (takes & LS_ARG_ROWS) printf("  -n N                    ends after N rows\n");
     printf("\neverywhere:\n"
            "  --set NAME=VALUE        a value for the script's ls.param(NAME, default)\n"
            "  --log-format text|json  how log lines on stderr look (default text)\n"

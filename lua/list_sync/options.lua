@@ -38,7 +38,7 @@ local connector = {
     },
     {
         name = "user", type = "text", required = true, example = '"repl"',
-        doc = [[The database user. It needs the right to replicate, and on PostgreSQL to read the captured tables.]],
+        doc = [[The database user. docs/servers.md tells the rights that it needs; `list_sync check` says which are missing.]],
     },
     {
         name = "password", type = "text", secret = true, empty = true, default_doc = "none",

@@ -73,6 +73,7 @@ local reference = {}
 function reference.text(name)
     local out, names = {}, {}
     if not name then out[1] = HEAD end
+    name = name and name:gsub("^ls%.", "") -- as the page's headings have it
     for _, call in ipairs(calls) do
         local part = {}
         names[#names + 1] = call.name
