@@ -1,5 +1,6 @@
 #include "capture/pgoutput.h"
 
+#include "base/text.h"
 #include "capture/pgrelation.h"
 #include "change/row.h"
 #include "change/value.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SHOWN_KEY_MAX = 100 }; /* bytes of a key's value in an error's text */
 
 #define US_1970_TO_2000 UINT64_C(946684800000000) /* PostgreSQL counts from 2000-01-01 */
 
@@ -21,7 +24,7 @@ struct ls_pgoutput {
     ls_pgoutput_conf conf;
     char delivered_pos[40];
     ls_pg_relations relations;
-    ls_buf scratch;
+    ls_pg_reader reader;
 
     bool in_tx;
     ls_tx tx;
@@ -37,6 +40,7 @@ struct ls_pgoutput {
 /* One message on its way. */
 typedef struct message {
     ls_cursor c;
+    ls_cursor values; /* of the tuple under way, from its first on */
     const char *name;
     ls_error *err;
 } message;
@@ -48,13 +52,14 @@ ls_pgoutput *ls_pgoutput_new(const ls_pgoutput_conf *conf) {
     snprintf(d->delivered_pos, sizeof d->delivered_pos, "%s", conf->delivered_pos);
     d->conf.delivered_pos = d->delivered_pos;
     d->relations.conf = &d->conf;
+    d->relations.types.catalog = &d->conf.catalog;
     return d;
 }
 
 void ls_pgoutput_free(ls_pgoutput *d) {
     if (!d) return;
     ls_pg_relations_free(&d->relations);
-    ls_buf_free(&d->scratch);
+    ls_pg_reader_free(&d->reader);
     free(d);
 }
 
@@ -87,9 +92,40 @@ static int outside(const message *m) {
     return ls_fail(m->err, LS_FAIL, "pgoutput %s message outside of a transaction", m->name);
 }
 
-static int in_row(const ls_pgoutput *d, const ls_pg_relation *t, uint32_t col, ls_error *err) {
-    return ls_fail_in(err, "table %s.%s, column \"%s\", transaction %s (xid %s), row %" PRIu64, t->schema->schema,
-                      t->schema->table, t->schema->cols[col].name, d->tx.pos, d->tx.id, d->seq + 1);
+/* A key value of an error's text, cut where it is long. */
+static void show_text(ls_buf *out, const char *p, size_t n) {
+    size_t shown = n < SHOWN_KEY_MAX ? n : SHOWN_KEY_MAX;
+    while (shown < n && shown && ((uint8_t)p[shown] & 0xc0) == 0x80) shown--; /* not within a character */
+    if (!ls_utf8_valid(p, shown)) {
+        ls_buf_str(out, "(no valid text)");
+        return;
+    }
+    ls_buf_add(out, p, shown);
+    if (shown < n) ls_buf_str(out, "...");
+}
+
+/* Appends ", key id=7": what a tuple has of the row's key, in the server's text, since its values may be what is wrong. */
+static void show_key(ls_buf *out, const ls_pg_relation *t, ls_cursor values) {
+    const char *before = ", key ";
+    for (uint32_t i = 0; i < t->ncols && !values.failed; i++) {
+        if (ls_cursor_u8(&values) != 't') continue;
+        size_t n = (size_t)ls_cursor_be(&values, 4);
+        const char *p = (const char *)ls_cursor_take(&values, n);
+        if (!p || !t->schema->cols[i].key_at) continue;
+        ls_buf_fmt(out, "%s%s=", before, t->schema->cols[i].name);
+        show_text(out, p, n);
+        before = ", ";
+    }
+}
+
+static int in_row(const ls_pgoutput *d, const message *m, const ls_pg_relation *t, uint32_t col) {
+    ls_buf key = {0};
+    show_key(&key, t, m->values);
+    const char *shown = ls_buf_cstr(&key);
+    ls_fail_in(m->err, "table %s.%s, column \"%s\"%s, transaction %s (xid %s), row %" PRIu64, t->schema->schema,
+               t->schema->table, t->schema->cols[col].name, shown ? shown : "", d->tx.pos, d->tx.id, d->seq + 1);
+    ls_buf_free(&key);
+    return -1;
 }
 
 /* ---- transactions */
@@ -149,8 +185,7 @@ static void leave_out_delivered(const ls_pgoutput *d, ls_work *w, uint32_t from)
 /* ---- rows */
 
 /* One value of a tuple; `what` is its kind byte. */
-static int read_value(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, uint32_t col, bool skip,
-                      ls_value *out) {
+static int read_value(ls_pgoutput *d, message *m, const ls_pg_relation *t, uint32_t col, bool skip, ls_value *out) {
     uint8_t what = ls_cursor_u8(&m->c);
     if (m->c.failed) return short_message(m);
     switch (what) {
@@ -169,7 +204,8 @@ static int read_value(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
     const char *p = (const char *)ls_cursor_take(&m->c, n);
     if (!p) return short_message(m);
     if (skip) return 0;
-    return t->types[col]->read(w, &d->scratch, p, n, out, m->err) ? in_row(d, t, col, m->err) : 0;
+    const ls_pg_type *type = t->types[col];
+    return type->read(type, &d->reader, p, n, out, m->err) ? in_row(d, m, t, col) : 0;
 }
 
 /* A tuple: 'N' a row after, 'O' a whole row before, 'K' a row before of which only the replica identity was sent, the
@@ -193,8 +229,10 @@ static ls_value *read_tuple(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_
         ls_fail_memory(m->err, "reading a row");
         return NULL;
     }
+    d->reader.arena = &w->arena;
+    m->values = m->c;
     for (uint32_t i = 0; i < ncols; i++) {
-        if (read_value(d, w, m, t, i, kind == 'K' && !t->identity[i], &v[i])) return NULL;
+        if (read_value(d, m, t, i, kind == 'K' && !t->identity[i], &v[i])) return NULL;
         bool sent = v[i].state == LS_PRESENT || (v[i].state == LS_NULL && kind == 'O');
         if (kind != 'N' && !sent) v[i] = ls_value_state(LS_ABSENT);
     }
@@ -240,7 +278,7 @@ static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
         ls_fail(m->err, LS_FAIL,
                 "the server did not send this column of the deleted row's key; give the table (of a partitioned one "
                 "each partition) the same REPLICA IDENTITY");
-        return in_row(d, t, k, m->err);
+        return in_row(d, m, t, k);
     }
     return ls_row_remove(w, t->schema, tx, &d->seq, before) ? row_memory(m) : 0;
 }

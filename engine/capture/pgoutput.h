@@ -20,9 +20,19 @@ typedef struct ls_pg_index {
 } ls_pg_index;
 
 typedef struct ls_pg_keys {
-    ls_pg_index primary; /* the primary key */
+    ls_pg_index primary; /* the primary key; none where it is deferrable, since two rows may then have the same for a while */
     ls_pg_index replica; /* the index of REPLICA IDENTITY USING INDEX */
 } ls_pg_keys;
+
+/* A type; of a domain its base type, whatever number of domains lies between. */
+typedef struct ls_pg_type_info {
+    char typtype;                                      /* pg_type.typtype; 0: the type is gone, and the rest is empty */
+    char delimiter;                                    /* between the elements, of an array */
+    uint32_t oid;
+    uint32_t element;                                  /* the oid of an array's elements' type; 0: it is no array */
+    char schema[LS_PG_NAME_MAX], name[LS_PG_NAME_MAX]; /* pg_namespace.nspname, pg_type.typname */
+    char extension[LS_PG_NAME_MAX];                    /* that it belongs to, or "" */
+} ls_pg_type_info;
 
 /* Questions to the catalog as it is now, which may be later than the message. Asked at Relation messages only. */
 typedef struct ls_pg_catalog {
@@ -32,8 +42,8 @@ typedef struct ls_pg_catalog {
     int (*settle)(void *ctx, uint32_t xid, ls_error *err);
     /* The table's indexes, in `arena`'s memory; a table that is gone has none. */
     int (*keys)(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err);
-    /* pg_type.typtype of a type, of a domain that of its base type, and its typname; 0 and "": the type is gone. */
-    int (*type)(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX], ls_error *err);
+    /* Fills *out, which comes cleared. */
+    int (*type)(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err);
     /* A captured table came whose UPDATE and DELETE the server refuses: once a table. */
     void (*no_identity)(void *ctx, const char *schema, const char *table);
 } ls_pg_catalog;

@@ -20,7 +20,7 @@ static void relation_free(ls_pg_relation *t) {
 void ls_pg_relations_free(ls_pg_relations *r) {
     for (size_t i = 0; i < r->ntables; i++) relation_free(r->tables[i]);
     free(r->tables);
-    free(r->types);
+    ls_pg_types_free(&r->types);
     ls_arena_free(&r->scratch);
 }
 
@@ -30,18 +30,6 @@ static size_t table_at(const ls_pg_relations *r, uint32_t oid) {
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (r->tables[mid]->oid < oid)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static size_t type_at(const ls_pg_relations *r, uint32_t oid) {
-    size_t low = 0, high = r->ntypes;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (r->types[mid].oid < oid)
             low = mid + 1;
         else
             high = mid;
@@ -82,32 +70,14 @@ static int put_table(ls_pg_relations *r, ls_pg_relation *t, ls_error *err) {
 }
 
 int ls_pg_relations_type(ls_pg_relations *r, ls_cursor *c, ls_error *err) {
-    ls_pg_announced a = {.oid = (uint32_t)ls_cursor_be(c, 4)};
+    uint32_t oid = (uint32_t)ls_cursor_be(c, 4);
     size_t n;
     const char *schema = ls_cursor_cstr(c, &n);
     const char *name = ls_cursor_cstr(c, &n);
     if (c->failed) return 0;
     if (!ls_utf8_valid(schema, strlen(schema)) || !ls_utf8_valid(name, n))
-        return ls_fail(err, LS_FAIL, "pgoutput Type message: the name of type %u is not valid UTF-8", a.oid);
-    a.type = ls_pg_type_by_name(schema, name); /* of a domain the server sends the base type's name */
-    a.known = a.type || !*schema;
-    a.array = *name == '_';
-    snprintf(a.name, sizeof a.name, "%s%s%s", schema, *schema ? "." : "", name);
-
-    size_t at = type_at(r, a.oid);
-    if (at == r->ntypes || r->types[at].oid != a.oid) {
-        if (r->ntypes == r->cap_types) {
-            size_t cap = r->cap_types ? r->cap_types * 2 : 16;
-            ls_pg_announced *more = realloc(r->types, cap * sizeof *more);
-            if (!more) return ls_fail_memory(err, "noting a type");
-            r->types = more;
-            r->cap_types = cap;
-        }
-        memmove(r->types + at + 1, r->types + at, (r->ntypes - at) * sizeof *r->types);
-        r->ntypes++;
-    }
-    r->types[at] = a;
-    return 0;
+        return ls_fail(err, LS_FAIL, "pgoutput Type message: the name of type %u is not valid UTF-8", oid);
+    return ls_pg_types_announce(&r->types, oid, schema, name, err);
 }
 
 /* A Relation message as it stands on the wire. */
@@ -196,36 +166,6 @@ static int check_generated(const wire_relation *m, const ls_pg_keys *keys, ls_er
                    m->schema, m->table, index->generated, m->schema, m->table);
 }
 
-static int refuse_type(const wire_relation *m, const wire_column *col, const char *type, ls_error *err) {
-    return ls_fail(err, LS_FAIL,
-                   "table %s.%s, column \"%.*s\": values of type %s cannot be read; leave the table out of `tables` "
-                   "with \"!%s.%s\"",
-                   m->schema, m->table, (int)col->name_len, col->name, type, m->schema, m->table);
-}
-
-static const ls_pg_type *find_type(ls_pg_relations *r, const wire_relation *m, const wire_column *col, ls_error *err) {
-    const ls_pg_type *type = ls_pg_type_by_oid(col->type);
-    if (type) return type;
-    size_t at = type_at(r, col->type);
-    const ls_pg_catalog *catalog = &r->conf->catalog;
-    char typtype = '\0', name[LS_PG_NAME_MAX] = "";
-    if (at == r->ntypes || r->types[at].oid != col->type) { /* built in: PostgreSQL announces only the others */
-        if (catalog->type(catalog->ctx, col->type, &typtype, name, err)) return NULL;
-        if (!typtype) snprintf(name, sizeof name, "with oid %u", col->type);
-        refuse_type(m, col, name, err);
-        return NULL;
-    }
-    ls_pg_announced *a = &r->types[at];
-    if (!a->known) {
-        if (catalog->type(catalog->ctx, a->oid, &typtype, name, err)) return NULL;
-        /* of a type that is gone the text is all there is */
-        if (typtype == 'e' || (!typtype && !a->array)) a->type = &ls_pg_type_enum;
-        a->known = true;
-    }
-    if (!a->type) refuse_type(m, col, a->name, err);
-    return a->type;
-}
-
 static bool same_schema(const ls_schema *s, const wire_relation *m, const ls_column_def *cols, const uint16_t *key,
                         size_t nkey) {
     if (s->ncols != m->ncols || s->nkey != nkey || strcmp(s->schema, m->schema) != 0 || strcmp(s->table, m->table) != 0)
@@ -270,7 +210,7 @@ static int describe(ls_pg_relations *r, const wire_relation *m, ls_pg_relation *
     for (uint32_t i = 0; i < m->ncols; i++) {
         t->identity[i] = m->cols[i].identity;
         any_identity = any_identity || t->identity[i];
-        if (!(t->types[i] = find_type(r, m, &m->cols[i], err))) return -1;
+        if (ls_pg_types_find(&r->types, m->cols[i].type, &t->types[i], err)) return -1;
     }
     if (!(t->schema = make_schema(r, m, t->types, err))) return -1;
     const ls_pg_relation *was = ls_pg_relations_find(r, m->oid);

@@ -4,7 +4,7 @@
 
 #include "base/cursor.h"
 #include "capture/pgoutput.h"
-#include "capture/pgvalue.h"
+#include "capture/pgtype.h"
 
 typedef struct ls_pg_relation {
     uint32_t oid;
@@ -16,21 +16,12 @@ typedef struct ls_pg_relation {
     bool *identity;           /* ncols: a column of the replica identity, as the message flags it */
 } ls_pg_relation;
 
-typedef struct ls_pg_announced { /* a Type message: what is no built-in type, and domains */
-    uint32_t oid;
-    const ls_pg_type *type;        /* NULL: not one that can be read */
-    bool known;                    /* type is set; else the catalog is still to be asked */
-    char name[2 * LS_PG_NAME_MAX]; /* schema.name, for people */
-    bool array;                    /* named as PostgreSQL names arrays: _element */
-} ls_pg_announced;
-
 typedef struct ls_pg_relations {
     const ls_pgoutput_conf *conf;
     uint32_t xid; /* of the transaction under way */
     ls_pg_relation **tables; /* in the oids' order */
     size_t ntables, cap_tables;
-    ls_pg_announced *types; /* in the oids' order */
-    size_t ntypes, cap_types;
+    ls_pg_types types;
     ls_pg_relation *last; /* found last */
     ls_arena scratch;
 } ls_pg_relations;

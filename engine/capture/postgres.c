@@ -174,6 +174,8 @@ static int stream_ended(ls_pg *s, ls_error *err) {
         ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
     else if (state && strcmp(state, "42704") == 0) /* undefined object: of a running stream the publication */
         unpublished(s, err);
+    else if (state && strncmp(state, "22", 2) == 0) /* a value that does not go into UTF8, for one */
+        ls_fail_in(err, "behind WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(s->marked));
     PQclear(res);
     return -1;
 }

@@ -70,7 +70,7 @@ void ls_pg_quote_table(ls_buf *out, const char *schema, const char *table);
 /* Text like 0/2A1F00 of the server's; -1 when it is not that. */
 int ls_pg_lsn(const char *text, uint64_t *lsn) LS_MUST_CHECK;
 
-/* postgres_check.c: settings, the exact names' tables and their columns' types. */
+/* postgres_check.c: settings, and the exact names' tables. */
 int ls_pg_check(ls_pg *s, const char *known, ls_error *err) LS_MUST_CHECK;
 /* Tables whose UPDATE and DELETE the server refuses once they are published: by `from`, a FROM list with p(oid, shown
  * schema, shown table) over $1. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,7 +64,7 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     PGresult *res = ls_pg_query(
         ctx, err, "reading a table's keys",
         "SELECT which, a.attname, a.attgenerated FROM pg_index i"
-        " CROSS JOIN LATERAL (VALUES ('primary', i.indisprimary), ('replica', i.indisreplident)) w(which, is_it)"
+        " CROSS JOIN LATERAL (VALUES ('primary', i.indisprimary AND i.indimmediate), ('replica', i.indisreplident)) w(which, is_it)"
         " CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, at)"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
         "WHERE i.indrelid = $1::oid AND w.is_it AND k.at <= i.indnkeyatts ORDER BY i.indexrelid, k.at",
@@ -77,20 +78,32 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     return rc;
 }
 
-static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX], ls_error *err) {
+/* An array is what array_out writes: int2vector, too, has elements, and point, and their texts are their own. The delimiter is the
+ * element's, since array_out takes it from there. */
+static int type(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err) {
     char text[16];
     const char *param = text;
     snprintf(text, sizeof text, "%u", oid);
     PGresult *res = ls_pg_query(
         ctx, err, "reading a type",
-        "WITH RECURSIVE t(kind, name, base) AS (SELECT typtype, typname, typbasetype FROM pg_type WHERE oid = $1::oid"
-        " UNION ALL SELECT typtype, typname, typbasetype FROM t JOIN pg_type ON oid = base WHERE kind = 'd') "
-        "SELECT kind, name FROM t WHERE kind <> 'd'",
+        "WITH RECURSIVE up(oid, base) AS (SELECT oid, typbasetype FROM pg_type WHERE oid = $1::oid"
+        " UNION ALL SELECT t.oid, t.typbasetype FROM up JOIN pg_type t ON t.oid = up.base) "
+        "SELECT t.typtype, t.oid, n.nspname, t.typname, CASE WHEN t.typoutput = 'array_out'::regproc THEN e.oid END, e.typdelim,"
+        " (SELECT x.extname FROM pg_depend d JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid"
+        " WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e') "
+        "FROM up JOIN pg_type t ON t.oid = up.oid JOIN pg_namespace n ON n.oid = t.typnamespace"
+        " LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.typtype <> 'd'",
         1, &param);
     if (!res) return -1;
-    bool found = PQntuples(res) > 0;
-    *typtype = found ? *PQgetvalue(res, 0, 0) : '\0';
-    snprintf(name, LS_PG_NAME_MAX, "%s", found ? PQgetvalue(res, 0, 1) : "");
+    if (PQntuples(res) > 0) { /* NULL reads as "" */
+        out->typtype = *PQgetvalue(res, 0, 0);
+        out->oid = (uint32_t)strtoul(PQgetvalue(res, 0, 1), NULL, 10);
+        snprintf(out->schema, sizeof out->schema, "%s", PQgetvalue(res, 0, 2));
+        snprintf(out->name, sizeof out->name, "%s", PQgetvalue(res, 0, 3));
+        out->element = (uint32_t)strtoul(PQgetvalue(res, 0, 4), NULL, 10);
+        out->delimiter = *PQgetvalue(res, 0, 5);
+        snprintf(out->extension, sizeof out->extension, "%s", PQgetvalue(res, 0, 6));
+    }
     PQclear(res);
     return 0;
 }

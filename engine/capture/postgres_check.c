@@ -1,8 +1,5 @@
 #include "capture/postgres.h"
 
-#include "capture/pgvalue.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- settings */
@@ -104,45 +101,8 @@ static int find_tables(ls_pg *s, const char *known, ls_error *err) {
     return 0;
 }
 
-/* ---- types: what would stop at the table's first row stops at the start */
-
-static int refuse_types(const PGresult *res, ls_error *err) {
-    for (int i = 0; i < PQntuples(res); i++) {
-        const char *schema = PQgetvalue(res, i, 0), *table = PQgetvalue(res, i, 1), *type = PQgetvalue(res, i, 4);
-        uint32_t oid = (uint32_t)strtoul(PQgetvalue(res, i, 3), NULL, 10);
-        bool built_in = strcmp(PQgetvalue(res, i, 6), "pg_catalog") == 0;
-        if (*PQgetvalue(res, i, 5) == 'e' || ls_pg_type_by_oid(oid)) continue;
-        if (!built_in && ls_pg_type_by_name(PQgetvalue(res, i, 6), type)) continue;
-        return ls_fail(err, LS_USAGE,
-                       "table %s.%s, column \"%s\": values of type %s cannot be read; leave the table out of `tables` "
-                       "with \"!%s.%s\"",
-                       schema, table, PQgetvalue(res, i, 2), type, schema, table);
-    }
-    return 0;
-}
-
-static int check_types(ls_pg *s, ls_error *err) {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < s->ntables; i++) {
-        PGresult *res = ls_pg_query(
-            s, err, "looking up the columns' types",
-            "WITH RECURSIVE col(num, name, typ) AS ("
-            " SELECT attnum, attname, atttypid FROM pg_attribute"
-            " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
-            " UNION ALL SELECT num, name, typbasetype FROM col JOIN pg_type ON pg_type.oid = typ WHERE typtype = 'd') "
-            "SELECT cn.nspname, c.relname, col.name, t.oid, t.typname, t.typtype, n.nspname FROM col"
-            " JOIN pg_type t ON t.oid = col.typ AND t.typtype <> 'd' JOIN pg_namespace n ON n.oid = t.typnamespace"
-            " JOIN pg_class c ON c.oid = $1::oid JOIN pg_namespace cn ON cn.oid = c.relnamespace ORDER BY col.num",
-            1, &s->tables[i].oid);
-        rc = res ? refuse_types(res, err) : -1;
-        PQclear(res);
-    }
-    return rc;
-}
-
 int ls_pg_check(ls_pg *s, const char *known, ls_error *err) {
-    if (check_conf(s, err) || check_server(s, err) || find_tables(s, known, err)) return -1;
-    return check_types(s, err);
+    return check_conf(s, err) || check_server(s, err) || find_tables(s, known, err) ? -1 : 0;
 }
 
 /* ---- identity */

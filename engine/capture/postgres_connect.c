@@ -194,6 +194,14 @@ static void raise_decoding_memory(ls_pg *s) {
     PQclear(PQexec(s->repl, sql));
 }
 
+/* The server checks text that it sends in UTF8, and its error names no row. Of a database without an encoding the bytes are
+ * taken as they are: the decoder checks them, and says where the wrong ones stand. */
+static int take_unchecked(ls_pg *s, ls_error *err) {
+    const char *encoding = PQparameterStatus(s->repl, "server_encoding");
+    if (!encoding || strcmp(encoding, "SQL_ASCII") != 0 || PQsetClientEncoding(s->repl, "SQL_ASCII") == 0) return 0;
+    return ls_pg_failed(s->repl, NULL, err, "setting client_encoding");
+}
+
 int ls_pg_connect(ls_pg *s, ls_error *err) {
     if (connect_one(s, false, &s->side, err)) return -1;
     PQsetNoticeReceiver(s->side, notice, s);
@@ -204,7 +212,7 @@ int ls_pg_connect(ls_pg *s, ls_error *err) {
     if (connect_one(s, true, &s->repl, err)) return -1;
     PQsetNoticeReceiver(s->repl, stream_notice, s);
     raise_decoding_memory(s);
-    return identify(s, err);
+    return take_unchecked(s, err) ? -1 : identify(s, err);
 }
 
 /* ---- statements */

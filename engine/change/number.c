@@ -1,12 +1,15 @@
 #include "change/number.h"
 
-#include <float.h>
+#include "change/shortest.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 40 }; /* significant digits of a server's shortest float text: 17 at most, plus slack for zeros */
+enum {
+    DIGITS_MAX = 20,     /* decimal digits of 64 bits */
+    FLOAT_TEXT_MAX = 64  /* bytes of a float's text that is read; the shortest has 24 at most */
+};
 
 /* 0.d1d2...dk x 10^point, written as ECMA-262 Number::toString does, which RFC 8785 takes over. */
 static void put_digits(ls_buf *out, bool negative, const char *d, int k, int point) {
@@ -39,87 +42,62 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool equals(const char *p, size_t n, const char *s) { return strlen(s) == n && memcmp(p, s, n) == 0; }
 
-static int exponent(const char *p, size_t n, int *out) {
-    bool negative = n && *p == '-';
-    if (n && (*p == '-' || *p == '+')) p++, n--;
-    if (n == 0 || n > 4) return -1;
-    *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_digit(p[i])) return -1;
-        *out = *out * 10 + (p[i] - '0');
-    }
-    if (negative) *out = -*out;
-    return 0;
+/* NaN and the infinities; false of any other number. */
+static bool put_special(ls_buf *out, double d) {
+    if (isfinite(d)) return false;
+    ls_buf_str(out, isnan(d) ? "NaN" : d < 0 ? "-Infinity" : "Infinity");
+    return true;
 }
 
-int ls_number_rewrite(ls_buf *out, const char *p, size_t n) {
+static void put_decimal(ls_buf *out, bool negative, ls_decimal d) {
     char digits[DIGITS_MAX];
-    int k = 0, point = 0, e = 0;
-    size_t i = 0, seen = 0;
-    bool negative = false, fraction = false;
-    if (equals(p, n, "NaN") || equals(p, n, "Infinity") || equals(p, n, "-Infinity")) {
-        ls_buf_add(out, p, n);
-        return 0;
-    }
-    if (i < n && p[i] == '-') negative = true, i++;
-    for (; i < n && (is_digit(p[i]) || (p[i] == '.' && !fraction)); i++) {
-        if (p[i] == '.') {
-            fraction = true;
-            continue;
-        }
-        seen++;
-        if (k == 0 && p[i] == '0') {
-            point -= fraction; /* a leading zero only shifts the point */
-            continue;
-        }
-        if (k == DIGITS_MAX) {
-            if (p[i] != '0') return -1;
-        } else {
-            digits[k++] = p[i];
-        }
-        point += !fraction;
-    }
-    if (seen == 0) return -1;
-    if (i < n && ((p[i] != 'e' && p[i] != 'E') || exponent(p + i + 1, n - i - 1, &e))) return -1;
-    while (k && digits[k - 1] == '0') k--;
-    put_digits(out, negative, digits, k, point + e);
-    return 0;
-}
-
-/* The first precision that reads back the same is the shortest: %e rounds correctly, so no shorter text lies nearer.
- * Below 15 (6) digits every decimal text survives the way through a normal double (float), hence the start there. */
-static void shortest(ls_buf *out, double d, bool single) {
-    char text[64];
-    int from = single ? 6 : 15, to = single ? 9 : 17;
-    double least = single ? (double)FLT_MIN : DBL_MIN;
-    if (isnan(d)) {
-        ls_buf_str(out, "NaN");
-        return;
-    }
-    if (isinf(d)) {
-        ls_buf_str(out, d < 0 ? "-Infinity" : "Infinity");
-        return;
-    }
-    if (fabs(d) < least) from = 1; /* subnormals have fewer digits */
-    for (int digits = from; digits <= to; digits++) {
-        snprintf(text, sizeof text, "%.*e", digits - 1, d);
-        if (single ? strtof(text, NULL) == (float)d : strtod(text, NULL) == d) break;
-    }
-    if (ls_number_rewrite(out, text, strlen(text))) out->failed = true;
+    int at = DIGITS_MAX;
+    for (; d.digits; d.digits /= 10) digits[--at] = (char)('0' + d.digits % 10);
+    put_digits(out, negative, digits + at, DIGITS_MAX - at, DIGITS_MAX - at + d.exponent);
 }
 
 void ls_number_double(ls_buf *out, double d) {
     if (d > -9007199254740992.0 && d < 9007199254740992.0 && d == (double)(int64_t)d && !(d == 0 && signbit(d)))
         ls_buf_i64(out, (int64_t)d);
-    else
-        shortest(out, d, false);
+    else if (!put_special(out, d))
+        put_decimal(out, signbit(d), ls_shortest_double(d));
 }
 
 void ls_number_float(ls_buf *out, double d) {
     if (d > -1e6 && d < 1e6 && d == (double)(int64_t)d && !(d == 0 && signbit(d)))
         ls_buf_i64(out, (int64_t)d);
-    else
-        shortest(out, d, true);
+    else if (!put_special(out, d))
+        put_decimal(out, signbit(d), ls_shortest_float((float)d));
+}
+
+/* Copies a number's text to where strtod() finds its end, and knows the names as servers write them: 1 when *special is
+ * the value, 0 when the text is to be converted, -1 when it is no number. */
+static int number_text(const char *p, size_t n, char text[FLOAT_TEXT_MAX], double *special) {
+    if (n == 0 || n >= FLOAT_TEXT_MAX) return -1;
+    if (equals(p, n, "NaN")) return *special = NAN, 1;
+    if (equals(p, n, "Infinity")) return *special = INFINITY, 1;
+    if (equals(p, n, "-Infinity")) return *special = -INFINITY, 1;
+    for (size_t i = 0; i < n; i++) /* no blanks, no hexadecimal, no other names */
+        if (!is_digit(p[i]) && p[i] != '-' && p[i] != '.' && !(i && (p[i] == 'e' || p[i] == 'E' || p[i] == '+'))) return -1;
+    memcpy(text, p, n);
+    text[n] = '\0';
+    return 0;
+}
+
+int ls_number_read_double(const char *p, size_t n, double *out) {
+    char text[FLOAT_TEXT_MAX], *end;
+    int special = number_text(p, n, text, out);
+    if (special) return special < 0 ? -1 : 0;
+    *out = strtod(text, &end);
+    return end == text + n && isfinite(*out) ? 0 : -1;
+}
+
+int ls_number_read_float(const char *p, size_t n, double *out) {
+    char text[FLOAT_TEXT_MAX], *end;
+    int special = number_text(p, n, text, out);
+    if (special) return special < 0 ? -1 : 0;
+    *out = (double)strtof(text, &end);
+    return end == text + n && isfinite(*out) ? 0 : -1;
 }
 
 bool ls_number_is_integer(const char *p, size_t n) {

@@ -10,9 +10,10 @@
  * -0 is kept; NaN, Infinity, -Infinity by those names (as strings in JSON: the caller quotes). */
 void ls_number_double(ls_buf *out, double d);
 void ls_number_float(ls_buf *out, double d); /* d holds a float exactly */
-/* Rewrites a server's shortest float text ("1e+20", "-0", "1.5e-05") in that form, digits untouched.
- * -1 when it is no number text; nothing is appended then. */
-int ls_number_rewrite(ls_buf *out, const char *p, size_t n) LS_MUST_CHECK;
+/* A server's text of a double (float): "1e+20", "-0", "1.5e-05", "NaN", "Infinity", "-Infinity". -1: it is none, or beyond
+ * the type's range. */
+int ls_number_read_double(const char *p, size_t n, double *out) LS_MUST_CHECK;
+int ls_number_read_float(const char *p, size_t n, double *out) LS_MUST_CHECK;
 /* Is it a JSON integer, as PostgreSQL and RFC 8259 both write one ("-12")? */
 bool ls_number_is_integer(const char *p, size_t n);
 /* Is it decimal text: digits, an optional point and fraction, an optional sign? */

@@ -16,12 +16,22 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     return 0;
 }
 
-static int type(void *ctx, uint32_t oid, char *typtype, char name[LS_PG_NAME_MAX], ls_error *err) {
-    (void)ctx, (void)err;
-    *typtype = "eb\0"[oid % 3];
-    name[0] = (char)('a' + oid % 26);
-    name[1] = '\0';
-    return 0;
+/* Each kind of answer: gone, an enum, an array (of a built-in type, of what may be another array, of itself), a domain, PostGIS. */
+static int type(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err) {
+    static const uint32_t built_in[] = {16, 17, 23, 25, 114, 701, 790, 1042, 1184, 1186, 1560, 1700, 3802};
+    (void)ctx;
+    if (oid % 64 == 63) return ls_fail(err, LS_AGAIN, "the catalog does not answer");
+    uint32_t some = built_in[oid / 8 % (sizeof built_in / sizeof *built_in)];
+    switch (oid % 8) {
+    case 0: return 0;
+    case 1: *out = (ls_pg_type_info){.typtype = 'e', .oid = oid, .name = "mood"}; return 0;
+    case 2: *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .element = some, .delimiter = ','}; return 0;
+    case 3: *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .element = oid + 8, .delimiter = ';'}; return 0;
+    case 4: *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .element = oid - 1, .delimiter = ':'}; return 0;
+    case 5: *out = (ls_pg_type_info){.typtype = 'b', .oid = some}; return 0;
+    case 6: *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .name = "geometry", .extension = "postgis"}; return 0;
+    default: *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .element = oid - 1, .delimiter = ':'}; return 0;
+    }
 }
 
 static int settle(void *ctx, uint32_t xid, ls_error *err) {

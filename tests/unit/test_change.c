@@ -19,74 +19,6 @@ static ls_buf out; /* the tests' own: freed at the end */
         assert_string_equal(ls_buf_cstr(&out), want); \
     } while (0)
 
-static void test_double(void **state) { /* the table of RFC 8785, appendix B, and its neighbours */
-    (void)state;
-    PRINTS("0", ls_number_double(&out, 0.0));
-    PRINTS("-0", ls_number_double(&out, -0.0));
-    PRINTS("5e-324", ls_number_double(&out, 5e-324));
-    PRINTS("1.7976931348623157e+308", ls_number_double(&out, 1.7976931348623157e308));
-    PRINTS("9007199254740992", ls_number_double(&out, 9007199254740992.0));
-    PRINTS("295147905179352830000", ls_number_double(&out, 295147905179352830000.0));
-    PRINTS("9.999999999999997e+22", ls_number_double(&out, 9.999999999999997e22));
-    PRINTS("1e+23", ls_number_double(&out, 1e23));
-    PRINTS("999999999999999900000", ls_number_double(&out, 999999999999999900000.0));
-    PRINTS("1e+21", ls_number_double(&out, 1e21));
-    PRINTS("0.000001", ls_number_double(&out, 1e-6));
-    PRINTS("9.999999999999997e-7", ls_number_double(&out, 9.999999999999997e-7));
-    PRINTS("333333333.3333332", ls_number_double(&out, 333333333.3333332));
-    PRINTS("0.1", ls_number_double(&out, 0.1));
-    PRINTS("-0.30000000000000004", ls_number_double(&out, -(0.1 + 0.2)));
-    PRINTS("NaN", ls_number_double(&out, NAN));
-    PRINTS("-Infinity", ls_number_double(&out, -INFINITY));
-}
-
-static void test_float(void **state) {
-    (void)state;
-    PRINTS("0.1", ls_number_float(&out, (double)0.1f));
-    PRINTS("3.4028235e+38", ls_number_float(&out, (double)3.4028235e38f));
-    PRINTS("1e-45", ls_number_float(&out, (double)1e-45f));
-    PRINTS("16777216", ls_number_float(&out, 16777216.0));
-    PRINTS("-0", ls_number_float(&out, -0.0));
-}
-
-static void test_doubles_read_back(void **state) {
-    (void)state;
-    unsigned seed = 20;
-    for (int i = 0; i < 200000; i++) {
-        uint64_t bits = (uint64_t)rand_r(&seed) << 40 ^ (uint64_t)rand_r(&seed) << 20 ^ (uint64_t)rand_r(&seed);
-        double d;
-        memcpy(&d, &bits, sizeof d);
-        if (!isfinite(d)) continue;
-        ls_buf_clear(&out);
-        ls_number_double(&out, d);
-        assert_true(strtod(ls_buf_cstr(&out), NULL) == d);
-    }
-}
-
-static void rewrites(const char *from, const char *want) {
-    ls_buf_clear(&out);
-    assert_int_equal(ls_number_rewrite(&out, from, strlen(from)), 0);
-    assert_string_equal(ls_buf_cstr(&out), want);
-}
-
-static void test_rewrite(void **state) { /* left: PostgreSQL's text of a float8 */
-    (void)state;
-    rewrites("1e+20", "100000000000000000000");
-    rewrites("1e+21", "1e+21");
-    rewrites("1.5e-05", "0.000015");
-    rewrites("1.5e-07", "1.5e-7");
-    rewrites("-0", "-0");
-    rewrites("0", "0");
-    rewrites("1.7976931348623157e+308", "1.7976931348623157e+308");
-    rewrites("123456.75", "123456.75");
-    rewrites("0.001", "0.001");
-    rewrites("100", "100");
-    rewrites("NaN", "NaN");
-    rewrites("-Infinity", "-Infinity");
-    static const char *const bad[] = {"", "-", ".", "1e", "1e+", "x", "1.2.3", "1e99999", "0x1", "1 "};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(ls_number_rewrite(&out, bad[i], strlen(bad[i])), -1);
-}
-
 static void test_number_texts(void **state) {
     (void)state;
     assert_true(ls_number_is_integer("-12", 3));
@@ -323,10 +255,6 @@ static void test_reset_gives_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_double),
-        cmocka_unit_test(test_float),
-        cmocka_unit_test(test_doubles_read_back),
-        cmocka_unit_test(test_rewrite),
         cmocka_unit_test(test_number_texts),
         cmocka_unit_test(test_time_from_postgres),
         cmocka_unit_test(test_civil),

@@ -185,13 +185,43 @@ static void test_wrong_values_name_their_place(void **state) {
     insert(f, "1", "a");
     row(f, 'I');
     TUPLE(f, 'N', "2", "b\xff");
-    refused(f, "table public.t, column \"note\", transaction 0000000001a3b748 (xid 742), row 2: the text (2 bytes) is "
+    refused(f, "table public.t, column \"note\", key id=2, transaction 0000000001a3b748 (xid 742), row 2: the text (2 bytes) is "
                "not valid UTF-8: mend the value in the database, or make the database's encoding UTF8 so that the "
                "server checks what it stores");
     row(f, 'I');
     TUPLE(f, 'N', "x", "b");
-    refused(f, "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 2: the server's text (1 "
+    refused(f, "table public.t, column \"id\", key id=x, transaction 0000000001a3b748 (xid 742), row 2: the server's text (1 "
                "bytes) is no integer");
+}
+
+static void test_wrong_values_name_their_key(void **state) {
+    fixture *f = *state;
+    static const char tail[] = ", transaction 0000000001a3b748 (xid 742), row 1: the text (1 bytes) is not valid UTF-8";
+    char a[200], want[512];
+    memset(a, 'a', sizeof a - 1);
+    memcpy(a + 98, "\xe2\x82\xac", 3); /* the limit falls into a character */
+    a[199] = '\0';
+    f->primary[0] = "c"; /* behind the wrong value, and before another key column */
+    f->primary[1] = "a";
+    f->nprimary = 2;
+    begin(f);
+    relation_head(f, 100, "t", 'd', 4);
+    column(f, true, "a", TEXT);
+    column(f, false, "b", TEXT);
+    column(f, true, "c", TEXT);
+    column(f, false, "d", TEXT);
+    ok(f);
+    row(f, 'I');
+    TUPLE(f, 'N', a, "\xff", "k", "d");
+    assert_int_equal(decode(f), -1);
+    snprintf(want, sizeof want, "table public.t, column \"b\", key a=%.98s..., c=k%s", a, tail);
+    assert_memory_equal(f->err.text, want, strlen(want));
+    row(f, 'U');
+    TUPLE(f, 'K', "x", NULL, "y", NULL);
+    TUPLE(f, 'N', "\xff", "b", "z", "d");
+    assert_int_equal(decode(f), -1);
+    snprintf(want, sizeof want, "table public.t, column \"a\", key a=(no valid text), c=z%s", tail);
+    assert_memory_equal(f->err.text, want, strlen(want));
 }
 
 /* ---- broken bytes */
@@ -339,7 +369,7 @@ int main(void) {
         TEST(test_values_that_were_not_sent),
         TEST(test_replica_identity_full),
         TEST(test_a_deleted_row_needs_its_key),
-        TEST(test_wrong_values_name_their_place),
+        TEST(test_wrong_values_name_their_place), TEST(test_wrong_values_name_their_key),
         TEST(test_short_messages),
         TEST(test_messages_cut_at_every_byte),
         TEST(test_nonsense),

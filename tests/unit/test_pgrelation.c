@@ -149,53 +149,114 @@ static void one_column(fixture *f, uint32_t type) {
     column(f, true, "id", type);
 }
 
-static void test_announced_types(void **state) {
-    fixture *f = *state;
-    static const struct {
-        uint32_t oid;
-        const char *schema, *name;
-        int type;
-    } cases[] = {
-        {POS, "", "int4", LS_TYPE_INTEGER},       /* a domain comes with its base type's name */
-        {MOOD, "public", "mood", LS_TYPE_STRING}, /* an enum */
-        {GONE, "public", "gone", LS_TYPE_STRING}, /* dropped since */
-        {BOX, "ext", "citext", LS_TYPE_STRING},
-        {BOX, "", "bytea", LS_TYPE_BYTES}, /* the oid now stands for another type */
-    };
-    begin(f);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        announce(f, cases[i].oid, cases[i].schema, cases[i].name);
-        one_column(f, cases[i].oid);
-        ok(f);
-        row(f, 'I');
-        TUPLE(f, 'N', cases[i].type == LS_TYPE_BYTES ? "\\x31" : "1");
-        ok(f);
-        assert_int_equal(f->w->seen.changes[i].schema->cols[0].type, cases[i].type);
-    }
+/* How a column of the type comes out; the table is announced again. */
+static int type_of(fixture *f, uint32_t oid, const char *text, const char *want) {
+    one_column(f, oid);
+    ok(f);
+    ls_work_reset(f->w);
+    row(f, 'I');
+    TUPLE(f, 'N', text);
+    ok(f);
+    const ls_change *c = f->w->seen.changes;
+    ls_buf_clear(&f->shown);
+    ls_value_json(&f->shown, c->after, c->schema->cols[0].type);
+    assert_string_equal(ls_buf_cstr(&f->shown), want);
+    return c->schema->cols[0].type;
 }
 
-static void test_types_that_cannot_be_read(void **state) {
+static void test_announced_types(void **state) {
     fixture *f = *state;
-    static const char want[] = "table public.t, column \"id\": values of type %s cannot be read; leave the table out "
-                               "of `tables` with \"!public.t\"";
+    begin(f);
+    announce(f, POS, "", "int4"); /* a domain comes with its base type's name */
+    assert_int_equal(type_of(f, POS, "7", "7"), LS_TYPE_INTEGER);
+    announce(f, POS, "", "_int4");
+    assert_int_equal(type_of(f, POS, "{7}", "[7]"), LS_TYPE_ARRAY);
+    announce(f, POS, "", "bytea"); /* the oid now stands for another type */
+    assert_int_equal(type_of(f, POS, "\\x31", "\"MQ==\""), LS_TYPE_BYTES);
+    assert_int_equal(f->types_asked, 0);
+    announce(f, GONE, "public", "gone"); /* dropped since */
+    assert_int_equal(type_of(f, GONE, "7", "\"7\""), LS_TYPE_STRING);
+    announce(f, GONE_ARRAY, "public", "_gone");
+    assert_int_equal(type_of(f, GONE_ARRAY, "{7}", "\"{7}\""), LS_TYPE_STRING);
+    announce(f, BOX, "public", "int4"); /* somebody's own type of that name */
+    assert_int_equal(type_of(f, BOX, "x", "\"x\""), LS_TYPE_STRING);
+    assert_int_equal(f->types_asked, 3);
+    announce(f, BOX, "public", "int4"); /* again with each table: the answer stands */
+    assert_int_equal(type_of(f, BOX, "x", "\"x\""), LS_TYPE_STRING);
+    assert_int_equal(f->types_asked, 3);
+}
+
+static const answer catalog_types[] = {
+    {INT4_ARRAY, {.typtype = 'b', .oid = INT4_ARRAY, .element = INT4, .delimiter = ',', .schema = "pg_catalog", .name = "_int4"}},
+    {INT_VECTOR, {.typtype = 'b', .oid = INT_VECTOR, .schema = "pg_catalog", .name = "int2vector"}},
+    {MOOD, {.typtype = 'e', .oid = MOOD, .schema = "public", .name = "mood"}},
+    {MOOD + 100, {.typtype = 'b', .oid = MOOD + 100, .element = MOOD, .delimiter = ',', .schema = "public", .name = "_mood"}},
+    {POS, {.typtype = 'b', .oid = INT4, .schema = "pg_catalog", .name = "int4"}}, /* a domain */
+    {POS + 100, {.typtype = 'b', .oid = POS + 100, .element = POS, .delimiter = ',', .schema = "public", .name = "_pos"}},
+    {POS + 200, {.typtype = 'b', .oid = INT4_ARRAY, .element = INT4, .delimiter = ',', .schema = "pg_catalog", .name = "_int4"}},
+    {POS + 300, {.typtype = 'b', .oid = POS + 300, .element = POS + 200, .delimiter = ',', .schema = "public", .name = "_poses"}},
+    {603 + 417, {.typtype = 'b', .oid = 1020, .element = 603, .delimiter = ';', .schema = "pg_catalog", .name = "_box"}},
+    {603, {.typtype = 'b', .oid = 603, .schema = "pg_catalog", .name = "box"}},
+    {17000, {.typtype = 'b', .oid = 17000, .schema = "gis", .name = "geometry", .extension = "postgis"}},
+    {17001, {.typtype = 'b', .oid = 17001, .element = 17000, .delimiter = ':', .schema = "gis", .name = "_geometry", .extension = "postgis"}},
+    {17002, {.typtype = 'c', .oid = 17002, .schema = "public", .name = "geometry"}},
+    {17003, {.typtype = 'b', .oid = 17003, .schema = "gis", .name = "geography", .extension = "postgis"}},
+    {17004, {.typtype = 'b', .oid = 17004, .schema = "gis", .name = "box3d", .extension = "postgis"}},
+    {17005, {.typtype = 'b', .oid = 17005, .element = 17005, .delimiter = ',', .schema = "odd", .name = "itself"}},
+};
+
+static void know_types(fixture *f) {
+    f->types = catalog_types;
+    f->ntypes = sizeof catalog_types / sizeof *catalog_types;
+}
+
+static void test_types_of_the_catalog(void **state) {
+    static const char point[] = "0101000000000000000000F03F0000000000000040", json[] = "{\"srid\":0,\"wkb\":\"AQEAAAAAAAAAAADwPwAAAAAAAABA\"}";
     static const struct {
         uint32_t oid;
-        const char *schema, *name, *shown;
+        const char *text, *want;
+        int type;
     } cases[] = {
-        {JSONB, NULL, NULL, "jsonb"},
-        {9999, NULL, NULL, "with oid 9999"},
-        {BOX, "postgis", "box3d", "postgis.box3d"},
-        {GONE_ARRAY, "public", "_gone", "public._gone"},
-        {POS, "", "jsonb", "jsonb"}, /* a domain over it */
+        {JSONB, "[1, 2]", "\"[1,2]\"", LS_TYPE_JSON},
+        {INT4_ARRAY, "{1,NULL}", "[1,null]", LS_TYPE_ARRAY},
+        {INT_VECTOR, "1 2", "\"1 2\"", LS_TYPE_STRING},
+        {MOOD, "sad", "\"sad\"", LS_TYPE_STRING},
+        {MOOD + 100, "{sad,\"NULL\",NULL}", "[\"sad\",\"NULL\",null]", LS_TYPE_ARRAY},
+        {POS, "7", "7", LS_TYPE_INTEGER},
+        {POS + 100, "{7}", "[7]", LS_TYPE_ARRAY},
+        {POS + 200, "{7}", "[7]", LS_TYPE_ARRAY},
+        {POS + 300, "{\"{7,8}\",\"{9}\"}", "[[7,8],[9]]", LS_TYPE_ARRAY},
+        {1020, "{(1,1),(0,0);(2,2),(1,1)}", "[\"(1,1),(0,0)\",\"(2,2),(1,1)\"]", LS_TYPE_ARRAY},
+        {17000, point, json, LS_TYPE_GEOMETRY},
+        {17002, "(1,2)", "\"(1,2)\"", LS_TYPE_STRING},
+        {17003, point, json, LS_TYPE_GEOMETRY},
+        {17004, "BOX3D(0 0 0,1 1 1)", "\"BOX3D(0 0 0,1 1 1)\"", LS_TYPE_STRING},
+        {9999, "x", "\"x\"", LS_TYPE_STRING},
+        {17005, "{}", "[]", LS_TYPE_ARRAY}, /* no catalog has it, and it ends all the same */
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[256];
-        open_decoder(f, "", 0);
-        if (cases[i].name) announce(f, cases[i].oid, cases[i].schema, cases[i].name);
-        snprintf(text, sizeof text, want, cases[i].shown);
-        one_column(f, cases[i].oid);
-        refused(f, text);
+    fixture *f = *state;
+    know_types(f);
+    begin(f);
+    for (int twice = 0; twice < 2; twice++) {
+        int asked = f->types_asked;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            int type = type_of(f, cases[i].oid, cases[i].text, cases[i].want);
+            if (type != cases[i].type) fail_msg("type %u: %d", cases[i].oid, type);
+        }
+        assert_true(f->types_asked == asked || !twice); /* each is asked for once */
     }
+    char text[256];
+    snprintf(text, sizeof text, "{%s:NULL}", point);
+    assert_int_equal(type_of(f, 17001, text, "[{\"srid\":0,\"wkb\":\"AQEAAAAAAAAAAADwPwAAAAAAAABA\"},null]"), LS_TYPE_ARRAY);
+}
+
+static void test_a_catalog_that_does_not_answer(void **state) {
+    fixture *f = *state;
+    begin(f);
+    f->type_fails = true;
+    one_column(f, INT4_ARRAY);
+    assert_int_equal(decode(f), -1);
+    assert_int_equal(f->err.code, LS_AGAIN);
 }
 
 int main(void) {
@@ -206,7 +267,8 @@ int main(void) {
         TEST(test_many_tables_are_found_again),
         TEST(test_a_table_without_identity_is_spoken_of_once),
         TEST(test_announced_types),
-        TEST(test_types_that_cannot_be_read),
+        TEST(test_types_of_the_catalog),
+        TEST(test_a_catalog_that_does_not_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,24 +8,23 @@
 #include <string.h>
 
 typedef struct fixture {
-    ls_schemas schemas;
-    ls_work *w;
-    ls_buf scratch;
+    ls_arena arena;
+    ls_pg_reader r;
     char *text; /* allocated to its last byte, so that a read beyond it is seen */
 } fixture;
 
 static int setup(void **state) {
     static fixture f;
     f = (fixture){0};
-    f.w = ls_work_new(&f.schemas, "shop", "postgres");
+    f.r.arena = &f.arena;
     *state = &f;
-    return f.w ? 0 : -1;
+    return 0;
 }
 
 static int teardown(void **state) {
     fixture *f = *state;
-    ls_work_free(f->w);
-    ls_buf_free(&f->scratch);
+    ls_pg_reader_free(&f->r);
+    ls_arena_free(&f->arena);
     free(f->text);
     return 0;
 }
@@ -37,14 +36,13 @@ static int read_text(fixture *f, const ls_pg_type *t, const char *text, ls_value
     f->text = malloc(n ? n : 1);
     assert_non_null(f->text);
     memcpy(f->text, text, n);
-    return t->read(f->w, &f->scratch, f->text, n, v, err);
+    return t->read(t, &f->r, f->text, n, v, err);
 }
 
-static void gives(fixture *f, uint32_t oid, const char *text, int type, enum ls_kind kind, const char *want) {
+static void type_gives(fixture *f, const ls_pg_type *t, const char *text, int type, enum ls_kind kind, const char *want) {
     ls_error err = {0};
     ls_value v = {0};
     ls_buf out = {0};
-    const ls_pg_type *t = ls_pg_type_by_oid(oid);
     if (read_text(f, t, text, &v, &err)) fail_msg("%s: %s", text, err.text);
     assert_int_equal(t->type, type);
     assert_int_equal(v.state, LS_PRESENT);
@@ -54,12 +52,20 @@ static void gives(fixture *f, uint32_t oid, const char *text, int type, enum ls_
     ls_buf_free(&out);
 }
 
-static void refuses(fixture *f, uint32_t oid, const char *text, const char *because) {
+static void gives(fixture *f, uint32_t oid, const char *text, int type, enum ls_kind kind, const char *want) {
+    type_gives(f, ls_pg_type_by_oid(oid), text, type, kind, want);
+}
+
+static void type_refuses(fixture *f, const ls_pg_type *t, const char *text, const char *because) {
     ls_error err = {0};
     ls_value v = {0};
-    assert_int_equal(read_text(f, ls_pg_type_by_oid(oid), text, &v, &err), -1);
+    if (read_text(f, t, text, &v, &err) == 0) fail_msg("%s is taken for %s", text, t->name);
     assert_int_equal(err.code, LS_FAIL);
     assert_non_null(strstr(err.text, because));
+}
+
+static void refuses(fixture *f, uint32_t oid, const char *text, const char *because) {
+    type_refuses(f, ls_pg_type_by_oid(oid), text, because);
 }
 
 enum {
@@ -72,15 +78,23 @@ enum {
     INT4 = 23,
     TEXT = 25,
     OID = 26,
+    JSON = 114,
     FLOAT4 = 700,
     FLOAT8 = 701,
+    MONEY = 790,
     BPCHAR = 1042,
     VARCHAR = 1043,
     DATE = 1082,
     TIME = 1083,
     TIMESTAMP = 1114,
     TIMESTAMPTZ = 1184,
-    NUMERIC = 1700
+    INTERVAL = 1186,
+    TIMETZ = 1266,
+    BIT = 1560,
+    VARBIT = 1562,
+    NUMERIC = 1700,
+    UUID = 2950,
+    JSONB = 3802
 };
 
 static void test_bool(void **state) {
@@ -104,15 +118,33 @@ static void test_integers(void **state) {
 }
 
 static void test_floats(void **state) {
-    gives(*state, FLOAT8, "0.1", LS_TYPE_FLOAT, LS_KIND_TEXT, "0.1");
-    gives(*state, FLOAT8, "1e+20", LS_TYPE_FLOAT, LS_KIND_TEXT, "100000000000000000000");
-    gives(*state, FLOAT8, "1e+21", LS_TYPE_FLOAT, LS_KIND_TEXT, "1e+21");
-    gives(*state, FLOAT4, "1.5e-05", LS_TYPE_FLOAT, LS_KIND_TEXT, "0.000015");
-    gives(*state, FLOAT8, "-0", LS_TYPE_FLOAT, LS_KIND_TEXT, "-0");
-    gives(*state, FLOAT8, "NaN", LS_TYPE_FLOAT, LS_KIND_TEXT, "NaN");
-    gives(*state, FLOAT4, "-Infinity", LS_TYPE_FLOAT, LS_KIND_TEXT, "-Infinity");
+    gives(*state, FLOAT8, "0.1", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "0.1");
+    gives(*state, FLOAT8, "1e+20", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "100000000000000000000");
+    gives(*state, FLOAT8, "1e+21", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "1e+21");
+    gives(*state, FLOAT4, "1.5e-05", LS_TYPE_FLOAT, LS_KIND_FLOAT, "0.000015");
+    gives(*state, FLOAT4, "0.1", LS_TYPE_FLOAT, LS_KIND_FLOAT, "0.1");
+    gives(*state, FLOAT4, "16777216", LS_TYPE_FLOAT, LS_KIND_FLOAT, "16777216");
+    gives(*state, FLOAT8, "-0", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "-0");
+    gives(*state, FLOAT8, "NaN", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "NaN");
+    gives(*state, FLOAT4, "-Infinity", LS_TYPE_FLOAT, LS_KIND_FLOAT, "-Infinity");
+    gives(*state, FLOAT8, "7.120236347223045e-307", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "7.120236347223045e-307");
+    gives(*state, FLOAT8, "5e-324", LS_TYPE_FLOAT, LS_KIND_DOUBLE, "5e-324");
     refuses(*state, FLOAT8, "nan", "no float");
     refuses(*state, FLOAT8, "1e", "no float");
+    refuses(*state, FLOAT8, "", "no float");
+    refuses(*state, FLOAT4, "1e+39", "no float");
+}
+
+static void test_money(void **state) {
+    gives(*state, MONEY, "$1,234.50", LS_TYPE_DECIMAL, LS_KIND_TEXT, "1234.50");
+    gives(*state, MONEY, "-$1,234.50", LS_TYPE_DECIMAL, LS_KIND_TEXT, "-1234.50");
+    gives(*state, MONEY, "$0.00", LS_TYPE_DECIMAL, LS_KIND_TEXT, "0.00");
+    gives(*state, MONEY, "-$92,233,720,368,547,758.08", LS_TYPE_DECIMAL, LS_KIND_TEXT, "-92233720368547758.08");
+    refuses(*state, MONEY, "", "no money");
+    refuses(*state, MONEY, "$", "no money");
+    refuses(*state, MONEY, "1$00", "no money");
+    refuses(*state, MONEY, "12 \xe2\x82\xac", "no money");
+    refuses(*state, MONEY, "($1.00)", "no money");
 }
 
 static void test_numeric(void **state) {
@@ -162,17 +194,61 @@ static void test_times(void **state) {
     refuses(*state, TIME, "", "no time in ISO form");
 }
 
+static void test_timetz(void **state) {
+    gives(*state, TIMETZ, "13:59:59.5+02", LS_TYPE_TIMETZ, LS_KIND_TEXT, "13:59:59.5+02");
+    gives(*state, TIMETZ, "24:00:00-15:59:59", LS_TYPE_TIMETZ, LS_KIND_TEXT, "24:00:00-15:59:59");
+    refuses(*state, TIMETZ, "13:59:59", "no timetz");
+    refuses(*state, TIMETZ, "13.59.59 +02", "no timetz");
+    refuses(*state, TIMETZ, "", "no timetz");
+}
+
+static void test_interval(void **state) {
+    gives(*state, INTERVAL, "P1Y-2M3DT4H5M-6.5S", LS_TYPE_INTERVAL, LS_KIND_TEXT, "P1Y-2M3DT4H5M-6.5S");
+    gives(*state, INTERVAL, "PT0S", LS_TYPE_INTERVAL, LS_KIND_TEXT, "PT0S");
+    gives(*state, INTERVAL, "-infinity", LS_TYPE_INTERVAL, LS_KIND_TEXT, "-infinity"); /* since PostgreSQL 17 */
+    refuses(*state, INTERVAL, "1 day", "no interval in ISO 8601 form");
+    refuses(*state, INTERVAL, "P", "no interval");
+    refuses(*state, INTERVAL, "P1 day", "no interval");
+}
+
+static void test_json(void **state) {
+    gives(*state, JSON, "{ \"b\" : [1.50, 2e5 ],\n\t\"a\":\" x : y \", \"b\":null}", LS_TYPE_JSON, LS_KIND_TEXT,
+          "{\"b\":[1.50,2e5],\"a\":\" x : y \",\"b\":null}");
+    gives(*state, JSONB, "{\"a\": \"\\\" \\\\\", \"b\": \"\\u0000\"}", LS_TYPE_JSON, LS_KIND_TEXT, "{\"a\":\"\\\" \\\\\",\"b\":\"\\u0000\"}");
+    gives(*state, JSONB, "null", LS_TYPE_JSON, LS_KIND_TEXT, "null");
+    gives(*state, JSON, " 1 ", LS_TYPE_JSON, LS_KIND_TEXT, "1");
+    refuses(*state, JSON, "\"\xff\"", "not valid UTF-8");
+    refuses(*state, JSON, "[1, \"\xff\"]", "not valid UTF-8");
+}
+
+static void test_uuid_and_bits(void **state) {
+    gives(*state, UUID, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", LS_TYPE_UUID, LS_KIND_TEXT, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    refuses(*state, UUID, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1", "no uuid");
+    refuses(*state, UUID, "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "no uuid");
+    gives(*state, BIT, "00101", LS_TYPE_BITS, LS_KIND_TEXT, "00101");
+    gives(*state, VARBIT, "", LS_TYPE_BITS, LS_KIND_TEXT, "");
+    refuses(*state, VARBIT, "012", "no bit string");
+}
+
+static void test_other_types(void **state) {
+    type_gives(*state, &ls_pg_type_string, "[1,5)", LS_TYPE_STRING, LS_KIND_TEXT, "[1,5)");
+    type_refuses(*state, &ls_pg_type_string, "\xe9", "not valid UTF-8");
+    type_gives(*state, &ls_pg_type_geometry, "0101000020E6100000000000000000F03F0000000000000040", LS_TYPE_GEOMETRY, LS_KIND_JSON,
+               "{\"srid\":4326,\"wkb\":\"AQEAAAAAAAAAAADwPwAAAAAAAABA\"}");
+    type_refuses(*state, &ls_pg_type_geometry, "POINT(1 2)", "no EWKB in hex");
+    type_refuses(*state, &ls_pg_type_geometry, "010", "no EWKB in hex");
+    type_refuses(*state, &ls_pg_type_geometry, "", "ends early");
+}
+
 static void test_which_types(void **state) {
     (void)state;
-    static const uint32_t not [] = {0,   1,    22,   24,   27,   114,  699,  702,
-                                    790, 1007, 1266, 1560, 1701, 2950, 3802, UINT32_MAX};
+    static const uint32_t not [] = {0,   1,    22,   24,   27,   113, 115,  699,  702,
+                                    789, 1007, 1265, 1267, 1559, 1701, 2951, 3801, 3803, UINT32_MAX};
     for (size_t i = 0; i < sizeof not / sizeof *not ; i++) assert_null(ls_pg_type_by_oid(not [i]));
-    assert_ptr_equal(ls_pg_type_by_name("", "int4"), ls_pg_type_by_oid(INT4));
-    assert_ptr_equal(ls_pg_type_by_name("", "numeric"), ls_pg_type_by_oid(NUMERIC));
-    assert_null(ls_pg_type_by_name("public", "int4")); /* somebody's own type of that name */
-    assert_null(ls_pg_type_by_name("", "_int4"));
-    assert_null(ls_pg_type_by_name("", "jsonb"));
-    assert_int_equal(ls_pg_type_by_name("public", "citext")->type, LS_TYPE_STRING);
+    assert_ptr_equal(ls_pg_type_by_name("int4"), ls_pg_type_by_oid(INT4));
+    assert_ptr_equal(ls_pg_type_by_name("numeric"), ls_pg_type_by_oid(NUMERIC));
+    assert_null(ls_pg_type_by_name("_int4"));
+    assert_null(ls_pg_type_by_name("geometry"));
 }
 
 int main(void) {
@@ -184,6 +260,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytea, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_money, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_timetz, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_uuid_and_bits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_types, setup, teardown),
         cmocka_unit_test(test_which_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
