@@ -164,16 +164,16 @@ static bool is_ascii(const char *p, size_t n) {
 }
 
 /* The statement's text as UTF-8 where names may need it. */
-static void to_utf8(ls_binlog *b, uint32_t collation, const char **p, size_t *n) {
-    const char *name = NULL;
+static int to_utf8(ls_binlog *b, uint32_t collation, const char **p, size_t *n, ls_error *err) {
     const ls_charset *c = NULL;
-    if (is_ascii(*p, *n) || !collation) return; /* no client speaks one in which ASCII is something else */
-    if ((name = b->conf.ask.charset(b->conf.ask.ctx, collation))) c = ls_charset_find(name);
+    if (is_ascii(*p, *n) || !collation) return 0; /* the server looks for words and quotes in ASCII too */
+    if (ls_maps_charset(b->maps, collation, &c, err)) return -1;
     ls_buf_clear(&b->text);
     if (!c || ls_charset_is_utf8(c) || ls_charset_read(c, &b->text, *p, *n) || b->text.failed)
-        return; /* a name that is not ASCII is refused later */
+        return 0; /* a name that is not ASCII is refused later */
     *p = b->text.data;
     *n = b->text.len;
+    return 0;
 }
 
 int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) {
@@ -190,7 +190,7 @@ int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_er
     schema[nschema] = '\0';
     const char *text = (const char *)in.at;
     size_t n = ls_cursor_left(&in);
-    to_utf8(b, client_collation(ls_cursor_over(vars, nvars)), &text, &n);
+    if (to_utf8(b, client_collation(ls_cursor_over(vars, nvars)), &text, &n, err)) return -1;
     ls_query_read(&q, text, n, schema);
     return statement(b, h, &q, w, err);
 }

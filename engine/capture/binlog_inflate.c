@@ -1,0 +1,26 @@
+#include "capture/binlog_inflate.h"
+
+#include <inttypes.h>
+#include <zlib.h>
+
+enum { RATIO_MAX = 1032 }; /* deflate makes of one byte no more than these */
+
+int ls_inflate_check(size_t n, uint64_t want, ls_error *err) {
+    if (want <= LS_INFLATED_MAX && n <= LS_INFLATED_MAX && want <= (uint64_t)n * RATIO_MAX) return 0;
+    return ls_fail(err, LS_FAIL, "%zu compressed bytes that say they are %" PRIu64 ", which cannot be", n, want);
+}
+
+int ls_inflate(void *to, size_t want, const uint8_t *p, size_t n, bool raw, ls_error *err) {
+    uint8_t none;
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)p,
+                  .avail_in = (uInt)n,
+                  .next_out = want ? to : &none,
+                  .avail_out = (uInt)want};
+    if (inflateInit2(&z, raw ? -MAX_WBITS : MAX_WBITS) != Z_OK) return ls_fail_memory(err, "compressed bytes");
+    int rc = inflate(&z, Z_FINISH);
+    uLong made = z.total_out;
+    inflateEnd(&z);
+    if (rc == Z_MEM_ERROR) return ls_fail_memory(err, "compressed bytes");
+    if (rc == Z_STREAM_END && made == want) return 0;
+    return ls_fail(err, LS_FAIL, "%zu compressed bytes that should be %zu cannot be inflated (zlib: %d)", n, want, rc);
+}
