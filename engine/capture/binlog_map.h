@@ -36,6 +36,7 @@ typedef struct ls_binlog_conf {
     size_t ntables;
     bool ddl;
     bool mariadb;
+    bool partial_rows; /* images that lack columns are expected: no warning */
     bool lower_case; /* the server keeps names in lower case, whatever a statement says */
     size_t hold_max; /* bytes of a transaction's events that are held until it ends; of a larger one they are passed on as
                         they come, and can no more be taken back */

@@ -1,6 +1,7 @@
 #include "capture/binlog_state.h"
 
 #include "base/text.h"
+#include "capture/binlog_inflate.h"
 #include "capture/binlog_query.h"
 
 #include <stdio.h>
@@ -92,6 +93,7 @@ static int savepoint_query(ls_binlog *b, ls_query *q, ls_error *err) {
 
 static int statement(ls_binlog *b, const ls_event *h, ls_query *q, ls_work *w, ls_error *err) {
     int rc = 0;
+    char xid[LS_XID_TEXT];
     if (!b->in_tx) {
         if (ls_bl_begin(b, h, err)) return -1;
         b->standalone = true;
@@ -101,14 +103,16 @@ static int statement(ls_binlog *b, const ls_event *h, ls_query *q, ls_work *w, l
     case LS_QUERY_XA_START:
         b->standalone = false;
         b->xa = b->xa || q->kind == LS_QUERY_XA_START;
-        b->hold.on = !b->xa && b->drop_to != UINT64_MAX;
+        b->hold.on = b->xa || b->drop_to != UINT64_MAX;
         return 0;
     case LS_QUERY_COMMIT:
         return ls_bl_commit(b, w, err);
     case LS_QUERY_ROLLBACK:
         return ls_bl_rollback(b, w, err);
-    case LS_QUERY_XA_DECIDED:
-        return ls_bl_end(b, w, err);
+    case LS_QUERY_XA_COMMIT:
+    case LS_QUERY_XA_ROLLBACK:
+        if (ls_query_xid(q, xid)) return ls_fail(err, LS_FAIL, "the name of an XA transaction cannot be read");
+        return ls_bl_decide(b, xid, q->kind == LS_QUERY_XA_COMMIT, w, err);
     case LS_QUERY_SAVEPOINT:
     case LS_QUERY_ROLLBACK_TO:
         rc = savepoint_query(b, q, err);
@@ -188,7 +192,12 @@ int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_er
     if (in.failed) return ls_fail_cut(err, &in);
     if (nschema) memcpy(schema, name, nschema); /* its length is one byte */
     schema[nschema] = '\0';
-    const char *text = (const char *)in.at;
+    if (h->type == LS_EV_QUERY_COMPRESSED) {
+        if (ls_inflate_part(&in, &b->inflated, err)) return -1;
+        if (in.failed) return ls_fail_cut(err, &in);
+        in = ls_cursor_over(b->inflated.data, b->inflated.len);
+    }
+    const char *text = in.at ? (const char *)in.at : "";
     size_t n = ls_cursor_left(&in);
     if (to_utf8(b, client_collation(ls_cursor_over(vars, nvars)), &text, &n, err)) return -1;
     ls_query_read(&q, text, n, schema);

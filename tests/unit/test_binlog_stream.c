@@ -162,26 +162,6 @@ static void test_a_transaction_too_large_to_hold(void **state) {
     fails(f, "transaction 2-9-5 rolls back");
 }
 
-static void test_xa(void **state) {
-    fixture *f = *state;
-    begin(f, 5, PREPARED_XA);
-    map_event(f, "db", "out");
-    ok(f);
-    insert(f, 1, "a");
-    query(f, "XA END X'61',X'',1");
-    event(f, XA_PREPARE, 0);
-    put(f, 0, 1);
-    ok(f);
-    begin(f, 6, TRANSACTIONAL);
-    query(f, "XA COMMIT X'61',X'',1");
-    assert_int_equal(f->w->nmarks, 2);
-    begin(f, 7, PREPARED_XA);
-    map(f);
-    rows_event(f, WRITE, 7, 0);
-    image(f, 1, "a", 0);
-    fails(f, "table db.t: rows of a prepared XA transaction");
-}
-
 /* One column beside the key. */
 static void one_column(fixture *f, uint8_t code, const char *meta, size_t nmeta, uint8_t collation) {
     map_head(f, "db", "t");
@@ -310,9 +290,7 @@ static void test_events_that_are_refused(void **state) {
     static const struct {
         uint8_t type;
         const char *text;
-    } cases[] = {{165, "SET GLOBAL log_bin_compress = OFF"},
-                 {169, "SET GLOBAL log_bin_compress = OFF"},
-                 {40, "SET GLOBAL binlog_transaction_compression = OFF"},
+    } cases[] = {{40, "SET GLOBAL binlog_transaction_compression = OFF"},
                  {39, "SET GLOBAL binlog_row_value_options = ''"},
                  {18, "SET GLOBAL binlog_format = 'ROW'"},
                  {99, "offset 1000, event of type 99: events of type 99 are not known"}};
@@ -486,7 +464,6 @@ int main(void) {
         TEST(test_errors_name_held_events),
         TEST(test_a_held_transaction_over_batches),
         TEST(test_a_transaction_too_large_to_hold),
-        TEST(test_xa),
         TEST(test_types_that_are_not_decoded),
         TEST(test_types_that_only_the_server_knows),
         TEST(test_tables_of_the_server_itself),
