@@ -162,7 +162,7 @@ static void test_bounds(void **state) {
     start(f, 2, 'b');
     map(f);
     rows_event(f, WRITE, 7, 0);
-    for (uint32_t i = 0; i < 20; i++) image(f, i, "a", 1);
+    for (uint32_t i = 0; i < 100; i++) image(f, i, "a", 1);
     fails(f, "transaction 2-9-2: XA transactions that are prepared and not decided hold more than 0 MiB");
 }
 
