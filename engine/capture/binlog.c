@@ -14,6 +14,7 @@ enum gtid_flag { GTID_STANDALONE = 1, GTID_TRANSACTIONAL = 4, GTID_PREPARED_XA =
 static const char *event_name(uint8_t type) {
     switch (type) {
     case LS_EV_QUERY:
+    case LS_EV_QUERY_COMPRESSED:
         return "QUERY";
     case LS_EV_STOP:
         return "STOP";
@@ -25,14 +26,20 @@ static const char *event_name(uint8_t type) {
         return "XID";
     case LS_EV_TABLE_MAP:
         return "TABLE_MAP";
-    case LS_EV_WRITE_V1:
-    case LS_EV_WRITE_V2:
+    case LS_ROWS_V1:
+    case LS_ROWS_V2:
+    case LS_ROWS_COMPRESSED_V1:
+    case LS_ROWS_COMPRESSED_V2:
         return "WRITE_ROWS";
-    case LS_EV_WRITE_V1 + 1:
-    case LS_EV_WRITE_V2 + 1:
+    case LS_ROWS_V1 + 1:
+    case LS_ROWS_V2 + 1:
+    case LS_ROWS_COMPRESSED_V1 + 1:
+    case LS_ROWS_COMPRESSED_V2 + 1:
         return "UPDATE_ROWS";
-    case LS_EV_DELETE_V1:
-    case LS_EV_DELETE_V2:
+    case LS_ROWS_V1 + 2:
+    case LS_ROWS_V2 + 2:
+    case LS_ROWS_COMPRESSED_V1 + 2:
+    case LS_ROWS_COMPRESSED_V2 + 2:
         return "DELETE_ROWS";
     case LS_EV_INCIDENT:
         return "INCIDENT";
@@ -66,7 +73,9 @@ void ls_binlog_free(ls_binlog *b) {
     ls_maps_free(b->maps);
     ls_buf_free(&b->hold.events);
     free(b->hold.savepoints);
+    ls_xas_free(&b->xas);
     ls_buf_free(&b->text);
+    ls_buf_free(&b->inflated);
     free(b);
 }
 
@@ -111,7 +120,7 @@ static int gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
     b->xa = flags & GTID_PREPARED_XA;
     /* TRANSACTIONAL is no promise: a transaction that made or dropped a temporary table is logged with its rows and the
      * ROLLBACK that takes them back */
-    b->hold.on = !(flags & (GTID_STANDALONE | GTID_PREPARED_XA)) && b->drop_to != UINT64_MAX;
+    b->hold.on = b->xa || (!b->standalone && b->drop_to != UINT64_MAX);
     return 0;
 }
 
@@ -192,8 +201,6 @@ static int incident(ls_cursor in, ls_error *err) {
 }
 
 static int unknown(const ls_event *h, ls_error *err) {
-    if (h->type >= LS_EV_QUERY_COMPRESSED && h->type <= LS_EV_ROWS_COMPRESSED_LAST)
-        return ls_fail(err, LS_FAIL, "compressed events cannot be captured: SET GLOBAL log_bin_compress = OFF");
     switch (h->type) {
     case 3:
     case 5:
@@ -233,18 +240,11 @@ static int unknown(const ls_event *h, ls_error *err) {
     }
 }
 
-static bool is_rows(uint8_t type) {
-    return (type >= LS_EV_WRITE_V1 && type <= LS_EV_DELETE_V1) || (type >= LS_EV_WRITE_V2 && type <= LS_EV_DELETE_V2);
-}
-
 static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t n, ls_cursor in, ls_work *w,
                   ls_error *err) {
-    if (b->hold.on && (is_rows(h->type) || h->type == LS_EV_TABLE_MAP)) {
-        if (ls_bl_hold(b, event, n, err)) return -1;
-        if (b->hold.events.len <= b->conf.hold_max) return 0;
-        return ls_bl_release(b, w, err);
-    }
-    if (is_rows(h->type)) return ls_bl_rows(b, h, in, w, err);
+    if (b->hold.on && (ls_rows_is(h->type) || h->type == LS_EV_TABLE_MAP))
+        return ls_bl_hold(b, h, event, n, in, w, err);
+    if (ls_rows_is(h->type)) return ls_bl_rows(b, h, in, w, err);
     switch (h->type) {
     case LS_EV_TABLE_MAP:
         return ls_bl_table_map(b, in, err);
@@ -253,6 +253,7 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
     case LS_EV_GTID:
         return gtid(b, h, in, err);
     case LS_EV_QUERY:
+    case LS_EV_QUERY_COMPRESSED:
         return ls_bl_query(b, h, in, w, err);
     case LS_EV_HEARTBEAT:
         heartbeat(b, h);
@@ -265,7 +266,7 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
     case LS_EV_ANONYMOUS_GTID:
         return gtid_mysql(b, h, in, err);
     case LS_EV_XA_PREPARE:
-        return ls_bl_commit(b, w, err); /* with rows of captured tables it did not get here */
+        return ls_bl_prepare(b, h, in, w, err);
     case LS_EV_INCIDENT:
         return incident(in, err);
     default:

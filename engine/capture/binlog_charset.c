@@ -1,15 +1,18 @@
 #include "capture/binlog_charset.h"
 
 #include "base/text.h"
+#include "capture/binlog_multibyte.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-typedef enum { UTF8, ASCII, ONE_BYTE, UCS2, UTF16, UTF16LE, UTF32 } shape;
+typedef enum { UTF8, ASCII, ONE_BYTE, SWE7, MULTIBYTE, UCS2, UTF16, UTF16LE, UTF32 } shape;
 
 struct ls_charset {
     const char *name;
     shape shape;
     const uint16_t *high; /* ONE_BYTE: what 0x80 to 0xff are; 0: nothing */
+    const ls_multibyte *codes; /* MULTIBYTE */
 };
 
 typedef struct table {
@@ -231,43 +234,69 @@ static const table tables[] = {
 /* clang-format on */
 
 static const ls_charset charsets[] = {
-    {"utf8mb4", UTF8, NULL},
-    {"utf8mb3", UTF8, NULL},
-    {"utf8", UTF8, NULL},
-    {"ascii", ASCII, NULL},
-    {"ucs2", UCS2, NULL},
-    {"utf16", UTF16, NULL},
-    {"utf16le", UTF16LE, NULL},
-    {"utf32", UTF32, NULL},
-    {"armscii8", ONE_BYTE, tables[0].high},
-    {"cp1250", ONE_BYTE, tables[1].high},
-    {"cp1251", ONE_BYTE, tables[2].high},
-    {"cp1256", ONE_BYTE, tables[3].high},
-    {"cp1257", ONE_BYTE, tables[4].high},
-    {"cp850", ONE_BYTE, tables[5].high},
-    {"cp852", ONE_BYTE, tables[6].high},
-    {"cp866", ONE_BYTE, tables[7].high},
-    {"dec8", ONE_BYTE, tables[8].high},
-    {"geostd8", ONE_BYTE, tables[9].high},
-    {"greek", ONE_BYTE, tables[10].high},
-    {"hebrew", ONE_BYTE, tables[11].high},
-    {"hp8", ONE_BYTE, tables[12].high},
-    {"keybcs2", ONE_BYTE, tables[13].high},
-    {"koi8r", ONE_BYTE, tables[14].high},
-    {"koi8u", ONE_BYTE, tables[15].high},
-    {"latin1", ONE_BYTE, tables[16].high},
-    {"latin2", ONE_BYTE, tables[17].high},
-    {"latin5", ONE_BYTE, tables[18].high},
-    {"latin7", ONE_BYTE, tables[19].high},
-    {"macce", ONE_BYTE, tables[20].high},
-    {"macroman", ONE_BYTE, tables[21].high},
-    {"tis620", ONE_BYTE, tables[22].high},
+    {"utf8mb4", UTF8, NULL, NULL},
+    {"utf8mb3", UTF8, NULL, NULL},
+    {"utf8", UTF8, NULL, NULL},
+    {"ascii", ASCII, NULL, NULL},
+    {"ucs2", UCS2, NULL, NULL},
+    {"utf16", UTF16, NULL, NULL},
+    {"utf16le", UTF16LE, NULL, NULL},
+    {"utf32", UTF32, NULL, NULL},
+    {"armscii8", ONE_BYTE, tables[0].high, NULL},
+    {"cp1250", ONE_BYTE, tables[1].high, NULL},
+    {"cp1251", ONE_BYTE, tables[2].high, NULL},
+    {"cp1256", ONE_BYTE, tables[3].high, NULL},
+    {"cp1257", ONE_BYTE, tables[4].high, NULL},
+    {"cp850", ONE_BYTE, tables[5].high, NULL},
+    {"cp852", ONE_BYTE, tables[6].high, NULL},
+    {"cp866", ONE_BYTE, tables[7].high, NULL},
+    {"dec8", ONE_BYTE, tables[8].high, NULL},
+    {"geostd8", ONE_BYTE, tables[9].high, NULL},
+    {"greek", ONE_BYTE, tables[10].high, NULL},
+    {"hebrew", ONE_BYTE, tables[11].high, NULL},
+    {"hp8", ONE_BYTE, tables[12].high, NULL},
+    {"keybcs2", ONE_BYTE, tables[13].high, NULL},
+    {"koi8r", ONE_BYTE, tables[14].high, NULL},
+    {"koi8u", ONE_BYTE, tables[15].high, NULL},
+    {"latin1", ONE_BYTE, tables[16].high, NULL},
+    {"latin2", ONE_BYTE, tables[17].high, NULL},
+    {"latin5", ONE_BYTE, tables[18].high, NULL},
+    {"latin7", ONE_BYTE, tables[19].high, NULL},
+    {"macce", ONE_BYTE, tables[20].high, NULL},
+    {"macroman", ONE_BYTE, tables[21].high, NULL},
+    {"tis620", ONE_BYTE, tables[22].high, NULL},
+    {"swe7", SWE7, NULL, NULL},
 };
 
-const ls_charset *ls_charset_find(const char *name) {
-    for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++)
-        if (strcmp(charsets[i].name, name) == 0) return &charsets[i];
-    return NULL;
+struct ls_charsets {
+    ls_multibyte *loaded;
+    ls_charset multibyte[16]; /* of those loaded; more than there are names */
+    size_t n;
+};
+
+ls_charsets *ls_charsets_new(void) {
+    return calloc(1, sizeof(ls_charsets));
+}
+
+void ls_charsets_free(ls_charsets *all) {
+    if (!all) return;
+    ls_multibyte_free(all->loaded);
+    free(all);
+}
+
+int ls_charsets_find(ls_charsets *all, const char *name, const ls_charset **out, ls_error *err) {
+    const ls_multibyte *codes;
+    *out = NULL;
+    for (size_t i = 0; i < sizeof charsets / sizeof *charsets && !*out; i++)
+        if (strcmp(charsets[i].name, name) == 0) *out = &charsets[i];
+    for (size_t i = 0; i < all->n && !*out; i++)
+        if (strcmp(all->multibyte[i].name, name) == 0) *out = &all->multibyte[i];
+    if (*out) return 0;
+    if (ls_multibyte_load(&all->loaded, name, &codes, err)) return -1;
+    if (!codes || all->n == sizeof all->multibyte / sizeof *all->multibyte) return 0;
+    all->multibyte[all->n] = (ls_charset){ls_multibyte_name(codes), MULTIBYTE, NULL, codes};
+    *out = &all->multibyte[all->n++];
+    return 0;
 }
 
 bool ls_charset_is_utf8(const ls_charset *c) {
@@ -300,6 +329,27 @@ static int read_one_byte(const ls_charset *c, ls_buf *out, const uint8_t *p, siz
     for (size_t i = 0; i < n; i++) {
         uint32_t u = p[i] < 0x80 ? p[i] : c->high[p[i] - 0x80];
         if (!u && p[i]) return -1;
+        add(out, u);
+    }
+    return 0;
+}
+
+/* Swedish ASCII: letters in the places of some marks. */
+static int read_swe7(ls_buf *out, const uint8_t *p, size_t n) {
+    static const char marks[] = "@[\\]^`{|}~";
+    static const uint16_t letters[] = {0xc9, 0xc4, 0xd6, 0xc5, 0xdc, 0xe9, 0xe4, 0xf6, 0xe5, 0xfc};
+    for (size_t i = 0; i < n; i++) {
+        const char *mark = p[i] ? strchr(marks, p[i]) : NULL;
+        if (p[i] > 0x7e) return -1;
+        add(out, mark ? letters[mark - marks] : p[i]);
+    }
+    return 0;
+}
+
+static int read_multibyte(const ls_charset *c, ls_buf *out, const uint8_t *p, size_t n) {
+    for (const uint8_t *end = p + n; p < end;) {
+        uint32_t u = ls_multibyte_next(c->codes, &p, end);
+        if (u == LS_MULTIBYTE_BAD) return -1;
         add(out, u);
     }
     return 0;
@@ -346,6 +396,10 @@ int ls_charset_read(const ls_charset *c, ls_buf *out, const char *p, size_t n) {
         return 0;
     case ONE_BYTE:
         return read_one_byte(c, out, b, n);
+    case SWE7:
+        return read_swe7(out, b, n);
+    case MULTIBYTE:
+        return read_multibyte(c, out, b, n);
     case UCS2:
     case UTF16:
     case UTF16LE:

@@ -11,14 +11,6 @@
 
 enum { LS_MAPS_MAX = 4096 }; /* tables remembered; then all are forgotten between two statements */
 
-typedef enum ls_asked_type {
-    LS_ASKED_PLAIN,
-    LS_ASKED_UUID,
-    LS_ASKED_INET4,
-    LS_ASKED_INET6,
-    LS_ASKED_JSON
-} ls_asked_type;
-
 /* A column whose type does not travel with the log. The caller gives the name, the server's side fills in the rest. */
 typedef struct ls_asked_column {
     const char *name; /* name_len bytes */
@@ -44,6 +36,7 @@ typedef struct ls_binlog_conf {
     size_t ntables;
     bool ddl;
     bool mariadb;
+    bool partial_rows; /* images that lack columns are expected: no warning */
     bool lower_case; /* the server keeps names in lower case, whatever a statement says */
     size_t hold_max; /* bytes of a transaction's events that are held until it ends; of a larger one they are passed on as
                         they come, and can no more be taken back */
@@ -59,9 +52,12 @@ typedef struct ls_map {
     bool captured;
     /* of captured tables: */
     char schema_name[LS_NAME_MAX], table_name[LS_NAME_MAX];
-    const ls_schema *schema; /* one reference */
+    const ls_schema *schema; /* one reference; NULL until it was prepared */
     ls_wire_column *cols;
     uint32_t ncols;
+    uint32_t nseen; /* columns of the schema: those that are not hidden, which come first */
+    uint16_t *key;  /* nkey column numbers */
+    uint32_t nkey;
     bool doubtful;     /* has a doubtful column */
     bool maybe_versioned; /* MariaDB: has the columns that a system-versioned table has */
     bool ready;        /* its rows can be decoded */
@@ -80,8 +76,11 @@ int ls_maps_put(ls_maps *m, uint64_t id, const uint8_t *body, size_t n, bool sta
 ls_map *ls_maps_find(const ls_maps *m, uint64_t id);
 /* Ids mean other tables from now on: after FORMAT_DESCRIPTION and ROTATE. */
 void ls_maps_forget_ids(ls_maps *m);
-/* Before a captured table's rows are decoded under this id: -1 when a column's type is one that is not. */
+/* Before a captured table's rows are decoded under this id: -1 when a column's type is one that is not.
+ * Its schema is then made. */
 int ls_map_prepare(ls_maps *m, ls_map *map, uint64_t id, ls_error *err) LS_MUST_CHECK;
+/* The character set of a collation, as for the tables; *out NULL: it is not converted. */
+int ls_maps_charset(const ls_maps *m, uint32_t collation, const ls_charset **out, ls_error *err) LS_MUST_CHECK;
 /* A schema without columns, for a change that has none (T, X, R); borrowed from m until the next call. NULL: memory. */
 const ls_schema *ls_maps_bare(ls_maps *m, const char *schema, const char *table);
 

@@ -1,5 +1,9 @@
 #include "capture/binlog_query.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -241,7 +245,7 @@ static bool is_internal(const char *at, const char *end, const char *schema) {
 static ls_query_kind read_xa(const char **at, const char *end) {
     token t = next_token(at, end);
     if (is(&t, "START") || is(&t, "BEGIN")) return LS_QUERY_XA_START;
-    return is(&t, "COMMIT") || is(&t, "ROLLBACK") ? LS_QUERY_XA_DECIDED : LS_QUERY_OTHER;
+    return is(&t, "COMMIT") ? LS_QUERY_XA_COMMIT : is(&t, "ROLLBACK") ? LS_QUERY_XA_ROLLBACK : LS_QUERY_OTHER;
 }
 
 static ls_query_kind read_rollback(const char **at, const char *end) {
@@ -324,4 +328,45 @@ int ls_query_next(ls_query *q, ls_query_names *out) {
     bool list = q->kind == LS_QUERY_DROP_TABLE || q->kind == LS_QUERY_RENAME;
     q->done = q->done || !list || !pass(&q->at, q->end, ",");
     return rc ? -1 : 1;
+}
+
+void ls_xid_print(char out[LS_XID_TEXT], const uint8_t *gtrid, size_t ngtrid, const uint8_t *bqual, size_t nbqual,
+                  uint32_t format) {
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *parts[] = {gtrid, bqual};
+    size_t sizes[] = {ngtrid, nbqual};
+    char *p = out;
+    for (int i = 0; i < 2; i++) {
+        *p++ = 'X', *p++ = '\'';
+        for (size_t k = 0; k < sizes[i]; k++) *p++ = digits[parts[i][k] >> 4], *p++ = digits[parts[i][k] & 15];
+        *p++ = '\'', *p++ = ',';
+    }
+    snprintf(p, (size_t)(out + LS_XID_TEXT - p), "%" PRIu32, format);
+}
+
+/* X'6162': what the server writes into its log, whatever the client wrote. */
+static int xid_part(const char **at, const char *end, uint8_t out[LS_XID_PART], size_t *n) {
+    if (!pass(at, end, "X")) return -1;
+    token t = next_token(at, end);
+    if (t.kind != T_STRING || t.n < 2 || t.n % 2 || t.n - 2 > 2 * LS_XID_PART) return -1;
+    *n = (t.n - 2) / 2;
+    return ls_hex_read(out, t.p + 1, t.n - 2);
+}
+
+int ls_query_xid(ls_query *q, char out[LS_XID_TEXT]) {
+    uint8_t gtrid[LS_XID_PART], bqual[LS_XID_PART];
+    size_t ngtrid, nbqual;
+    uint64_t format = 0;
+    if (xid_part(&q->at, q->end, gtrid, &ngtrid) || !pass(&q->at, q->end, ",") ||
+        xid_part(&q->at, q->end, bqual, &nbqual) || !pass(&q->at, q->end, ","))
+        return -1;
+    token t = next_token(&q->at, q->end);
+    if (t.kind != T_WORD) return -1;
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] < '0' || t.p[i] > '9' || format > UINT32_MAX) return -1;
+        format = format * 10 + (uint64_t)(t.p[i] - '0');
+    }
+    if (format > UINT32_MAX) return -1;
+    ls_xid_print(out, gtrid, ngtrid, bqual, nbqual, (uint32_t)format);
+    return 0;
 }

@@ -1,5 +1,6 @@
 #include "capture/binlog_rows.h"
 
+#include "capture/binlog_inflate.h"
 #include "change/row.h"
 
 #include <inttypes.h>
@@ -24,10 +25,31 @@ static bool is_partial(const ls_rows *r) {
     return false;
 }
 
+/* The first type of the three that this one belongs to; 0: it is none. */
+static uint8_t family(uint8_t type) {
+    static const uint8_t first[] = {LS_ROWS_V1, LS_ROWS_V2, LS_ROWS_COMPRESSED_V1, LS_ROWS_COMPRESSED_V2};
+    for (size_t i = 0; i < sizeof first; i++)
+        if (type >= first[i] && type < first[i] + LS_ROWS_ACTIONS) return first[i];
+    return 0;
+}
+
+bool ls_rows_is(uint8_t type) {
+    return family(type) != 0;
+}
+
+int ls_rows_inflate(ls_rows *r, ls_buf *plain, ls_error *err) {
+    if (!r->map || !r->compressed) return 0;
+    if (ls_inflate_part(&r->in, plain, err)) return ls_fail_in(err, "table %s.%s", r->map->schema_name, r->map->table_name);
+    if (r->in.failed) return ls_fail_cut(err, &r->in);
+    r->in = ls_cursor_over(plain->data, plain->len);
+    return 0;
+}
+
 int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls_error *err) {
-    static const uint8_t actions[] = {'I', 'U', 'D'};
-    bool v2 = type >= 30;
-    *r = (ls_rows){.in = in, .action = actions[type - (v2 ? 30 : 23)]};
+    static const uint8_t actions[LS_ROWS_ACTIONS] = {'I', 'U', 'D'};
+    uint8_t of = family(type);
+    bool v2 = of == LS_ROWS_V2 || of == LS_ROWS_COMPRESSED_V2;
+    *r = (ls_rows){.in = in, .action = actions[type - of], .compressed = of >= LS_ROWS_COMPRESSED_V1};
     r->id = ls_cursor_le(&r->in, 6);
     r->ends_statement = ls_cursor_le(&r->in, 2) & 1;
     if (v2) {
@@ -79,6 +101,20 @@ static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_
     return 0;
 }
 
+/* Without its key nobody can tell which row it is. A minimal image leaves the key out of an insert that takes its default. */
+static int check_key(const ls_rows *r, const ls_value *before, const ls_value *after, ls_error *err) {
+    const ls_schema *s = r->map->schema;
+    for (uint32_t i = 0; i < s->nkey; i++) {
+        uint16_t k = s->key[i];
+        if ((before && before[k].state <= LS_NULL) || (r->action != 'D' && after && after[k].state <= LS_NULL)) continue;
+        return ls_fail(err, LS_FAIL,
+                       "table %s.%s: a row came without its key column %s, because the session's binlog_row_image is not FULL and the "
+                       "statement left it to the column's default: SET GLOBAL binlog_row_image = 'FULL', and reconnect the applications",
+                       s->schema, s->table, s->cols[k].name);
+    }
+    return 0;
+}
+
 static int add_row(const ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_value *before, ls_value *after) {
     const ls_schema *s = r->map->schema;
     if (r->action == 'I') return ls_row_insert(w, s, tx, seq, after);
@@ -105,5 +141,6 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     if (r->in.failed) return ls_fail_cut(err, &r->in);
     if (r->in.at == at)
         return ls_fail(err, LS_FAIL, "table %s.%s: a row without columns", m->schema_name, m->table_name);
+    if (check_key(r, before, after, err)) return -1;
     return add_row(r, w, tx, seq, before, after) ? ls_fail_memory(err, "a row") : 0;
 }

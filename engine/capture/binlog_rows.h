@@ -14,11 +14,22 @@ typedef struct ls_rows {
     uint8_t action;                /* 'I', 'U', 'D' */
     bool ends_statement;
     bool partial; /* columns are missing from the row after and are not in the row before */
+    bool compressed; /* the rows are: ls_rows_inflate() comes first */
 } ls_rows;
 
-/* in: an event of a type from 23 to 25 or 30 to 32, behind its header and up to its checksum. A table that is not
- * captured gives map NULL. */
+enum ls_rows_type { /* event types: WRITE, UPDATE, DELETE are three that follow one another */
+    LS_ROWS_V1 = 23,
+    LS_ROWS_V2 = 30,
+    LS_ROWS_COMPRESSED_V1 = 166, /* MariaDB's */
+    LS_ROWS_COMPRESSED_V2 = 169,
+    LS_ROWS_ACTIONS = 3
+};
+
+bool ls_rows_is(uint8_t type); /* is it one of these events? */
+/* in: such an event, behind its header and up to its checksum. A table that is not captured gives map NULL. */
 int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls_error *err) LS_MUST_CHECK;
+/* Inflates the rows of a compressed event into `plain`, where they must stay while they are read. */
+int ls_rows_inflate(ls_rows *r, ls_buf *plain, ls_error *err) LS_MUST_CHECK;
 static inline bool ls_rows_left(const ls_rows *r) {
     return r->map && ls_cursor_left(&r->in) > 0;
 }

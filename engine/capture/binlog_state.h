@@ -4,6 +4,7 @@
 
 #include "capture/binlog.h"
 #include "capture/binlog_rows.h"
+#include "capture/binlog_xa.h"
 
 enum { LS_EVENT_HEADER = 19 }; /* bytes */
 
@@ -14,20 +15,15 @@ enum event_type {
     LS_EV_FORMAT_DESCRIPTION = 15,
     LS_EV_XID = 16,
     LS_EV_TABLE_MAP = 19,
-    LS_EV_WRITE_V1 = 23,
-    LS_EV_DELETE_V1 = 25,
     LS_EV_INCIDENT = 26,
     LS_EV_HEARTBEAT = 27,
-    LS_EV_WRITE_V2 = 30,
-    LS_EV_DELETE_V2 = 32,
     LS_EV_GTID_MYSQL = 33,
     LS_EV_ANONYMOUS_GTID = 34,
     LS_EV_XA_PREPARE = 38,
     LS_EV_PARTIAL_UPDATE = 39,
     LS_EV_TRANSACTION_PAYLOAD = 40,
     LS_EV_GTID = 162,
-    LS_EV_QUERY_COMPRESSED = 165,
-    LS_EV_ROWS_COMPRESSED_LAST = 171
+    LS_EV_QUERY_COMPRESSED = 165
 };
 
 enum event_flag { LS_FLAG_ARTIFICIAL = 0x20, LS_FLAG_IGNORABLE = 0x80 };
@@ -47,6 +43,7 @@ typedef struct ls_savepoint {
 /* Events of a transaction whose rows may still be taken back: [u32 length][event] ... */
 typedef struct ls_hold {
     bool on; /* until the transaction ends, or grows too large */
+    bool prepared; /* they come from an XA transaction that was prepared earlier */
     ls_buf events;
     size_t at; /* while they are decoded: the next one */
     ls_savepoint *savepoints;
@@ -65,6 +62,10 @@ struct ls_binlog {
 
     bool in_tx, standalone, xa;
     bool statement_open; /* TABLE_MAPs came, the statement's last rows did not */
+    ls_place begin; /* of the transaction's first event */
+    bool deciding;  /* the XA transaction xid */
+    char xid[LS_XID_TEXT];
+    ls_xas xas;
     ls_tx tx;
     char gtid[LS_GTID_TEXT]; /* of the transaction, for its mark */
     uint64_t seq, drop_to;   /* rows counted; those up to drop_to are left out */
@@ -79,6 +80,7 @@ struct ls_binlog {
     bool marked;    /* a mark stands at file, offset */
     ls_hold hold;
     ls_buf text; /* scratch of values and queries */
+    ls_buf inflated; /* the rows, or the statement, of a compressed event */
 };
 
 /* binlog_tx.c: transactions, rows, and what is held of them. Each that gives int: 0, -1, and where rows are decoded 1
@@ -97,12 +99,18 @@ void ls_bl_drop_delivered(const ls_binlog *b, ls_work *w, uint32_t from);
 int ls_bl_table_map(ls_binlog *b, ls_cursor in, ls_error *err) LS_MUST_CHECK;
 int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) LS_MUST_CHECK;
 int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) LS_MUST_CHECK;
-/* Keeps an event (n bytes, header included, without checksum) of a transaction that may be taken back. */
-int ls_bl_hold(ls_binlog *b, const uint8_t *event, size_t n, ls_error *err) LS_MUST_CHECK;
+/* Keeps a TABLE_MAP or rows event (n bytes, header included, without checksum; in stands behind its header) of a transaction
+ * that may be taken back. One that grows too large is released, an XA transaction is refused then. */
+int ls_bl_hold(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t n, ls_cursor in, ls_work *w,
+               ls_error *err) LS_MUST_CHECK;
 /* From now on the transaction's events are decoded as they come. */
 int ls_bl_release(ls_binlog *b, ls_work *w, ls_error *err) LS_MUST_CHECK;
 int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) LS_MUST_CHECK;
 void ls_bl_forget_held(ls_binlog *b);
+/* The XA_PREPARE event, behind its header. */
+int ls_bl_prepare(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) LS_MUST_CHECK;
+/* XA COMMIT or XA ROLLBACK: its rows come now, as this transaction's, or are gone. */
+int ls_bl_decide(ls_binlog *b, const char *xid, bool commit, ls_work *w, ls_error *err) LS_MUST_CHECK;
 
 /* binlog_statement.c: a QUERY event behind its header. */
 int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) LS_MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "capture/binlog_state.h"
 
 #include "base/text.h"
+#include "capture/binlog_inflate.h"
 #include "capture/binlog_query.h"
 
 #include <stdio.h>
@@ -92,6 +93,7 @@ static int savepoint_query(ls_binlog *b, ls_query *q, ls_error *err) {
 
 static int statement(ls_binlog *b, const ls_event *h, ls_query *q, ls_work *w, ls_error *err) {
     int rc = 0;
+    char xid[LS_XID_TEXT];
     if (!b->in_tx) {
         if (ls_bl_begin(b, h, err)) return -1;
         b->standalone = true;
@@ -101,14 +103,16 @@ static int statement(ls_binlog *b, const ls_event *h, ls_query *q, ls_work *w, l
     case LS_QUERY_XA_START:
         b->standalone = false;
         b->xa = b->xa || q->kind == LS_QUERY_XA_START;
-        b->hold.on = !b->xa && b->drop_to != UINT64_MAX;
+        b->hold.on = b->xa || b->drop_to != UINT64_MAX;
         return 0;
     case LS_QUERY_COMMIT:
         return ls_bl_commit(b, w, err);
     case LS_QUERY_ROLLBACK:
         return ls_bl_rollback(b, w, err);
-    case LS_QUERY_XA_DECIDED:
-        return ls_bl_end(b, w, err);
+    case LS_QUERY_XA_COMMIT:
+    case LS_QUERY_XA_ROLLBACK:
+        if (ls_query_xid(q, xid)) return ls_fail(err, LS_FAIL, "the name of an XA transaction cannot be read");
+        return ls_bl_decide(b, xid, q->kind == LS_QUERY_XA_COMMIT, w, err);
     case LS_QUERY_SAVEPOINT:
     case LS_QUERY_ROLLBACK_TO:
         rc = savepoint_query(b, q, err);
@@ -164,16 +168,16 @@ static bool is_ascii(const char *p, size_t n) {
 }
 
 /* The statement's text as UTF-8 where names may need it. */
-static void to_utf8(ls_binlog *b, uint32_t collation, const char **p, size_t *n) {
-    const char *name = NULL;
+static int to_utf8(ls_binlog *b, uint32_t collation, const char **p, size_t *n, ls_error *err) {
     const ls_charset *c = NULL;
-    if (is_ascii(*p, *n) || !collation) return; /* no client speaks one in which ASCII is something else */
-    if ((name = b->conf.ask.charset(b->conf.ask.ctx, collation))) c = ls_charset_find(name);
+    if (is_ascii(*p, *n) || !collation) return 0; /* the server looks for words and quotes in ASCII too */
+    if (ls_maps_charset(b->maps, collation, &c, err)) return -1;
     ls_buf_clear(&b->text);
     if (!c || ls_charset_is_utf8(c) || ls_charset_read(c, &b->text, *p, *n) || b->text.failed)
-        return; /* a name that is not ASCII is refused later */
+        return 0; /* a name that is not ASCII is refused later */
     *p = b->text.data;
     *n = b->text.len;
+    return 0;
 }
 
 int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) {
@@ -188,9 +192,14 @@ int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_er
     if (in.failed) return ls_fail_cut(err, &in);
     if (nschema) memcpy(schema, name, nschema); /* its length is one byte */
     schema[nschema] = '\0';
-    const char *text = (const char *)in.at;
+    if (h->type == LS_EV_QUERY_COMPRESSED) {
+        if (ls_inflate_part(&in, &b->inflated, err)) return -1;
+        if (in.failed) return ls_fail_cut(err, &in);
+        in = ls_cursor_over(b->inflated.data, b->inflated.len);
+    }
+    const char *text = in.at ? (const char *)in.at : "";
     size_t n = ls_cursor_left(&in);
-    to_utf8(b, client_collation(ls_cursor_over(vars, nvars)), &text, &n);
+    if (to_utf8(b, client_collation(ls_cursor_over(vars, nvars)), &text, &n, err)) return -1;
     ls_query_read(&q, text, n, schema);
     return statement(b, h, &q, w, err);
 }

@@ -4,15 +4,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SAVEPOINTS_MAX = 65536 }; /* of different names, in one held transaction */
+enum {
+    SAVEPOINTS_MAX = 65536, /* of different names, in one held transaction */
+    LONG_PREPARED = 3600    /* seconds after which a warning is due */
+};
 
 /* ---- transactions and marks ---- */
+
+static void warn_prepared(ls_binlog *b, ls_xa *xa) {
+    char text[LS_XID_TEXT + 256];
+    xa->said = true;
+    snprintf(text, sizeof text,
+             "XA transaction %s has been prepared for an hour or more: the position stays before it, at offset %" PRIu64
+             " of log %" PRIu64 ", until it is decided (XA RECOVER lists it; XA COMMIT or XA ROLLBACK)",
+             xa->xid, xa->begin.offset, xa->begin.file);
+    b->conf.ask.warn(b->conf.ask.ctx, text);
+}
 
 int ls_bl_mark(ls_binlog *b, ls_work *w, const char *gtid, ls_error *err) {
     ls_place p = {.file = b->file, .offset = b->offset};
     memcpy(p.gtid, gtid, strlen(gtid) + 1);
     b->marked = true;
-    return ls_work_mark(w, &p) ? ls_fail_memory(err, "a position") : 0;
+    ls_xa *oldest = ls_xas_oldest(&b->xas);
+    if (!oldest) return ls_work_mark(w, &p) ? ls_fail_memory(err, "a position") : 0;
+    w->read_to = p;
+    w->has_read_to = true;
+    if (!oldest->said && (int64_t)b->now.ts - oldest->since >= LONG_PREPARED) warn_prepared(b, oldest);
+    return ls_xas_wait(&b->xas, &p, err);
 }
 
 int ls_bl_begin(ls_binlog *b, const ls_event *h, ls_error *err) {
@@ -22,6 +40,7 @@ int ls_bl_begin(ls_binlog *b, const ls_event *h, ls_error *err) {
     b->seq = 0;
     b->tx_copy = NULL;
     b->gtid[0] = '\0';
+    b->begin = (ls_place){.file = b->file, .offset = h->start};
     /* The commit's own event has its time in whole seconds too, and comes after the rows: the GTID event's, written at
      * the commit as well, is known before them. */
     b->tx = (ls_tx){.ts = (int64_t)h->ts * 1000000};
@@ -34,13 +53,18 @@ int ls_bl_begin(ls_binlog *b, const ls_event *h, ls_error *err) {
 void ls_bl_forget_held(ls_binlog *b) {
     if (b->hold.events.cap > LS_BATCH_BYTES) ls_buf_free(&b->hold.events);
     ls_buf_clear(&b->hold.events);
-    b->hold.on = false;
+    b->hold.on = b->hold.prepared = false;
     b->hold.at = b->hold.nsavepoints = 0;
 }
 
 int ls_bl_end(ls_binlog *b, ls_work *w, ls_error *err) {
     b->in_tx = b->ending = b->draining = false;
     ls_bl_forget_held(b);
+    if (b->inflated.cap > LS_BATCH_BYTES) ls_buf_free(&b->inflated);
+    if (b->deciding) {
+        b->deciding = false;
+        if (ls_xas_decided(&b->xas, ls_xas_find(&b->xas, b->xid), w, err)) return -1;
+    }
     return ls_bl_mark(b, w, b->gtid, err);
 }
 
@@ -94,14 +118,9 @@ int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_err
     b->statement_open = !b->rows.ends_statement;
     if (!b->rows.map || b->drop_to == UINT64_MAX) return 0;
     ls_map *map = b->rows.map;
-    if (b->xa)
-        return ls_fail(
-            err, LS_FAIL,
-            "table %s.%s: rows of a prepared XA transaction, which may still be rolled back, cannot be captured; "
-            "leave the table out of tables with \"!%s.%s\"",
-            map->schema_name, map->table_name, map->schema_name, map->table_name);
     if (ls_map_prepare(b->maps, map, b->rows.id, err)) return -1;
-    if (b->rows.partial) warn_partial(b, map);
+    if (ls_rows_inflate(&b->rows, &b->inflated, err)) return -1;
+    if (b->rows.partial && !b->conf.partial_rows) warn_partial(b, map);
     b->rows_open = true;
     return ls_bl_run_rows(b, w, err);
 }
@@ -117,11 +136,32 @@ int ls_bl_table_map(ls_binlog *b, ls_cursor in, ls_error *err) {
 
 /* ---- held transactions ---- */
 
-int ls_bl_hold(ls_binlog *b, const uint8_t *event, size_t n, ls_error *err) {
+/* An XA transaction may wait for long: only captured tables' events are kept of it. 1: this is one. */
+static int is_captured(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
+    if (h->type == LS_EV_TABLE_MAP && ls_bl_table_map(b, in, err)) return -1;
+    uint64_t id = ls_cursor_le(&in, 6);
+    if (in.failed) return ls_fail_cut(err, &in);
+    const ls_map *map = ls_maps_find(b->maps, id);
+    return map && map->captured;
+}
+
+static int too_much_prepared(const ls_binlog *b, ls_error *err) {
+    return ls_fail(err, LS_FAIL,
+                   "transaction %s: XA transactions that are prepared and not decided hold more than %zu MiB of changes, which have to be "
+                   "kept until each is decided: XA COMMIT or XA ROLLBACK those that XA RECOVER lists, make them smaller, or leave "
+                   "their tables out of tables",
+                   b->tx.id, b->conf.hold_max / (1024 * 1024));
+}
+
+int ls_bl_hold(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t n, ls_cursor in, ls_work *w, ls_error *err) {
     uint32_t len = (uint32_t)n;
+    int wanted = b->xa ? is_captured(b, h, in, err) : 1;
+    if (wanted <= 0) return wanted;
     ls_buf_add(&b->hold.events, &len, sizeof len);
     ls_buf_add(&b->hold.events, event, n);
-    return b->hold.events.failed ? ls_fail_memory(err, "a transaction that may be rolled back") : 0;
+    if (b->hold.events.failed) return ls_fail_memory(err, "a transaction that may be rolled back");
+    if (b->hold.events.len + (b->xa ? b->xas.bytes : 0) <= b->conf.hold_max) return 0;
+    return b->xa ? too_much_prepared(b, err) : ls_bl_release(b, w, err);
 }
 
 int ls_bl_release(ls_binlog *b, ls_work *w, ls_error *err) {
@@ -205,7 +245,7 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
         ls_event inner = b->now;
         ls_cursor_take(&in, LS_EVENT_HEADER);
         inner.type = event[4];
-        inner.start = start_of(b, event);
+        if (!h->prepared) inner.start = start_of(b, event); /* else it stands elsewhere: the commit is what can be named */
         b->now = inner;
         h->at += sizeof n + n;
         int rc = inner.type == LS_EV_TABLE_MAP ? ls_bl_table_map(b, in, err) : ls_bl_rows(b, &inner, in, w, err);
@@ -215,4 +255,50 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
     h->at = 0;
     b->draining = false;
     return 0;
+}
+
+/* ---- XA ---- */
+
+int ls_bl_prepare(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) {
+    char text[LS_XID_TEXT + 128];
+    bool one_phase = ls_cursor_u8(&in), replaced;
+    uint32_t format = (uint32_t)ls_cursor_le(&in, 4);
+    size_t ngtrid = (size_t)ls_cursor_le(&in, 4), nbqual = (size_t)ls_cursor_le(&in, 4);
+    if (!in.failed && (ngtrid > LS_XID_PART || nbqual > LS_XID_PART))
+        return ls_fail(err, LS_FAIL, "an XA transaction's name of %zu and %zu bytes, %d at most each", ngtrid, nbqual, LS_XID_PART);
+    const uint8_t *gtrid = ls_cursor_take(&in, ngtrid), *bqual = ls_cursor_take(&in, nbqual);
+    if (in.failed) return ls_fail_cut(err, &in);
+    if (!b->in_tx) return ls_fail(err, LS_FAIL, "a transaction is prepared that did not begin");
+    if (one_phase) return ls_bl_commit(b, w, err);
+    ls_xid_print(b->xid, gtrid, ngtrid, bqual, nbqual, format);
+    if (ls_xas_prepare(&b->xas, b->xid, &b->begin, h->ts, &b->hold.events, &replaced, err)) return -1;
+    if (replaced) {
+        snprintf(text, sizeof text, "XA transaction %s is prepared again, and the log never said what became of the first one: it is forgotten",
+                 b->xid);
+        b->conf.ask.warn(b->conf.ask.ctx, text);
+    }
+    return ls_bl_end(b, w, err);
+}
+
+int ls_bl_decide(ls_binlog *b, const char *xid, bool commit, ls_work *w, ls_error *err) {
+    char text[LS_XID_TEXT + 256];
+    ls_xa *xa = ls_xas_find(&b->xas, xid);
+    if (!xa && commit && b->drop_to != UINT64_MAX) {
+        snprintf(text, sizeof text,
+                 "XA transaction %s is committed, and was prepared before the place where reading began: its rows, if any are of "
+                 "captured tables, are not sent",
+                 xid);
+        b->conf.ask.warn(b->conf.ask.ctx, text);
+    }
+    if (!xa) return ls_bl_end(b, w, err);
+    memcpy(b->xid, xa->xid, sizeof b->xid);
+    b->deciding = true;
+    if (!commit || !xa->held || b->drop_to == UINT64_MAX) return ls_bl_end(b, w, err);
+    ls_buf_free(&b->hold.events);
+    b->hold.events = xa->events;
+    xa->events = (ls_buf){0};
+    b->hold.on = b->standalone = b->xa = false;
+    b->hold.prepared = b->ending = true;
+    int rc = ls_bl_release(b, w, err);
+    return rc || !b->ending ? rc : ls_bl_end(b, w, err);
 }

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/cursor.h"
-#include "capture/binlog_charset.h"
+#include "capture/binlog_labels.h"
 #include "change/value.h"
 
 /* Column types as the table map numbers them. */
@@ -47,6 +47,15 @@ enum ls_wire_code {
 
 enum { LS_COLLATION_BINARY = 63 };
 
+/* What only information_schema says of a column. */
+typedef enum ls_asked_type {
+    LS_ASKED_PLAIN,
+    LS_ASKED_UUID,
+    LS_ASKED_INET4,
+    LS_ASKED_INET6,
+    LS_ASKED_JSON
+} ls_asked_type;
+
 /* What the table map says of a column. */
 typedef struct ls_wire_column {
     const char *name; /* name_len bytes, not terminated; owned by the map */
@@ -54,10 +63,13 @@ typedef struct ls_wire_column {
     uint32_t collation;        /* of a column with text or bytes */
     const ls_charset *charset; /* NULL: bytes, or no text */
     const char *unsupported;   /* the type's name when its values are not decoded, else NULL; static */
-    uint16_t meta;             /* STRING, VARCHAR: bytes; BLOB: bytes of the length; temporal: digits of the fraction */
+    ls_labels *labels;         /* of ENUM and SET; owned by the map */
+    uint16_t meta; /* STRING, VARCHAR: bytes; BLOB, GEOMETRY: bytes of the length; temporal: digits of the fraction; BIT: bytes and bits;
+                      ENUM, SET: bytes */
     uint8_t code;              /* enum ls_wire_code; STRING is resolved into STRING, ENUM and SET */
     uint8_t scale;             /* NEWDECIMAL, whose precision is meta */
     uint8_t type;              /* enum ls_type */
+    uint8_t asked;             /* ls_asked_type, where it is doubtful */
     uint32_t at; /* the column's number in the schema, unless it is hidden */
     bool hidden; /* MariaDB's own, for a UNIQUE of long columns: no statement sees it */
     bool is_unsigned;
@@ -69,6 +81,7 @@ typedef struct ls_wire_column {
 bool ls_wire_meta(ls_wire_column *c, ls_cursor *meta);
 /* The columns that the table map's field of signs counts. */
 bool ls_wire_is_numeric(uint8_t code);
+bool ls_wire_is_labelled(uint8_t code); /* ENUM or SET */
 /* The columns that its character set fields count: MariaDB takes GEOMETRY for one of them, MySQL does not. */
 bool ls_wire_has_collation(const ls_wire_column *c, bool mariadb);
 /* What to call a type whose values are not decoded. */

@@ -183,6 +183,7 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .ntables = s->conf.ntables,
                                  .ddl = s->conf.ddl,
                                  .mariadb = s->mariadb,
+                                 .partial_rows = s->conf.partial_rows,
                                  .lower_case = s->lower_case,
                                  .hold_max = LS_MY_HOLD_MAX,
                                  .schemas = s->conf.schemas,

@@ -24,6 +24,7 @@ typedef struct ls_source_conf {
     bool partition_root;
     bool temporary_slot;  /* for print and kafka_conf = "memory" */
     bool ddl;             /* binlog: X and R */
+    bool partial_rows;    /* binlog: row_image = "any" */
     uint32_t server_id;   /* binlog; 0: made from the name */
     const char *start;    /* "now" | "earliest" | "slot" */
     ls_schemas *schemas;

@@ -70,6 +70,7 @@ void ls_work_reset(ls_work *w) {
     w->seen.count = 0;
     w->seen.generation++;
     w->nmarks = 0;
+    w->has_read_to = false;
     w->kept_bytes = 0;
     w->last_schema = NULL;
 }

@@ -27,6 +27,8 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     ls_arena arena;
     ls_mark *marks; /* in order */
     uint32_t nmarks;
+    ls_place read_to; /* if has_read_to: the log is read up to here, though marks are kept back; gtid unused */
+    bool has_read_to;
     size_t kept_bytes; /* bytes of the kept buffers */
     ls_schemas *schemas;
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */

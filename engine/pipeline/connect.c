@@ -44,6 +44,7 @@ typedef struct connector {
 
     ls_place goal; /* --until-caught-up: the log's end at the start */
     bool has_goal;
+    ls_place read_to; /* may be beyond place: see ls_work */
     int64_t confirmed_at; /* ls_clock_ms() */
 } connector;
 
@@ -273,11 +274,12 @@ static int send_batch(connector *c, ls_error *err) {
 static int pump(connector *c, ls_retry *retry, ls_error *err) {
     c->confirmed_at = ls_clock_ms();
     while (!ls_run_stopping(c->run)) {
-        if (c->has_goal && ls_place_cmp(&c->place, &c->goal) >= 0) return 0;
+        if (c->has_goal && (ls_place_cmp(&c->place, &c->goal) >= 0 || ls_place_cmp(&c->read_to, &c->goal) >= 0)) return 0;
         ls_work_reset(c->work);
         if (ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, LS_READ_WAIT_MS, err)) return -1;
         ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
+        if (c->work->has_read_to) c->read_to = c->work->read_to;
         if (ls_clock_ms() - c->confirmed_at >= LS_CONFIRM_MS && confirm(c, err)) return -1;
     }
     return 0;

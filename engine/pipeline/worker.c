@@ -100,6 +100,7 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .partition_root = o->partition_root,
                             .temporary_slot = stage->kafka.memory,
                             .ddl = o->ddl,
+                            .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
                             .server_id = o->server_id,
                             .start = o->start,
                             .schemas = schemas,

@@ -102,6 +102,11 @@ local connector = {
         doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
     },
     {
+        name = "row_image", type = "choice", only = "mysql", choices = { "full", "any" }, default = "full",
+        doc = [["full": a server whose binlog_row_image leaves columns out of the binlog is refused. "any": it is taken; an update names
+        the columns that were left out in unchanged, an insert leaves out those that took their default.]],
+    },
+    {
         name = "filter", type = "hook",
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },

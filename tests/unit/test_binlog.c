@@ -103,6 +103,30 @@ static void test_partial_images(void **state) {
     assert_ptr_equal(strchr(f->warned, '|'), strrchr(f->warned, '|')); /* once */
 }
 
+static void test_partial_images_that_are_expected(void **state) {
+    fixture *f = *state;
+    f->conf.partial_rows = true;
+    start_decoder(f, 3, 1000, "", 0);
+    open_stream(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    rows_event(f, UPDATE, 1, 4);
+    put(f, 0, 1), put(f, 7, 4), put(f, 0, 1), put(f, 3, 2);
+    ok(f);
+    came(f, "U1 t before id=7 after id=7 note=? n=3");
+    assert_string_equal(f->warned, "");
+    rows_event(f, WRITE, 2, 0); /* the key took its default */
+    put(f, 0, 1), text(f, "a");
+    fails(f, "table db.t: a row came without its key column id");
+    start_decoder(f, 3, 1000, "", 0);
+    open_stream(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    rows_event(f, DELETE, 2, 0);
+    put(f, 0, 1), text(f, "a");
+    fails(f, "a row came without its key column id");
+}
+
 static void test_tables_left_out_are_not_counted(void **state) {
     fixture *f = *state;
     begin(f, 5, TRANSACTIONAL);
@@ -287,6 +311,7 @@ int main(void) {
         TEST(test_a_key_that_changes),
         TEST(test_without_a_key),
         TEST(test_partial_images),
+        TEST(test_partial_images_that_are_expected),
         TEST(test_tables_left_out_are_not_counted),
         TEST(test_schemas_are_shared),
         TEST(test_ids_end_with_a_file),

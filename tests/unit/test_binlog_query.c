@@ -12,7 +12,7 @@
 /* "KIND a.b c.d>e.f" */
 static const char *read_query(const char *sql, const char *schema) {
     static const char *const kinds[] = {"other",       "begin",    "commit",     "rollback", "savepoint",
-                                        "rollback_to", "xa_start", "xa_decided", "T",        "X",
+                                        "rollback_to", "xa_start", "xa_commit",  "xa_rollback", "T", "X",
                                         "database",    "R",        "partition",  "dml"};
     static char out[4096];
     ls_query q;
@@ -49,9 +49,41 @@ static void test_transactions(void **state) {
     is("RELEASE SAVEPOINT m", "other");
     is("XA START X'78',X'',1", "xa_start");
     is("XA END X'78',X'',1", "other");
-    is("XA COMMIT X'78',X'',1", "xa_decided");
-    is("XA ROLLBACK X'78',X'',1", "xa_decided");
+    is("XA COMMIT X'78',X'',1", "xa_commit");
+    is("XA ROLLBACK X'78',X'',1", "xa_rollback");
     is("", "other");
+}
+
+static const char *xid(const char *sql) {
+    static char out[LS_XID_TEXT];
+    ls_query q;
+    ls_query_read(&q, sql, strlen(sql), "db");
+    return ls_query_xid(&q, out) ? "bad" : out;
+}
+
+static void test_xid(void **state) {
+    (void)state;
+    char longest[4 * LS_XID_PART + 40] = "XA COMMIT X'", again[LS_XID_TEXT];
+    uint8_t bytes[LS_XID_PART];
+    assert_string_equal(xid("XA COMMIT X'61FF',X'',1"), "X'61ff',X'',1");
+    assert_string_equal(xid("XA ROLLBACK X'' , X'0a', 4294967295"), "X'',X'0a',4294967295");
+    assert_string_equal(xid("XA COMMIT X'6',X'',1"), "bad");
+    assert_string_equal(xid("XA COMMIT X'6g',X'',1"), "bad");
+    assert_string_equal(xid("XA COMMIT X'61',X''"), "bad");
+    assert_string_equal(xid("XA COMMIT X'61',X'',1x"), "bad");
+    assert_string_equal(xid("XA COMMIT X'61',X'',4294967296"), "bad");
+    assert_string_equal(xid("XA COMMIT X'61',X'',99999999999999999999999999999"), "bad");
+    assert_string_equal(xid("XA COMMIT 'a'"), "bad");
+    assert_string_equal(xid("XA COMMIT"), "bad");
+    for (int i = 0; i < LS_XID_PART; i++) strcat(longest, "ff"), bytes[i] = 0xff;
+    strcat(longest, "',X'");
+    for (int i = 0; i < LS_XID_PART; i++) strcat(longest, "ff");
+    strcat(longest, "',4294967295");
+    ls_xid_print(again, bytes, LS_XID_PART, bytes, LS_XID_PART, UINT32_MAX);
+    assert_string_equal(xid(longest), again);
+    assert_int_equal(strlen(again), strlen(longest) - strlen("XA COMMIT "));
+    assert_string_equal(xid("XA COMMIT X'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+                            "ffffffffffffffffffffffffffffffffffffffffffffffffff',X'',1"), "bad");
 }
 
 static void test_truncate(void **state) {
@@ -144,7 +176,7 @@ static void test_names_are_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transactions),
-        cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_xid), cmocka_unit_test(test_truncate),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_rename),
         cmocka_unit_test(test_statement_logging),

@@ -1,59 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/text.h"
-#include "capture/binlog_value.h"
-
-enum { BYTES_MAX = 128 };
-
-static ls_wire_column column(uint8_t code, uint16_t meta, uint8_t type) {
-    return (ls_wire_column){.code = code, .meta = meta, .type = type, .collation = LS_COLLATION_BINARY};
-}
-
-/* The canonical text of a value given in hex; "cut" when bytes are lacking, "bad" when they are no value. Every shorter
- * text must be "cut", and skipping must pass as many bytes as reading. */
-static const char *read_hex(const ls_wire_column *c, const char *hex, bool shorter) {
-    static char out[1024];
-    uint8_t bytes[BYTES_MAX];
-    size_t n = strlen(hex) / 2;
-    ls_arena arena = {0};
-    ls_buf scratch = {0}, text = {0};
-    ls_value v = {.state = LS_ABSENT};
-    ls_error err;
-    assert_int_equal(ls_hex_read(bytes, hex, n * 2), 0);
-    for (size_t short_n = 0; shorter && short_n < n; short_n++) {
-        ls_cursor in = ls_cursor_over(bytes, short_n);
-        assert_int_equal(ls_wire_read(c, &in, &arena, &scratch, &v, &err), 0);
-        assert_true(in.failed);
-    }
-    ls_cursor in = ls_cursor_over(bytes, n), skip = in;
-    int rc = ls_wire_read(c, &in, &arena, &scratch, &v, &err);
-    ls_wire_skip(c, &skip);
-    assert_int_equal(in.failed, skip.failed);
-    assert_ptr_equal(in.at, skip.at);
-    v.state = LS_PRESENT;
-    if (rc == 0 && !in.failed) ls_value_print(&text, &v);
-    snprintf(out, sizeof out, "%.*s", (int)text.len, text.data ? text.data : "");
-    if (rc) snprintf(out, sizeof out, "bad");
-    if (in.failed)
-        snprintf(out, sizeof out, "cut");
-    else
-        assert_int_equal(ls_cursor_left(&in), 0);
-    ls_buf_free(&scratch);
-    ls_buf_free(&text);
-    ls_arena_free(&arena);
-    return out;
-}
-
-static void is(const ls_wire_column *c, const char *hex, const char *want) {
-    assert_string_equal(read_hex(c, hex, true), want);
-}
+#include "binlogvalue.h"
 
 static void test_integers(void **state) {
     (void)state;
@@ -170,36 +115,36 @@ static void test_timestamps(void **state) {
 static void test_strings(void **state) {
     (void)state;
     ls_wire_column c = column(LS_WIRE_VARCHAR, 40, LS_TYPE_STRING);
-    c.charset = ls_charset_find("utf8mb4");
+    c.charset = charset("utf8mb4");
     is(&c, "00", "");
     is(&c, "03e282ac", "\xe2\x82\xac");
     assert_string_equal(read_hex(&c, "02e282", false), "bad");
     c.meta = 256; /* two bytes of length */
     is(&c, "01007a", "z");
-    c.charset = ls_charset_find("latin1");
+    c.charset = charset("latin1");
     is(&c, "030080e941",
        "\xe2\x82\xac\xc3\xa9"
        "A");
-    c.charset = ls_charset_find("ascii");
+    c.charset = charset("ascii");
     assert_string_equal(read_hex(&c, "0200c3a9", false), "bad");
-    c.charset = ls_charset_find("utf16");
+    c.charset = charset("utf16");
     is(&c, "0600d83dde000041",
        "\xf0\x9f\x98\x80"
        "A");
     assert_string_equal(read_hex(&c, "0200d83d", false), "bad");
-    c.charset = ls_charset_find("utf16le");
+    c.charset = charset("utf16le");
     is(&c, "04003dd800de", "\xf0\x9f\x98\x80");
-    c.charset = ls_charset_find("utf32");
+    c.charset = charset("utf32");
     is(&c, "04000001f600", "\xf0\x9f\x98\x80");
-    c.charset = ls_charset_find("ucs2");
+    c.charset = charset("ucs2");
     is(&c, "020020ac", "\xe2\x82\xac");
-    c.charset = ls_charset_find("koi8r");
+    c.charset = charset("koi8r");
     is(&c, "0200d0d2", "\xd0\xbf\xd1\x80");
-    c.charset = ls_charset_find("cp1257");
+    c.charset = charset("cp1257");
     assert_string_equal(read_hex(&c, "010081", false), "bad"); /* nothing there */
-    assert_null(ls_charset_find("sjis"));
+    assert_null(charset("klingon"));
     c = column(LS_WIRE_BLOB, 3, LS_TYPE_STRING);
-    c.charset = ls_charset_find("utf8mb3");
+    c.charset = charset("utf8mb3");
     is(&c, "0200006162", "ab");
 }
 
