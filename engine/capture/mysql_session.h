@@ -17,7 +17,7 @@ enum {
     LS_MY_HEARTBEAT_S = 5,    /* an idle server sends one so often */
     LS_MY_SILENCE_MS = 30000, /* a server that has sent nothing for so long is gone */
     LS_MY_PATIENCE_S = 86400, /* how long the server keeps a paused dump, or an idle connection */
-    LS_MY_HOLD_MAX = 16 * 1024 * 1024, /* bytes of events held: see ls_binlog_conf */
+    LS_MY_HOLD_MAX = 8 * 1024 * 1024,  /* bytes of events held: see ls_binlog_conf */
     LS_MY_CHARSET_MAX = 32    /* bytes of a character set's name */
 };
 
