@@ -56,7 +56,7 @@ class Charsets(Case):
         if self.my("select hex(convert(odd using utf8mb4)) from t where id = 2") != "3F":
             self.skipTest("this server converts it")
         p = self.run_to_end(script, "--until-caught-up", code=1)
-        self.assertRegex(p.log(), r"offset \d+.*t, column odd: text that is not valid in its character set")
+        self.assertRegex(p.log(), r"offset \d+.*t, column odd, key id = 2: text that is not valid in its character set")
 
 
 class Settings(Case):
