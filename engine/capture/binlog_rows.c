@@ -76,6 +76,47 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     return 0;
 }
 
+/* What is left of an image. */
+typedef struct unread {
+    const uint8_t *present, *nulls;
+    uint32_t i, nth; /* the next column, and which of the present ones it is */
+} unread;
+
+/* Reads the key's columns among them, as far as that goes. */
+static void read_keys(ls_rows *r, const unread *rest, ls_value *out, ls_arena *arena, ls_buf *text) {
+    ls_error unused;
+    for (uint32_t i = rest->i, nth = rest->nth; i < r->map->ncols && !r->in.failed; i++) {
+        const ls_wire_column *c = &r->map->cols[i];
+        if (!has(rest->present, i) || has(rest->nulls, nth++)) continue;
+        if (!c->is_key || ls_wire_read(c, &r->in, arena, text, &out[c->at], &unused) || r->in.failed) {
+            if (!c->is_key) ls_wire_skip(c, &r->in);
+            if (c->is_key) out[c->at].state = LS_ABSENT;
+        }
+    }
+}
+
+/* Which value of which row is none of its type: whoever has to mend it needs the row's key. */
+static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, ls_value *out, ls_arena *arena, ls_buf *text,
+                     ls_error *err) {
+    enum { KEY_MAX = 200 }; /* bytes of it that are shown */
+    const ls_schema *s = r->map->schema;
+    out[bad->at].state = LS_ABSENT;
+    read_keys(r, rest, out, arena, text);
+    ls_buf_clear(text);
+    for (uint32_t i = 0; i < s->nkey; i++) {
+        const ls_value *v = &out[s->key[i]];
+        ls_buf_fmt(text, "%s%s = ", i ? ", " : ", key ", s->cols[s->key[i]].name);
+        if (v->state == LS_PRESENT)
+            ls_value_print(text, v);
+        else
+            ls_buf_char(text, '?');
+    }
+    size_t n = text->failed ? 0 : text->len < KEY_MAX ? text->len : KEY_MAX;
+    while (n && n < text->len && (text->data[n] & 0xc0) == 0x80) n--; /* not inside a character */
+    return ls_fail_in(err, "table %s.%s, column %.*s%.*s", s->schema, s->table, (int)bad->name_len, bad->name, (int)n,
+                      n ? text->data : "");
+}
+
 /* Reads one image into out (a value for each of the schema's columns, LS_ABSENT so far); with keys_only the other columns are passed over. */
 static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing,
                       ls_value *out, ls_arena *arena, ls_buf *text, ls_error *err) {
@@ -94,8 +135,8 @@ static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_
         } else if (!wanted) {
             ls_wire_skip(c, &r->in);
         } else if (ls_wire_read(c, &r->in, arena, text, &out[c->at], err)) {
-            return ls_fail_in(err, "table %s.%s, column %.*s", m->schema_name, m->table_name, (int)c->name_len,
-                              c->name);
+            const unread rest = {present, nulls, i + 1, nth};
+            return bad_value(r, &rest, c, out, arena, text, err);
         }
     }
     return 0;
@@ -138,7 +179,10 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
                        err))
             return -1;
     }
-    if (r->in.failed) return ls_fail_cut(err, &r->in);
+    if (r->in.failed) {
+        ls_fail_cut(err, &r->in);
+        return r->compressed ? ls_fail_in(err, "in its rows, inflated") : -1;
+    }
     if (r->in.at == at)
         return ls_fail(err, LS_FAIL, "table %s.%s: a row without columns", m->schema_name, m->table_name);
     if (check_key(r, before, after, err)) return -1;

@@ -103,6 +103,29 @@ static void test_partial_images(void **state) {
     assert_ptr_equal(strchr(f->warned, '|'), strrchr(f->warned, '|')); /* once */
 }
 
+static void bad_text(fixture *f, const char *want) {
+    start_decoder(f, 3, 1000, "", 0);
+    open_stream(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    rows_event(f, WRITE, 7, 0);
+    image(f, 77, "\xff", -12);
+    fails(f, want);
+}
+
+/* The error names the row, also where its key stands behind the value. */
+static void test_a_value_that_is_none(void **state) {
+    fixture *f = *state;
+    bad_text(f, "WRITE_ROWS event: table db.t, column note, key id = 77: text that is not valid");
+    f->key[0] = 2;
+    bad_text(f, "table db.t, column note, key n = -12: text");
+    f->key[0] = 1;
+    f->key[1] = 0, f->nkey = 2;
+    bad_text(f, "table db.t, column note, key note = ?, id = 77: text");
+    f->nkey = 0;
+    bad_text(f, "table db.t, column note: text");
+}
+
 static void test_partial_images_that_are_expected(void **state) {
     fixture *f = *state;
     f->conf.partial_rows = true;
@@ -311,6 +334,7 @@ int main(void) {
         TEST(test_a_key_that_changes),
         TEST(test_without_a_key),
         TEST(test_partial_images),
+        TEST(test_a_value_that_is_none),
         TEST(test_partial_images_that_are_expected),
         TEST(test_tables_left_out_are_not_counted),
         TEST(test_schemas_are_shared),
