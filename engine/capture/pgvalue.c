@@ -9,7 +9,10 @@
 
 #include <string.h>
 
-enum { UUID_TEXT = 36 }; /* bytes of a uuid's text */
+enum {
+    UUID_TEXT = 36,       /* bytes of a uuid's text */
+    KEPT_MAX = 256 * 1024 /* bytes of scratch that are kept for the next value */
+};
 
 /* What every reader is given; see ls_pg_type.read. */
 #define READ(name)                                                                                                     \
@@ -21,10 +24,11 @@ void ls_pg_reader_free(ls_pg_reader *r) {
     ls_arena_free(&r->elements);
 }
 
-int ls_pg_value_of(ls_pg_reader *r, const ls_buf *b, enum ls_kind kind, ls_value *out, ls_error *err) {
+int ls_pg_value_of(ls_pg_reader *r, ls_buf *b, enum ls_kind kind, ls_value *out, ls_error *err) {
     char *p = b->failed ? NULL : ls_arena_copy(r->arena, b->data, b->len);
     if (!p) return ls_fail_memory(err, "reading a value");
     *out = ls_value_bytes_of(kind, p, b->len);
+    if (b->cap > KEPT_MAX) ls_buf_free(b);
     return 0;
 }
 
@@ -113,10 +117,10 @@ READ(read_bpchar) {
 
 READ(read_json) {
     if (ls_json_is_compact(p, n)) return read_text(self, r, p, n, out, err);
-    ls_buf_clear(&r->text);
-    ls_json_compact(&r->text, p, n);
-    if (!r->text.failed && !ls_utf8_valid(p, n)) return read_text(self, r, p, n, out, err);
-    return ls_pg_value_of(r, &r->text, LS_KIND_TEXT, out, err);
+    ls_buf b = {.data = ls_arena_alloc(r->arena, n), .cap = n}; /* never grows: nothing is added */
+    if (!b.data) return ls_fail_memory(err, "reading a JSON document");
+    ls_json_compact(&b, p, n);
+    return read_text(self, r, b.data, b.len, out, err);
 }
 
 READ(read_uuid) {

@@ -40,7 +40,8 @@ extern const ls_pg_type ls_pg_type_geometry; /* PostGIS' geometry and geography 
 /* An array's `read`: elements in braces, braces within braces, each element read by self->element. */
 int ls_pg_read_array(const ls_pg_type *self, ls_pg_reader *r, const char *p, size_t n, ls_value *out, ls_error *err);
 
-/* Makes a value of what stands in b, which is copied into the reader's arena. -1: memory, also where b has failed. */
-int ls_pg_value_of(ls_pg_reader *r, const ls_buf *b, enum ls_kind kind, ls_value *out, ls_error *err) LS_MUST_CHECK;
+/* Makes a value of what stands in b, which is copied into the reader's arena; a buffer that a large value has grown goes back.
+ * -1: memory, also where b has failed. */
+int ls_pg_value_of(ls_pg_reader *r, ls_buf *b, enum ls_kind kind, ls_value *out, ls_error *err) LS_MUST_CHECK;
 
 #endif

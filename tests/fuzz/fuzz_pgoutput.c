@@ -11,15 +11,22 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     static const char *primary[] = {"id"}, *several[] = {"y", "x"}, *replica[] = {"w", "u"};
     (void)ctx, (void)arena;
     if (table % 16 == 15) return ls_fail(err, LS_AGAIN, "the catalog does not answer");
-    if (table % 4) out->primary = (ls_pg_index){table % 4 == 1 ? primary : several, table % 4 == 1 ? 1 : 2};
-    if (table % 2) out->replica = (ls_pg_index){replica, 2};
+    if (table % 4) out->primary = (ls_pg_index){table % 4 == 1 ? primary : several, table % 4 == 1 ? 1 : 2, NULL};
+    if (table % 2) out->replica = (ls_pg_index){replica, 2, NULL};
     return 0;
 }
 
-/* Each kind of answer: gone, an enum, an array (of a built-in type, of what may be another array, of itself), a domain, PostGIS. */
+/* The built-in arrays of the seeds; of other types each kind of answer: gone, an enum, an array (of a built-in type, of what may be
+ * another array), a domain, PostGIS. */
 static int type(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err) {
     static const uint32_t built_in[] = {16, 17, 23, 25, 114, 701, 790, 1042, 1184, 1186, 1560, 1700, 3802};
+    static const uint32_t arrays[][2] = {{1007, 23}, {1009, 25}, {1020, 603}, {1014, 1042}, {1022, 701}, {3807, 3802}, {1001, 17}, {1185, 1184}};
     (void)ctx;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        if (arrays[i][0] != oid) continue;
+        *out = (ls_pg_type_info){.typtype = 'b', .oid = oid, .element = arrays[i][1], .delimiter = oid == 1020 ? ';' : ','};
+        return 0;
+    }
     if (oid % 64 == 63) return ls_fail(err, LS_AGAIN, "the catalog does not answer");
     uint32_t some = built_in[oid / 8 % (sizeof built_in / sizeof *built_in)];
     switch (oid % 8) {
