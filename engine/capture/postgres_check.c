@@ -62,8 +62,9 @@ static int find_table(ls_pg *s, const char *schema, const char *table, ls_pg_tab
                      "LOGGED, or leave it out of `tables`",
                      schema, table, schema, table);
     } else if (rc && kind == 'p' && !s->conf->partition_root) {
-        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with partition_root = false name its partitions",
-                     schema, table);
+        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with %s name its partitions%s", schema, table,
+                     s->plugin->published ? "partition_root = false" : "plugin = \"wal2json\", which knows them only,",
+                     s->plugin->published ? "" : ", or take plugin = \"pgoutput\"");
     } else if (rc) {
         *t = (ls_pg_table){.schema = ls_arena_copy(&s->arena, schema, strlen(schema)),
                            .name = ls_arena_copy(&s->arena, table, strlen(table)),
@@ -124,16 +125,17 @@ static int refuse_types(const PGresult *res, ls_error *err) {
 static int check_types(ls_pg *s, ls_error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->ntables; i++) {
+        const char *params[] = {s->tables[i].oid, s->plugin->published ? "f" : "t"}; /* are generated columns sent? */
         PGresult *res = ls_pg_query(
             s, err, "looking up the columns' types",
             "WITH RECURSIVE col(num, name, typ) AS ("
             " SELECT attnum, attname, atttypid FROM pg_attribute"
-            " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+            " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND (attgenerated = '' OR $2::bool)"
             " UNION ALL SELECT num, name, typbasetype FROM col JOIN pg_type ON pg_type.oid = typ WHERE typtype = 'd') "
             "SELECT cn.nspname, c.relname, col.name, t.oid, t.typname, t.typtype, n.nspname FROM col"
             " JOIN pg_type t ON t.oid = col.typ AND t.typtype <> 'd' JOIN pg_namespace n ON n.oid = t.typnamespace"
             " JOIN pg_class c ON c.oid = $1::oid JOIN pg_namespace cn ON cn.oid = c.relnamespace ORDER BY col.num",
-            1, &s->tables[i].oid);
+            2, params);
         rc = res ? refuse_types(res, err) : -1;
         PQclear(res);
     }
