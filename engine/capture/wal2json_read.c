@@ -246,8 +246,8 @@ static int complete(const reader *r) {
     unsigned missing = wanted & ~m->given;
     for (size_t i = 0; missing && i < sizeof names / sizeof *names; i++) {
         if (!(missing >> i & 1)) continue;
-        ls_fail(r->err, LS_FAIL, "%.1s message ends at byte %zu where a member \"%s\" was wanted",
-                m->action ? (const char[]){m->action, 0} : "the", (size_t)(r->j.at - r->j.start), names[i]);
+        ls_fail(r->err, LS_FAIL, "%s ends at byte %zu where a member \"%s\" was wanted", m->action ? (const char[]){m->action, 0} : "it",
+                (size_t)(r->j.at - r->j.start), names[i]);
         return in_message(r);
     }
     return 0;
