@@ -352,7 +352,7 @@ static void test_malformed_messages(void **state) {
         {"{\"columns\":[" ID("1") "," ID("1") "]}", "wal2json message of 113 bytes, 2 remaining: \"columns\", column 2, ends at byte 111 where a "
                                                    "position above the last one's was wanted"},
         {"{\"action\":\"D\",\"schema\":\"s\",\"table\":\"t\",\"pk\":[]}",
-         "wal2json message of 48 bytes, 0 remaining: D ends at byte 48 where a member \"identity\" was wanted"},
+         "wal2json message of 47 bytes, 0 remaining: D ends at byte 47 where a member \"identity\" was wanted"},
     };
     fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
