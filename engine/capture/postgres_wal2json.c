@@ -231,6 +231,7 @@ static int copy_column(const PGresult *res, int row, ls_arena *arena, ls_wal2jso
     c->position = (int32_t)strtol(PQgetvalue(res, row, 5), NULL, 10);
     c->dropped = *PQgetvalue(res, row, 6) == 't';
     c->toastable = *PQgetvalue(res, row, 7) == 't';
+    c->changed = (uint32_t)strtoul(PQgetvalue(res, row, 8), NULL, 10);
     return c->name ? 0 : ls_fail_memory(err, "reading a table's columns");
 }
 
@@ -243,7 +244,8 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
     if (wal_now(s, &out->known_to, err)) return -1;
     PGresult *res = ls_pg_query(
         s, err, "reading a table's columns",
-        "SELECT c.oid, c.relkind, c.relreplident, a.attname, a.atttypid, a.attnum, a.attisdropped, a.attlen = -1"
+        "SELECT c.oid, c.relkind, c.relreplident, a.attname, a.atttypid, a.attnum, a.attisdropped, a.attlen = -1,"
+        " CASE WHEN age(a.xmin) <= 1000000000 THEN a.xmin::text ELSE '0' END" /* older ones may have numbers of this turn */
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum",

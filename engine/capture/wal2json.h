@@ -17,6 +17,7 @@ typedef struct ls_wal2json_column {
     int32_t position; /* pg_attribute.attnum: of one column for ever */
     bool dropped;
     bool toastable; /* of variable length: an update may leave its value out */
+    uint32_t changed; /* the transaction that made, renamed or dropped it last; 0: one of long ago */
 } ls_wal2json_column;
 
 typedef struct ls_wal2json_facts { /* a table as the catalog has it now, which may be later than the message */

@@ -9,13 +9,20 @@ static bool named(const ls_column *c, const ls_w2j_field *f) {
     return c->name_len == f->name_len && memcmp(c->name, f->name, f->name_len) == 0;
 }
 
-/* Are a message's columns those of the shape? Sets *lacking: some that may be left out of an update are. */
-static bool columns_fit(const ls_w2j_table *t, const ls_w2j_fields *row, bool may_lack, bool *lacking) {
+/* Is a the number of a later transaction than b? They come round. Transactions that change one table follow each other, as a
+ * rule in the order of their numbers. */
+static bool is_after(uint32_t a, uint32_t b) {
+    return (int32_t)(a - b) > 0;
+}
+
+/* Are a message's columns, of transaction xid, those of the shape? Sets *lacking: some that an update may leave out are. */
+static bool columns_fit(const ls_w2j_table *t, const ls_w2j_fields *row, bool may_lack, uint32_t xid, bool *lacking) {
     uint32_t at = 0;
     for (size_t i = 0; i <= row->n; i++) {
         const ls_w2j_field *f = i < row->n ? &row->at[i] : NULL;
         for (; at < t->schema->ncols && (!f || t->cols[at].position < f->position); at++) {
-            if (!may_lack || !t->cols[at].toastable) return false;
+            const ls_w2j_column *c = &t->cols[at];
+            if (!may_lack || !c->toastable || (c->ends && !is_after(c->ends, xid))) return false;
             *lacking = true;
         }
         if (!f) break;
@@ -35,13 +42,13 @@ static bool list_fits(const ls_w2j_table *t, const uint16_t *list, size_t n, con
     return true;
 }
 
-bool ls_w2j_shape_fits(const ls_w2j_table *t, const ls_w2j_message *m, uint64_t commit_lsn) {
+bool ls_w2j_shape_fits(const ls_w2j_table *t, const ls_w2j_message *m, const ls_pg_tx *tx) {
     bool lacking = false;
     if (!t->schema) return false;
     if (m->pk.given && !(t->has_pk && list_fits(t, t->pk, t->npk, &m->pk))) return false;
     if (m->identity.given && !(t->has_identity && list_fits(t, t->identity, t->nidentity, &m->identity))) return false;
-    if (m->columns.given && !columns_fit(t, &m->columns, m->action == 'U', &lacking)) return false;
-    return !lacking || commit_lsn <= t->known_to;
+    if (m->columns.given && !columns_fit(t, &m->columns, m->action == 'U', tx->xid, &lacking)) return false;
+    return !lacking || tx->commit_lsn <= t->known_to;
 }
 
 /* ---- making one */
@@ -88,18 +95,28 @@ static void take_fact(draft *d, const ls_wal2json_column *c) {
     d->cols[d->n++] = (draft_column){c->name, strlen(c->name), c->type, c->position, c->toastable};
 }
 
-/* Is the column at this position, which an update leaves out, one whose value it did not change? `was`: the number of it in
- * the shape so far, or -1. last: the position of the last column that the update has. */
-static bool is_unchanged(const ls_w2j_table *t, int was, const ls_wal2json_column *fact, int32_t last) {
-    if (fact && (fact->dropped || !fact->toastable)) return false;
+/* Did the column change after transaction xid? */
+static bool is_later(const ls_wal2json_column *fact, uint32_t xid) {
+    return fact && fact->changed && is_after(fact->changed, xid);
+}
+
+/* Is the column at this position, which an update of transaction xid leaves out, one whose value it did not change? `was`: its
+ * number in the shape so far, or -1. last: the position of the last column that the update has. */
+static bool is_unchanged(const ls_w2j_table *t, int was, const ls_wal2json_column *fact, int32_t last, uint32_t xid) {
+    if (fact && !fact->toastable) return false;
+    if (fact && fact->dropped && (was < 0 || !is_later(fact, xid))) return false;
     if (was >= 0) return t->cols[was].toastable;
-    /* seen for the first time: it is older than the columns behind it. Behind them all, it may have come later than the
-     * update; of a table that was not seen before the catalog's word is taken. */
-    return fact && (fact->position < last || !t->schema);
+    return fact && (fact->position < last || !is_later(fact, xid)); /* older than a column that is there, or than the update */
+}
+
+static void take_old(draft *d, const ls_w2j_table *t, int was) {
+    d->cols[d->n++] = (draft_column){t->schema->cols[was].name, t->schema->cols[was].name_len, t->cols[was].type_oid,
+                                     t->cols[was].position, t->cols[was].toastable};
 }
 
 /* The columns of an update: those that it has, and those that it left alone. */
-static void update_columns(const ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts, draft *d) {
+static void update_columns(const ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts,
+                           draft *d) {
     uint32_t nold = t->schema ? t->schema->ncols : 0, old = 0;
     int32_t last = m->columns.n ? m->columns.at[m->columns.n - 1].position : 0;
     size_t f = 0, k = 0;
@@ -113,12 +130,11 @@ static void update_columns(const ls_w2j_table *t, const ls_w2j_message *m, const
         int was = old < nold && t->cols[old].position == next ? (int)old++ : -1;
         if (f < m->columns.n && m->columns.at[f].position == next) {
             take_field(d, &m->columns.at[f++], facts);
-        } else if (is_unchanged(t, was, fact, last)) {
-            if (was < 0)
+        } else if (is_unchanged(t, was, fact, last, xid)) {
+            if (was >= 0 && (!fact || is_later(fact, xid))) /* renamed since, or dropped */
+                take_old(d, t, was);
+            else
                 take_fact(d, fact);
-            else /* by the name that it had: consumers know it by that */
-                d->cols[d->n++] = (draft_column){t->schema->cols[was].name, t->schema->cols[was].name_len,
-                                                 t->cols[was].type_oid, next, t->cols[was].toastable};
         }
     }
 }
@@ -133,9 +149,7 @@ static bool has_all(const draft *d, const ls_w2j_fields *fields) {
 /* The columns of a D, which has those of its identity, or of a T: the shape so far, or the catalog's, if the identity is in
  * it; else the identity alone. */
 static void other_columns(const ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts, draft *d) {
-    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++)
-        d->cols[d->n++] = (draft_column){t->schema->cols[i].name, t->schema->cols[i].name_len, t->cols[i].type_oid,
-                                         t->cols[i].position, t->cols[i].toastable};
+    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++) take_old(d, t, (int)i);
     if (!t->schema || !has_all(d, &m->identity)) {
         d->n = 0;
         for (size_t i = 0; i < facts->ncols; i++)
@@ -182,10 +196,20 @@ static bool all_in(const uint16_t *some, size_t nsome, const uint16_t *list, siz
     return true;
 }
 
+/* A column that the catalog calls so: by its position, since it may have had another name, or else by its name. */
+static int draft_find_now(const draft *d, const ls_wal2json_facts *facts, const char *name) {
+    for (size_t k = 0; k < facts->ncols; k++) {
+        if (facts->cols[k].dropped || strcmp(facts->cols[k].name, name) != 0) continue;
+        for (size_t i = 0; i < d->n; i++)
+            if (d->cols[i].position == facts->cols[k].position) return (int)i;
+    }
+    return draft_find(d, name, strlen(name));
+}
+
 /* An index's columns as numbers of the draft's, in the index's order; 0 when the draft lacks one. */
-static size_t index_columns(const draft *d, const ls_pg_index *index, uint16_t *out) {
+static size_t index_columns(const draft *d, const ls_wal2json_facts *facts, const ls_pg_index *index, uint16_t *out) {
     for (size_t i = 0; i < index->ncols; i++) {
-        int col = draft_find(d, index->cols[i], strlen(index->cols[i]));
+        int col = draft_find_now(d, facts, index->cols[i]);
         if (col < 0) return 0;
         out[i] = (uint16_t)col;
     }
@@ -231,7 +255,8 @@ static int draft_key(ls_w2j_tables *r, const ls_wal2json_facts *facts, bool has_
     uint16_t *replica = ls_arena_alloc(&r->scratch, keys.replica.ncols * sizeof *replica);
     d->key = ls_arena_alloc(&r->scratch, room * sizeof *d->key);
     if (!primary || !replica || !d->key) return ls_fail_memory(err, "noting a table");
-    size_t nprimary = index_columns(d, &keys.primary, primary), nreplica = index_columns(d, &keys.replica, replica);
+    size_t nprimary = index_columns(d, facts, &keys.primary, primary);
+    size_t nreplica = index_columns(d, facts, &keys.replica, replica);
     find_key(d, facts, has_identity, primary, nprimary, replica, nreplica);
     return 0;
 }
@@ -272,8 +297,17 @@ static uint16_t *copy_list(const uint16_t *list, size_t n) {
     return copy;
 }
 
+/* The transaction, after xid, that dropped the column or gave it another name; 0: none. */
+static uint32_t ends(const draft_column *c, const ls_wal2json_facts *facts, uint32_t xid) {
+    const ls_wal2json_column *fact = fact_at(facts, c->position);
+    if (!is_later(fact, xid)) return 0;
+    bool same = !fact->dropped && strlen(fact->name) == c->name_len && memcmp(fact->name, c->name, c->name_len) == 0;
+    return same ? 0 : fact->changed;
+}
+
 /* Puts the draft into the table. */
-static int settle_shape(ls_w2j_tables *r, ls_w2j_table *t, const draft *d, const ls_w2j_message *m, ls_error *err) {
+static int settle_shape(ls_w2j_tables *r, ls_w2j_table *t, const draft *d, const ls_w2j_message *m, uint32_t xid,
+                        const ls_wal2json_facts *facts, ls_error *err) {
     ls_column_def *defs = ls_arena_alloc(&r->scratch, d->n * sizeof *defs);
     ls_w2j_column *cols = calloc(d->n ? d->n : 1, sizeof *cols);
     uint16_t *pk = copy_list(d->pk, d->npk), *identity = copy_list(d->identity, d->nidentity);
@@ -281,7 +315,7 @@ static int settle_shape(ls_w2j_tables *r, ls_w2j_table *t, const draft *d, const
     int rc = defs && cols && pk && identity ? 0 : ls_fail_memory(err, "noting a table");
     for (size_t i = 0; rc == 0 && i < d->n; i++) {
         const draft_column *c = &d->cols[i];
-        cols[i] = (ls_w2j_column){c->position, c->type_oid, c->toastable, find_type(r, t, c, err)};
+        cols[i] = (ls_w2j_column){c->position, c->type_oid, c->toastable, ends(c, facts, xid), find_type(r, t, c, err)};
         if (!cols[i].type) rc = -1;
         if (rc == 0) defs[i] = (ls_column_def){c->name, c->name_len, cols[i].type->type};
     }
@@ -313,7 +347,8 @@ static int settle_shape(ls_w2j_tables *r, ls_w2j_table *t, const draft *d, const
     return 0;
 }
 
-int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts, ls_error *err) {
+int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts,
+                      ls_error *err) {
     draft d = {0};
     size_t room = m->columns.n + m->identity.n + facts->ncols + (t->schema ? t->schema->ncols : 0);
     d.cols = ls_arena_alloc(&r->scratch, room * sizeof *d.cols);
@@ -323,7 +358,7 @@ int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m
     if (m->action == 'I') {
         for (size_t i = 0; i < m->columns.n; i++) take_field(&d, &m->columns.at[i], facts);
     } else if (m->action == 'U') {
-        update_columns(t, m, facts, &d);
+        update_columns(t, m, xid, facts, &d);
     } else {
         other_columns(t, m, facts, &d);
     }
@@ -331,5 +366,5 @@ int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m
         take_list(&d, m, &m->identity, "identity", d.identity, &d.nidentity, err) ||
         draft_key(r, facts, m->identity.given, &d, err))
         return -1;
-    return settle_shape(r, t, &d, m, err);
+    return settle_shape(r, t, &d, m, xid, facts, err);
 }

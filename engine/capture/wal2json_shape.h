@@ -4,10 +4,10 @@
 
 #include "capture/wal2json_table.h"
 
-/* commit_lsn: of the message's transaction. */
-bool ls_w2j_shape_fits(const ls_w2j_table *t, const ls_w2j_message *m, uint64_t commit_lsn);
-/* Gives t the shape that fits m, by what the catalog says. */
-int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts,
+/* tx: the message's transaction. */
+bool ls_w2j_shape_fits(const ls_w2j_table *t, const ls_w2j_message *m, const ls_pg_tx *tx);
+/* Gives t the shape that fits m, a message of transaction xid, by what the catalog says. */
+int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts,
                       ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -91,7 +91,7 @@ static int look(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_table *t, const ls_
         t->captured = is_table(&facts);
         if (t->captured) {
             warn_without_identity(r, t, m, &facts);
-            rc = ls_w2j_shape_make(r, t, m, &facts, err);
+            rc = ls_w2j_shape_make(r, t, m, tx->xid, &facts, err);
         }
     }
     ls_arena_reset(&r->scratch);
@@ -110,7 +110,7 @@ int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, const ls_w2j_messag
         r->last = t;
     }
     *out = t;
-    if (t->captured && ls_w2j_shape_fits(t, m, tx->commit_lsn)) return 0;
+    if (t->captured && ls_w2j_shape_fits(t, m, tx)) return 0;
     if (!t->captured && t->known_to >= tx->commit_lsn) return 0; /* it is what it was when the catalog was asked */
     if (!t->captured && !ls_tables_match(r->conf->tables, r->conf->ntables, m->schema, m->table)) {
         t->known_to = UINT64_MAX; /* the patterns do not change */

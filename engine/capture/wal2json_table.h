@@ -17,6 +17,7 @@ typedef struct ls_w2j_column { /* of schema->cols, in the positions' order */
     int32_t position;
     uint32_t type_oid;
     bool toastable;
+    uint32_t ends; /* the transaction that, the catalog says, will have dropped or renamed it; 0: none is known */
     const ls_pg_type *type;
 } ls_w2j_column;
 

@@ -1,11 +1,12 @@
 """plugin = "wal2json": the same SQL gives the same messages as pgoutput does, but for the list in docs/servers.md; what it
 needs and lacks is said at the start."""
 import json
+import re
 import time
 
 from lib import Case, checkpoint, messages, pg, values, wait_until
 
-DATA = r"""
+DATA = r'''
 create type mood as enum ('sad', 'ok');
 create domain posint as int check (value > 0);
 create domain blob as bytea;
@@ -25,33 +26,45 @@ create table "Od.d ""name""" ("Id" int primary key, "v,w" text);
 create table part (id int primary key, v text) partition by range (id);
 create table part_1 partition of part for values from (0) to (10);
 create table part_2 partition of part for values from (10) to (20);
-"""
-CHANGES = r"""
+'''
+CHANGES = r'''
 insert into types values (1, true, '\x00ff', 1.5, 1e-300, 12345678901234567890.10, 'ab', 'é', '2026-01-02', '03:04:05.6', '2026-01-02 03:04:05',
   '2026-01-02 03:04:05.5+02', 'ok', 3, '\x00', 4000000000, E'q"\\\n\t\x01' || chr(8232) || chr(128512)),
   (2, null, '', -0.0, '-0', -0.001, '', '', 'infinity', null, '0044-03-15 BC', '-infinity', null, null, null, 0, null),
   (-9223372036854775808, false, null, 1e20, 1e21, 1e40, 'é', 'a b', null, null, null, null, 'sad', 1, '\xdeadbeef', null, '');
 update types set x = 'new' where id = 1;
 delete from types where id = 2;
+
 begin; insert into swapped values (1, 'k', 5); update swapped set z = 6; update swapped set a = 2; delete from swapped; commit;
 insert into indexed values (1, 2, 'c'); update indexed set c = 'd'; update indexed set b = 5; delete from indexed;
 insert into whole values (1, 'a'), (1, 'a'), (2, null); update whole set b = 'b' where a = 2; delete from whole where a = 1;
 insert into later values (1, 'a'); update later set id = 2; delete from later;
+
 insert into big values (1, 0, repeat('x', 100000)); update big set n = 1; update big set id = 2;
+
 alter table big alter n type bigint; update big set n = 2; alter table big add w text; update big set w = repeat('y', 100000);
-update big set n = 3; alter table big drop v; update big set n = 4; alter table big rename w to u; update big set n = 5; delete from big;
-begin; insert into "Od.d ""name""" values (1, 'a'); alter table "Od.d ""name""" rename "v,w" to "other"; update "Od.d ""name""" set other = 'b';
-alter table "Od.d ""name""" add extra int default 7; insert into "Od.d ""name""" values (2, 'c'); rollback to savepoint none; commit;
+
+update big set n = 3; alter table big drop v; update big set n = 4;
+
+alter table big add u int; update big set n = 5; delete from big;
+
 insert into "Od.d ""name""" values (3, 'c'); alter table "Od.d ""name""" rename "v,w" to "other"; insert into "Od.d ""name""" values (4, 'd');
+
 begin; savepoint s; insert into whole values (7, 'undone'); rollback to s; insert into whole values (8, 'done'); commit;
+
 insert into part values (1, 'a'), (11, 'b'); update part set id = 12 where id = 1; truncate part;
+
 create table made (id int primary key, v text); insert into made values (1, 'a'); truncate made, whole;
-begin; create table twice (id int primary key); insert into twice values (1); drop table twice; create table twice (k text primary key);
-insert into twice values ('a'); update twice set k = 'b'; commit;
+
+begin; create table twice (id int primary key); insert into twice values (1); alter table twice rename id to k; alter table twice add v text;
+insert into twice values (2, 'a'); update twice set k = 3 where k = 2; alter table twice drop v; insert into twice values (4); commit;
+
 create materialized view seen as select id from made; refresh materialized view seen;
+
 select pg_logical_emit_message(true, 'p', 'c'), pg_logical_emit_message(false, 'p', 'c');
+
 insert into types (id) select i from generate_series(100, 3000) i; delete from types where id > 100;
-"""
+'''
 
 
 def plain(message):
@@ -61,7 +74,7 @@ def plain(message):
     return message
 
 
-class Same(Case):
+class Plugins(Case):
     def plugin(self, plugin, **options):
         o = {"name": self.id_ + "_" + plugin, "plugin": plugin, "topic": self.topic + "." + plugin, "table": "*"}
         if plugin == "pgoutput":
@@ -75,18 +88,20 @@ class Same(Case):
     def compare(self):
         one, other = self.read("pgoutput"), self.read("wal2json")
         for a, b in zip(one, other):
-            self.assertEqual(json.dumps(plain(a)), json.dumps(plain(b)))
+            if plain(a) != plain(b):  # large values cut
+                self.fail("pgoutput: %s\nwal2json: %s" % tuple(re.sub(r"([xy]{20})[xy]+", r"\1...", json.dumps(plain(m))) for m in (a, b)))
+            self.assertEqual(json.dumps(plain(a)), json.dumps(plain(b)), "the members' order")
         self.assertEqual(len(one), len(other))
         return one
 
+
+class Same(Plugins):
     def test_same_messages(self):
         self.databases(DATA, mariadb="select 1")
         script = self.script(self.plugin("pgoutput"), self.plugin("wal2json"))
         self.run_to_end(script, "--until-caught-up")
-        for statement in CHANGES.split(";\n"):
-            if "rollback to savepoint none" in statement:
-                continue  # a psql session that fails would end there
-            self.pg(statement)
+        for statements in CHANGES.split("\n\n"):
+            self.pg(statements)
         self.run_to_end(script, "--until-caught-up")
         got = self.compare()
         self.assertGreater(len(got), 5800)
@@ -97,10 +112,9 @@ class Same(Case):
         self.databases(DATA, mariadb="select 1")
         p = self.start(self.script(self.plugin("pgoutput"), self.plugin("wal2json")))
         p.wait_log(r"captures from", count=2)
-        for statement in CHANGES.split(";\n"):
-            if "rollback to savepoint none" not in statement:
-                self.pg(statement)
-                time.sleep(0.1)
+        for statements in CHANGES.split("\n\n"):
+            self.pg(statements)
+            time.sleep(0.1)
         self.pg("insert into made values (99, 'end')")
         for plugin in ("pgoutput", "wal2json"):
             wait_until(lambda plugin=plugin: self.read(plugin)[-1:] and self.read(plugin)[-1]["table"] == "made", plugin, programs=[p])
@@ -147,7 +161,7 @@ class Same(Case):
         self.assertEqual(values(self.compare()[0]["columns"]), {"id": 1, "ü": "aé\u00ff"})
 
 
-class Refused(Same):
+class Refused(Plugins):
     def refused(self, *patterns, **options):
         script = self.script(self.plugin("wal2json", **options))
         for command in ([], ["check"]):
@@ -161,8 +175,8 @@ class Refused(Same):
                        "create table c (i int primary key); create table d (i int); alter table d replica identity full", mariadb="select 1")
         both = (r"public\.B, public\.a\. wal2json drops", 'ALTER TABLE "public"."B" REPLICA IDENTITY FULL; ALTER TABLE "public"."a" REPLICA')
         self.refused(*both)
-        self.refused(*both, table=None, tables=["public.a", "public.B"])
-        self.run_to_end("check", self.script(self.plugin("wal2json", table=None, tables=["public.*", "!public.a", "!public.B"])))
+        self.refused(*both, tables=["public.a", "public.B"])
+        self.run_to_end("check", self.script(self.plugin("wal2json", tables=["public.*", "!public.a", "!public.B"])))
 
     def test_a_change_that_is_dropped_is_told(self):
         """A table without an identity that came after the start: its inserts come, and what is lost is said."""

@@ -196,24 +196,59 @@ static void test_a_dropped_column_is_none(void **state) {
     ok(f, INSERT("1", "\"a\""));
     ok(f, COMMIT);
     ls_work_reset(f->w);
-    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true};
-    f->cols[2] = (ls_wal2json_column){"n", 23, 3, false, false};
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 742};
+    f->cols[2] = (ls_wal2json_column){"n", 23, 3, false, false, 0};
     f->ncols = 3;
     ok(f, BEGIN_AT("0/2A3B748"));
     ok(f, ROW("U", ",\"columns\":[" ID("1") ",{\"name\":\"n\",\"typeoid\":23,\"value\":5,\"position\":3}]" OLD_ID("1")));
     assert_string_equal(batch(f), "U1 after id=1 n=5 before id=1; ");
 }
 
+/* The catalog is of later: the column was there when the update was made, under the name that it had. */
+static void test_a_column_dropped_or_renamed_later(void **state) {
+    fixture *f = *state;
+    static const char lacks[] = ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1"));
+    f->known_to = 0xffffffff; /* asked once for what had committed by then */
+    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743};
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, lacks);
+    ok(f, COMMIT);
+    ok(f, "{\"action\":\"B\",\"xid\":744,\"timestamp\":\"2000-01-01 01:00:00+00\",\"lsn\":\"0/2A3B748\"}");
+    ok(f, lacks);
+    assert_string_equal(batch(f), "I1 after id=1 note=a; U2 after id=1 note=? before id=1; U1 after id=1 remark=? before id=1; mark 2");
+    open_decoder(f, "", 0);
+    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0};
+    f->known_to = 0;
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743};
+    ok(f, lacks);
+    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743};
+    ok(f, lacks);
+    f->cols[1].changed = 741;
+    ok(f, lacks);
+    assert_string_equal(batch(f), "I1 after id=1 note=a; U2 after id=1 note=? before id=1; U3 after id=1 note=? before id=1; "
+                                  "U4 after id=1 remark=? before id=1; ");
+}
+
 /* A column that came after the update was made is not one of its row. */
 static void test_columns_of_later_are_not_unchanged(void **state) {
     fixture *f = *state;
-    f->cols[2] = (ls_wal2json_column){"w", 25, 3, false, true};
+    f->cols[2] = (ls_wal2json_column){"w", 25, 3, false, true, 743};
     f->ncols = 3;
     ok(f, BEGIN);
     ok(f, INSERT("1", "\"a\""));
-    f->known_to = 0;
     ok(f, ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1")));
-    assert_string_equal(batch(f), "I1 after id=1 note=a; U2 after id=1 note=? before id=1; ");
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1"))); /* nothing but the catalog's word */
+    assert_string_equal(batch(f), "U1 after id=1 note=? before id=1; ");
+    f->cols[2].changed = 741;
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1")));
+    assert_string_equal(batch(f), "U1 after id=1 note=? w=? before id=1; ");
 }
 
 static void test_identity_full(void **state) {
@@ -277,9 +312,9 @@ static void key_of(fixture *f, char identity, const char *message, const char *w
 
 static void test_the_key(void **state) {
     fixture *f = *state;
-    f->cols[0] = (ls_wal2json_column){"a", 23, 1, false, false};
-    f->cols[1] = (ls_wal2json_column){"b", 23, 2, false, false};
-    f->cols[2] = (ls_wal2json_column){"c", 23, 3, false, false};
+    f->cols[0] = (ls_wal2json_column){"a", 23, 1, false, false, 0};
+    f->cols[1] = (ls_wal2json_column){"b", 23, 2, false, false, 0};
+    f->cols[2] = (ls_wal2json_column){"c", 23, 3, false, false, 0};
     f->ncols = 3;
     static const char insert[] = WIDE("I", ",\"pk\":[" PART("a") "," PART("c") "]"), bare[] = WIDE("I", ",\"pk\":[]");
     indexes(f, 2, "c", "a", 0, NULL, NULL);
@@ -295,6 +330,9 @@ static void test_the_key(void **state) {
     indexes(f, 1, "b", NULL, 2, "c", "b");
     key_of(f, 'i', WIDE("I", ",\"pk\":[" PART("b") "]"), "b"); /* the primary key is within the replica identity */
     key_of(f, 'i', WIDE("U", ",\"identity\":[" PART("b") "," PART("c") "],\"pk\":[" PART("b") "]"), "b");
+    f->cols[2].name = "renamed"; /* since */
+    indexes(f, 1, "a", NULL, 2, "renamed", "b");
+    key_of(f, 'i', WIDE("I", ",\"pk\":[]"), "c,b");
     indexes(f, 0, NULL, NULL, 0, NULL, NULL); /* the index is gone */
     key_of(f, 'd', WIDE("U", ",\"identity\":[" PART("b") "," PART("c") "],\"pk\":[]"), "b,c");
     key_of(f, 'f', WIDE("U", ",\"identity\":[" PART("a") "," PART("b") "," PART("c") "],\"pk\":[]"), "");
@@ -408,6 +446,7 @@ int main(void) {
         TEST(test_a_key_change_is_two_changes),
         TEST(test_an_update_leaves_large_values_out),
         TEST(test_a_dropped_column_is_none),
+        TEST(test_a_column_dropped_or_renamed_later),
         TEST(test_columns_of_later_are_not_unchanged),
         TEST(test_identity_full),
         TEST(test_a_delete_of_a_table_that_is_gone),
