@@ -85,15 +85,26 @@ static ls_code stream_code(const char *state, ls_code otherwise) {
     return otherwise == LS_USAGE ? LS_FAIL : otherwise;
 }
 
-static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+/* One START_REPLICATION: its result, or NULL when memory is out. */
+static PGresult *ask_for_stream(ls_pg *s, uint64_t from) {
     ls_buf sql = {0};
     ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (", s->slot, LS_PG_LSN_ARGS(from));
     s->plugin->options(s, &sql);
     ls_buf_char(&sql, ')');
     const char *text = ls_buf_cstr(&sql);
     PGresult *res = text ? PQexec(s->repl, text) : NULL;
+    ls_buf_free(&sql);
+    return res;
+}
+
+static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+    PGresult *res = ask_for_stream(s, from);
+    if (res && PQresultStatus(res) != PGRES_COPY_BOTH && s->plugin->again(s, res)) {
+        PQclear(res);
+        res = ask_for_stream(s, from);
+    }
     int rc = 0;
-    if (!text) {
+    if (!res) {
         rc = ls_fail_memory(err, "starting to stream");
     } else if (PQresultStatus(res) != PGRES_COPY_BOTH) {
         char doing[LS_PG_NAME_MAX + 64];
@@ -102,7 +113,6 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
     }
     PQclear(res);
-    ls_buf_free(&sql);
     return rc;
 }
 

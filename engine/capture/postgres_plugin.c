@@ -27,6 +27,11 @@ static void pgoutput_options(const ls_pg *s, ls_buf *sql) {
     ls_buf_char(sql, '\'');
 }
 
+static bool pgoutput_again(ls_pg *s, const PGresult *res) {
+    (void)s, (void)res;
+    return false;
+}
+
 static void *pgoutput_decoder(ls_pg *s, const ls_resume *from) {
     ls_pgoutput_conf conf = {.tables = s->conf->tables,
                              .ntables = s->conf->ntables,
@@ -61,6 +66,7 @@ static const ls_pg_plugin pgoutput = {
     .published = true,
     .prepare = pgoutput_prepare,
     .options = pgoutput_options,
+    .again = pgoutput_again,
     .decoder = pgoutput_decoder,
     .message = pgoutput_message,
     .in_transaction = pgoutput_in_transaction,

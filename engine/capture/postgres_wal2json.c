@@ -14,17 +14,26 @@ enum {
 };
 
 #define NAME "wal2json"
-/* What the decoder reads: known to wal2json since 2.0, but for the columns' positions (2.2). */
+/* What the decoder reads; format version 2 has types' oids since wal2json 2.5. */
 static const char *const options[][2] = {
     {"format-version", "2"},    {"include-transaction", "true"}, {"include-xids", "true"}, {"include-timestamp", "true"},
     {"include-lsn", "true"},    {"include-pk", "true"},          {"include-types", "false"}, {"include-type-oids", "true"},
     {"include-column-positions", "true"}};
 enum { NOPTIONS = sizeof options / sizeof *options };
+#define QUOTED_NUMBERS "numeric-data-types-as-string" /* since 2.6: NaN and infinities too */
 
 static void wal2json_options(const ls_pg *s, ls_buf *sql) {
-    (void)s;
     for (size_t i = 0; i < NOPTIONS; i++)
         ls_buf_fmt(sql, "%s\"%s\" '%s'", i ? ", " : "", options[i][0], options[i][1]);
+    if (s->quoted_numbers) ls_buf_str(sql, ", \"" QUOTED_NUMBERS "\" 'true'");
+}
+
+/* An older version does not know the newest option, and is asked without it. */
+static bool wal2json_again(ls_pg *s, const PGresult *res) {
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE), *said = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    bool again = s->quoted_numbers && state && strcmp(state, "22023") == 0 && said && strstr(said, QUOTED_NUMBERS);
+    if (again) s->quoted_numbers = false;
+    return again;
 }
 
 /* ---- the library: allowed, installed, new enough */
@@ -72,9 +81,21 @@ static int probe_failed(ls_pg *s, const PGresult *res, const char *doing, ls_err
                        "postgresql-%d-" NAME ", or take plugin = \"pgoutput\", which every server has",
                        said ? said : "no such file", PQserverVersion(s->side) / 10000);
     if (state && strcmp(state, "22023") == 0)
-        return ls_fail(err, LS_USAGE, "the server's " NAME " does not know what is asked of it (%s); version 2.2 or later is needed",
+        return ls_fail(err, LS_USAGE, "the server's " NAME " does not know what is asked of it (%s); version 2.5 or later is needed",
                        said ? said : "an option is unknown");
     return -1;
+}
+
+/* Has the plugin read the options on the probe's slot: the result, or NULL when memory is out. */
+static PGresult *peek(ls_pg *s, const char *slot) {
+    ls_buf sql = {0};
+    ls_buf_fmt(&sql, "SELECT count(*) FROM pg_logical_slot_peek_changes('%s', NULL, 1", slot);
+    for (size_t i = 0; i < NOPTIONS; i++) ls_buf_fmt(&sql, ", '%s', '%s'", options[i][0], options[i][1]);
+    ls_buf_str(&sql, s->quoted_numbers ? ", '" QUOTED_NUMBERS "', 'true')" : ")");
+    const char *text = ls_buf_cstr(&sql);
+    PGresult *res = text ? PQexec(s->side, text) : NULL;
+    ls_buf_free(&sql);
+    return res;
 }
 
 /* Makes a slot that goes with the connection, has the options read, and drops it: what is wrong is known before the real
@@ -91,18 +112,16 @@ static int probe(ls_pg *s, ls_error *err) {
     int rc = made ? 0 : probe_failed(s, res, doing, err);
     PQclear(res);
     if (made) {
-        ls_buf text = {0};
-        ls_buf_fmt(&text, "SELECT count(*) FROM pg_logical_slot_peek_changes('%s', NULL, 1", name);
-        for (size_t i = 0; i < NOPTIONS; i++) ls_buf_fmt(&text, ", '%s', '%s'", options[i][0], options[i][1]);
-        ls_buf_char(&text, ')');
-        const char *peek = ls_buf_cstr(&text);
-        res = peek ? PQexec(s->side, peek) : NULL;
-        if (!peek)
+        res = peek(s, name);
+        if (res && PQresultStatus(res) != PGRES_TUPLES_OK && wal2json_again(s, res)) {
+            PQclear(res);
+            res = peek(s, name);
+        }
+        if (!res)
             rc = ls_fail_memory(err, doing);
         else if (PQresultStatus(res) != PGRES_TUPLES_OK)
             rc = probe_failed(s, res, doing, err);
         PQclear(res);
-        ls_buf_free(&text);
         snprintf(sql, sizeof sql, "SELECT pg_drop_replication_slot('%s')", name);
         PQclear(PQexec(s->side, sql));
     }
@@ -177,7 +196,7 @@ static int check_identity(ls_pg *s, bool checkpointed, ls_error *err) {
 
 /* Columns of the captured tables that differ from what pgoutput sends, in one line for each reason. */
 static int tell_limits(ls_pg *s, ls_error *err) {
-    static const char *const why[] = {"NaN and infinities of these columns come as null, which is what " NAME " makes of them",
+    static const char *const why[] = {"NaN and infinities of these columns come as null, which is what " NAME " before 2.6 makes of them",
                                       "these generated columns are sent, as " NAME " does and pgoutput does not"};
     ls_buf names[2] = {{0}, {0}};
     int n[2] = {0, 0};
@@ -196,7 +215,7 @@ static int tell_limits(ls_pg *s, ls_error *err) {
             name_one(&names[k], &n[k], schema, table, PQgetvalue(res, i, 2));
     }
     for (int k = 0; k < 2; k++) {
-        if (n[k]) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
+        if (n[k] && !(k == 0 && s->quoted_numbers)) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
         ls_buf_free(&names[k]);
     }
     PQclear(res);
@@ -204,6 +223,7 @@ static int tell_limits(ls_pg *s, ls_error *err) {
 }
 
 static int wal2json_prepare(ls_pg *s, bool checkpointed, ls_error *err) {
+    s->quoted_numbers = true;
     if (check_allowed(s, err) || check_encoding(s, err)) return -1;
     if (!checkpointed && probe(s, err)) return -1;
     if (check_identity(s, checkpointed, err)) return -1;
@@ -349,6 +369,7 @@ const ls_pg_plugin ls_pg_plugin_wal2json = {
     .name = NAME,
     .prepare = wal2json_prepare,
     .options = wal2json_options,
+    .again = wal2json_again,
     .decoder = wal2json_decoder,
     .message = wal2json_message,
     .in_transaction = wal2json_in_transaction,

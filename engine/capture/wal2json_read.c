@@ -187,7 +187,7 @@ static int read_fields(reader *r, ls_w2j_fields *list, const char *member, bool 
             if (read_part(r, &key, &v, f, &typed)) return -1;
         }
         if (more < 0) return in_message(r);
-        const char *missing = !f->name ? "name" : !typed ? "typeoid" : valued && !f->value.p ? "value" : NULL;
+        const char *missing = !f->name ? "name" : !typed ? "typeoid (wal2json 2.5 and later have it)" : valued && !f->value.p ? "value" : NULL;
         if (!missing && placed && f->position <= (list->n > 1 ? f[-1].position : 0)) missing = "position above the last one's";
         if (!missing) continue;
         ls_fail(r->err, LS_FAIL, "\"%s\", column %zu, ends at byte %zu where a %s was wanted", member, list->n,

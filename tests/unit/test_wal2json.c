@@ -127,15 +127,17 @@ static void test_values(void **state) {
     value_is(f, 20, "-9223372036854775808", "I4 after c=-9223372036854775808; ");
     value_is(f, 701, "1e-300", "I5 after c=1e-300; ");
     value_is(f, 701, "-0", "I6 after c=-0; ");
-    value_is(f, 701, "null", "I7 after c=NULL; "); /* or NaN */
-    value_is(f, 1700, "1234567890123456789012345678901234567890.50", "I8 after c=1234567890123456789012345678901234567890.50; ");
-    value_is(f, 25, "\"\\u00e9\\n\\\"\\\\\\u0001\"", "I9 after c=\u00e9\n\"\\\001; ");
-    value_is(f, 1042, "\"ab   \"", "I10 after c=ab; ");
-    value_is(f, 1184, "\"2026-01-02 03:04:05.600+00\"", "I11 after c=2026-01-02T03:04:05.6Z; ");
-    value_is(f, 16500, "\"sad\"", "I12 after c=sad; ");
-    value_is(f, 16501, "\"3\"", "I13 after c=3; ");         /* a domain: all in strings */
-    value_is(f, 16502, "\"\\\\x00ff\"", "I14 after c=AP8=; ");
-    value_is(f, 16599, "\"left\"", "I15 after c=left; ");   /* a type that is gone */
+    value_is(f, 701, "\"-Infinity\"", "I7 after c=-Infinity; "); /* with numbers as strings, from 2.6 on */
+    value_is(f, 1700, "\"12.50\"", "I8 after c=12.50; ");
+    value_is(f, 701, "null", "I9 after c=NULL; "); /* or NaN */
+    value_is(f, 1700, "1234567890123456789012345678901234567890.50", "I10 after c=1234567890123456789012345678901234567890.50; ");
+    value_is(f, 25, "\"\\u00e9\\n\\\"\\\\\\u0001\"", "I11 after c=\u00e9\n\"\\\001; ");
+    value_is(f, 1042, "\"ab   \"", "I12 after c=ab; ");
+    value_is(f, 1184, "\"2026-01-02 03:04:05.600+00\"", "I13 after c=2026-01-02T03:04:05.6Z; ");
+    value_is(f, 16500, "\"sad\"", "I14 after c=sad; ");
+    value_is(f, 16501, "\"3\"", "I15 after c=3; ");         /* a domain: all in strings */
+    value_is(f, 16502, "\"\\\\x00ff\"", "I16 after c=AP8=; ");
+    value_is(f, 16599, "\"left\"", "I17 after c=left; ");   /* a type that is gone */
     assert_int_equal(f->w->seen.changes[0].schema->cols[0].type, LS_TYPE_STRING);
 }
 
@@ -384,7 +386,7 @@ static void test_malformed_messages(void **state) {
         {"{\"columns\":7}", "wal2json message of 13 bytes, 2 remaining: JSON has 0x37 at byte 11 where an array was wanted"},
         {"{\"columns\":[{}]}", "wal2json message of 16 bytes, 2 remaining: \"columns\", column 1, ends at byte 14 where a name was wanted"},
         {"{\"identity\":[{\"name\":\"a\"}]}",
-         "wal2json message of 27 bytes, 2 remaining: \"identity\", column 1, ends at byte 25 where a typeoid was wanted"},
+         "wal2json message of 27 bytes, 2 remaining: \"identity\", column 1, ends at byte 25 where a typeoid (wal2json 2.5 and later have it) was wanted"},
         {"{\"identity\":[{\"name\":\"a\",\"typeoid\":23}]}",
          "wal2json message of 40 bytes, 2 remaining: \"identity\", column 1, ends at byte 38 where a value was wanted"},
         {"{\"columns\":[" ID("1") "," ID("1") "]}", "wal2json message of 113 bytes, 2 remaining: \"columns\", column 2, ends at byte 111 where a "
