@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     PROBE_MS = 1000,       /* a probe that waits so long for open transactions has loaded the plugin */
@@ -86,45 +85,43 @@ static int probe_failed(ls_pg *s, const PGresult *res, const char *doing, ls_err
     return -1;
 }
 
-/* Has the plugin read the options on the probe's slot: the result, or NULL when memory is out. */
-static PGresult *peek(ls_pg *s, const char *slot) {
-    ls_buf sql = {0};
-    ls_buf_fmt(&sql, "SELECT count(*) FROM pg_logical_slot_peek_changes('%s', NULL, 1", slot);
-    for (size_t i = 0; i < NOPTIONS; i++) ls_buf_fmt(&sql, ", '%s', '%s'", options[i][0], options[i][1]);
-    ls_buf_str(&sql, s->quoted_numbers ? ", '" QUOTED_NUMBERS "', 'true')" : ")");
-    const char *text = ls_buf_cstr(&sql);
-    PGresult *res = text ? PQexec(s->side, text) : NULL;
-    ls_buf_free(&sql);
-    return res;
+/* Makes a slot that goes with the connection, has the options read, and drops it. Gives the result of what failed, else of the
+ * last of the three; NULL: memory. */
+static PGresult *try_plugin(ls_pg *s) {
+    char slot[LS_PG_NAME_MAX], sql[256];
+    snprintf(slot, sizeof slot, "list_sync_probe_%d", PQbackendPID(s->side));
+    snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%s', '" NAME "', true)", slot);
+    PGresult *res = PQexec(s->side, sql);
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) return res;
+    PQclear(res);
+    ls_buf peek = {0};
+    ls_buf_fmt(&peek, "SELECT count(*) FROM pg_logical_slot_peek_changes('%s', NULL, 1", slot);
+    for (size_t i = 0; i < NOPTIONS; i++) ls_buf_fmt(&peek, ", '%s', '%s'", options[i][0], options[i][1]);
+    ls_buf_str(&peek, s->quoted_numbers ? ", '" QUOTED_NUMBERS "', 'true')" : ")");
+    const char *text = ls_buf_cstr(&peek);
+    res = text ? PQexec(s->side, text) : NULL;
+    ls_buf_free(&peek);
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) return res; /* after an error the server drops such slots by itself */
+    PQclear(res);
+    snprintf(sql, sizeof sql, "SELECT pg_drop_replication_slot('%s')", slot);
+    return PQexec(s->side, sql);
 }
 
-/* Makes a slot that goes with the connection, has the options read, and drops it: what is wrong is known before the real
- * slot is made. */
+/* What is wrong with the plugin is known before the real slot is made. */
 static int probe(ls_pg *s, ls_error *err) {
     static const char doing[] = "trying the plugin " NAME;
-    char name[LS_PG_NAME_MAX], sql[512];
-    snprintf(name, sizeof name, "list_sync_probe_%ld", (long)getpid());
+    char sql[64];
     snprintf(sql, sizeof sql, "SET statement_timeout = %d", PROBE_MS);
     if (ls_pg_run(s, err, doing, sql)) return -1;
-    snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%s', '" NAME "', true)", name);
-    PGresult *res = PQexec(s->side, sql);
-    bool made = PQresultStatus(res) == PGRES_TUPLES_OK;
-    int rc = made ? 0 : probe_failed(s, res, doing, err);
-    PQclear(res);
-    if (made) {
-        res = peek(s, name);
-        if (res && PQresultStatus(res) != PGRES_TUPLES_OK && wal2json_again(s, res)) {
-            PQclear(res);
-            res = peek(s, name);
-        }
-        if (!res)
-            rc = ls_fail_memory(err, doing);
-        else if (PQresultStatus(res) != PGRES_TUPLES_OK)
-            rc = probe_failed(s, res, doing, err);
+    PGresult *res = try_plugin(s);
+    if (res && PQresultStatus(res) != PGRES_TUPLES_OK && wal2json_again(s, res)) {
         PQclear(res);
-        snprintf(sql, sizeof sql, "SELECT pg_drop_replication_slot('%s')", name);
-        PQclear(PQexec(s->side, sql));
+        res = try_plugin(s);
     }
+    int rc = !res                                       ? ls_fail_memory(err, doing)
+             : PQresultStatus(res) != PGRES_TUPLES_OK ? probe_failed(s, res, doing, err)
+                                                        : 0;
+    PQclear(res);
     return rc ? rc : ls_pg_run(s, err, doing, "SET statement_timeout = 0");
 }
 
