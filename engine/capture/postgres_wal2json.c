@@ -199,9 +199,9 @@ static int tell_limits(ls_pg *s, ls_error *err) {
     int n[2] = {0, 0};
     PGresult *res = ls_pg_query(
         s, err, "looking up the columns",
-        "SELECT n.nspname, c.relname, a.attname, a.attgenerated <> '' FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        "SELECT n.nspname, c.relname, a.attname, a.attgenerated = 's' FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0"
-        " AND NOT a.attisdropped AND (a.attgenerated <> '' OR a.atttypid IN (700, 701, 1700))"
+        " AND NOT a.attisdropped AND (a.attgenerated = 's' OR a.attgenerated = '' AND a.atttypid IN (700, 701, 1700))"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2, a.attnum",
         0, NULL);
     if (!res) return -1;
@@ -246,9 +246,10 @@ static int copy_column(const PGresult *res, int row, ls_arena *arena, ls_wal2jso
     c->name = ls_arena_copy(arena, PQgetvalue(res, row, 3), (size_t)PQgetlength(res, row, 3));
     c->type = (uint32_t)strtoul(PQgetvalue(res, row, 4), NULL, 10);
     c->position = (int32_t)strtol(PQgetvalue(res, row, 5), NULL, 10);
-    c->dropped = *PQgetvalue(res, row, 6) == 't';
+    c->computed = *PQgetvalue(res, row, 9) == 't';
+    c->dropped = c->computed || *PQgetvalue(res, row, 6) == 't';
     c->toastable = *PQgetvalue(res, row, 7) == 't';
-    c->changed = (uint32_t)strtoul(PQgetvalue(res, row, 8), NULL, 10);
+    c->changed = c->computed ? 0 : (uint32_t)strtoul(PQgetvalue(res, row, 8), NULL, 10);
     return c->name ? 0 : ls_fail_memory(err, "reading a table's columns");
 }
 
@@ -262,7 +263,8 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
     PGresult *res = ls_pg_query(
         s, err, "reading a table's columns",
         "SELECT c.oid, c.relkind, c.relreplident, a.attname, a.atttypid, a.attnum, a.attisdropped, a.attlen = -1,"
-        " CASE WHEN age(a.xmin) <= 1000000000 THEN a.xmin::text ELSE '0' END" /* older ones may have numbers of this turn */
+        " CASE WHEN age(a.xmin) <= 1000000000 THEN a.xmin::text ELSE '0' END," /* older ones may have numbers of this turn */
+        " a.attgenerated = 'v'"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum",

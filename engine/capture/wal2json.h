@@ -18,6 +18,7 @@ typedef struct ls_wal2json_column {
     bool dropped;
     bool toastable; /* of variable length: an update may leave its value out */
     uint32_t changed; /* the transaction that made, renamed or dropped it last; 0: one of long ago */
+    bool computed;    /* a virtual generated column, which wal2json sends as null: left out, as if it were dropped */
 } ls_wal2json_column;
 
 typedef struct ls_wal2json_facts { /* a table as the catalog has it now, which may be later than the message */

@@ -3,6 +3,7 @@
 #include "capture/source.h"
 #include "capture/wal2json_shape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ static void table_free(ls_w2j_table *t) {
     free(t->cols);
     free(t->pk);
     free(t->identity);
+    free(t->computed);
     free(t);
 }
 
@@ -78,8 +80,40 @@ static void warn_without_identity(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2
     r->conf->catalog.base.no_identity(r->conf->catalog.base.ctx, t->schema_name, t->name);
 }
 
+/* Takes the virtual generated columns, by position or else by name, out of a message's list. */
+static void leave_out_computed(const ls_w2j_table *t, ls_w2j_fields *fields) {
+    size_t kept = 0;
+    for (size_t i = 0; t->ncomputed && i < fields->n; i++) {
+        const ls_w2j_field *f = &fields->at[i];
+        bool out = false;
+        for (size_t k = 0; k < t->ncomputed && !out; k++) {
+            const ls_w2j_computed *c = &t->computed[k];
+            out = f->position ? f->position == c->position
+                              : strlen(c->name) == f->name_len && memcmp(c->name, f->name, f->name_len) == 0;
+        }
+        if (!out) fields->at[kept++] = *f;
+    }
+    if (t->ncomputed) fields->n = kept;
+}
+
+static int note_computed(ls_w2j_table *t, const ls_wal2json_facts *facts, ls_error *err) {
+    size_t n = 0;
+    for (size_t i = 0; i < facts->ncols; i++) n += facts->cols[i].computed;
+    free(t->computed);
+    t->computed = n ? calloc(n, sizeof *t->computed) : NULL;
+    t->ncomputed = 0;
+    if (n && !t->computed) return ls_fail_memory(err, "noting a table");
+    for (size_t i = 0; i < facts->ncols; i++) {
+        if (!facts->cols[i].computed) continue;
+        ls_w2j_computed *c = &t->computed[t->ncomputed++];
+        c->position = facts->cols[i].position;
+        snprintf(c->name, sizeof c->name, "%s", facts->cols[i].name);
+    }
+    return 0;
+}
+
 /* Asks the catalog about t and gives it a shape that fits m. */
-static int look(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_table *t, const ls_w2j_message *m, ls_error *err) {
+static int look(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_table *t, ls_w2j_message *m, ls_error *err) {
     const ls_wal2json_catalog *catalog = &r->conf->catalog;
     ls_wal2json_facts facts = {0};
     int rc = catalog->base.settle(catalog->base.ctx, tx->xid, err) ||
@@ -91,14 +125,17 @@ static int look(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_table *t, const ls_
         t->captured = is_table(&facts);
         if (t->captured) {
             warn_without_identity(r, t, m, &facts);
-            rc = ls_w2j_shape_make(r, t, m, tx->xid, &facts, err);
+            rc = note_computed(t, &facts, err);
+            leave_out_computed(t, &m->columns);
+            leave_out_computed(t, &m->identity);
+            if (rc == 0) rc = ls_w2j_shape_make(r, t, m, tx->xid, &facts, err);
         }
     }
     ls_arena_reset(&r->scratch);
     return rc;
 }
 
-int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, const ls_w2j_message *m, ls_w2j_table **out, ls_error *err) {
+int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_message *m, ls_w2j_table **out, ls_error *err) {
     ls_w2j_table *t = r->last;
     if (!t || cmp_names(t, m->schema, m->table) != 0) {
         size_t at = table_at(r, m->schema, m->table);
@@ -110,6 +147,8 @@ int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, const ls_w2j_messag
         r->last = t;
     }
     *out = t;
+    leave_out_computed(t, &m->columns);
+    leave_out_computed(t, &m->identity);
     if (t->captured && ls_w2j_shape_fits(t, m, tx)) return 0;
     if (!t->captured && t->known_to >= tx->commit_lsn) return 0; /* it is what it was when the catalog was asked */
     if (!t->captured && !ls_tables_match(r->conf->tables, r->conf->ntables, m->schema, m->table)) {

@@ -31,7 +31,14 @@ typedef struct ls_w2j_table {
     uint16_t *pk, *identity; /* column numbers, in the messages' order */
     size_t npk, nidentity;
     bool has_pk, has_identity; /* a message told */
+    struct ls_w2j_computed *computed; /* virtual generated columns: taken out of each message */
+    size_t ncomputed;
 } ls_w2j_table;
+
+typedef struct ls_w2j_computed {
+    int32_t position;
+    char name[LS_PG_NAME_MAX];
+} ls_w2j_computed;
 
 typedef struct ls_w2j_tables {
     const ls_wal2json_conf *conf;
@@ -42,8 +49,8 @@ typedef struct ls_w2j_tables {
 } ls_w2j_tables;
 
 void ls_w2j_tables_free(ls_w2j_tables *r);
-/* The table of an I, U, D or T, with a shape that fits the message if it is captured. Valid until the next call. */
-int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, const ls_w2j_message *m, ls_w2j_table **out,
-                       ls_error *err) LS_MUST_CHECK;
+/* The table of an I, U, D or T, with a shape that fits the message if it is captured; what is no value of the row is taken out of
+ * the message. Valid until the next call. */
+int ls_w2j_tables_find(ls_w2j_tables *r, const ls_pg_tx *tx, ls_w2j_message *m, ls_w2j_table **out, ls_error *err) LS_MUST_CHECK;
 
 #endif

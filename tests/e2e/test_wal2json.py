@@ -125,14 +125,27 @@ class Same(Plugins):
         self.databases("create table t (id int primary key, f float8, n numeric, g int generated always as (id * 2) stored)", mariadb="select 1")
         script = self.script(self.plugin("wal2json", publication="none_of_that_name"))
         log = self.run_to_end("check", script).log()
-        self.assertRegex(log, r"come as null.*public\.t\.f, public\.t\.n")
+        nulls = "come as null" in log  # of wal2json before 2.6
+        if nulls:
+            self.assertRegex(log, r"come as null.*public\.t\.f, public\.t\.n")
         self.assertRegex(log, r"generated columns.*public\.t\.g")
         self.assertRegex(log, r'publication "none_of_that_name" is not used')
         self.run_to_end(script, "--until-caught-up")
         self.pg("insert into t values (1, 'NaN', '-Infinity')")
         self.run_to_end(script, "--until-caught-up")
-        self.assertEqual(values(self.read("wal2json")[0]["columns"]), {"id": 1, "f": None, "n": None, "g": 2})
+        self.assertEqual(values(self.read("wal2json")[0]["columns"]), dict({"id": 1, "g": 2}, **({"f": None, "n": None} if nulls else {"f": "NaN", "n": "-Infinity"})))
         self.assertEqual(pg("select count(*) from pg_publication", self.id_), "0")
+
+    def test_virtual_columns(self):
+        """They are stored nowhere, and are no part of a row for either plugin."""
+        if int(pg("show server_version_num")) < 180000:
+            self.skipTest("this server has no virtual generated columns")
+        self.databases("create table t (id int primary key, g text generated always as ('x' || id) virtual, v text)", mariadb="select 1")
+        script = self.script(self.plugin("pgoutput"), self.plugin("wal2json"))
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t values (1); update t set v = repeat('x', 100000); update t set id = 2; delete from t")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual(values(self.compare()[0]["columns"]), {"id": 1, "v": None})
 
     def test_resume_within_a_transaction(self):
         """Killed in a large transaction, again and again: all of it comes, no row is skipped."""

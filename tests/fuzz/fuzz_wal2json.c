@@ -33,8 +33,10 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
 
 /* What the catalog says of a table is made from its name. */
 static int table(void *ctx, const char *schema, const char *name, ls_arena *arena, ls_wal2json_facts *out, ls_error *err) {
-    static ls_wal2json_column cols[] = {{"id", 23, 1, false, false, 0}, {"n", 23, 2, false, false, 0},   {"gone", 0, 3, true, true, 750},
-                                        {"v", 25, 4, false, true, 800}, {"b", 17, 5, false, true, 740}, {"late", 25, 9, false, true, 790}};
+    static ls_wal2json_column cols[] = {
+        {"id", 23, 1, false, false, 0, false},  {"n", 23, 2, false, false, 0, false},   {"gone", 0, 3, true, true, 750, false},
+        {"v", 25, 4, false, true, 800, false},  {"b", 17, 5, false, true, 740, false},  {"c", 25, 6, true, true, 0, true},
+        {"late", 25, 9, false, true, 790, false}};
     (void)ctx, (void)schema, (void)arena, (void)err;
     uint32_t h = 1;
     for (const char *p = name; *p; p++) h = h * 31 + (uint8_t)*p;

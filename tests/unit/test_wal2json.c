@@ -198,12 +198,27 @@ static void test_a_dropped_column_is_none(void **state) {
     ok(f, INSERT("1", "\"a\""));
     ok(f, COMMIT);
     ls_work_reset(f->w);
-    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 742};
-    f->cols[2] = (ls_wal2json_column){"n", 23, 3, false, false, 0};
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 742, false};
+    f->cols[2] = (ls_wal2json_column){"n", 23, 3, false, false, 0, false};
     f->ncols = 3;
     ok(f, BEGIN_AT("0/2A3B748"));
     ok(f, ROW("U", ",\"columns\":[" ID("1") ",{\"name\":\"n\",\"typeoid\":23,\"value\":5,\"position\":3}]" OLD_ID("1")));
     assert_string_equal(batch(f), "U1 after id=1 n=5 before id=1; ");
+}
+
+/* PostgreSQL 18's virtual generated columns are stored nowhere, and come as null. */
+static void test_a_virtual_column_is_left_out(void **state) {
+    fixture *f = *state;
+    f->identity = 'f';
+    f->cols[2] = (ls_wal2json_column){"g", 23, 3, true, false, 0, true};
+    f->ncols = 3;
+    ok(f, BEGIN);
+    ok(f, ROW("I", ",\"columns\":[" ID("1") "," NOTE("\"a\"") ",{\"name\":\"g\",\"typeoid\":23,\"value\":null,\"position\":3}]"));
+    ok(f, ROW("D", ",\"identity\":[{\"name\":\"id\",\"typeoid\":23,\"value\":1},{\"name\":\"note\",\"typeoid\":25,\"value\":\"a\"},"
+                   "{\"name\":\"g\",\"typeoid\":23,\"value\":null}]"));
+    assert_string_equal(batch(f), "I1 after id=1 note=a; D2 before id=1; ");
+    ok(f, ROW("I", ",\"columns\":[" ID("1") "," NOTE("\"a\"") ",{\"name\":\"g\",\"typeoid\":23,\"value\":null,\"position\":3}]"));
+    assert_int_equal(f->asked, 2);
 }
 
 /* The catalog is of later: the column was there when the update was made, under the name that it had. */
@@ -211,7 +226,7 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
     fixture *f = *state;
     static const char lacks[] = ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1"));
     f->known_to = 0xffffffff; /* asked once for what had committed by then */
-    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743};
+    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743, false};
     ok(f, BEGIN);
     ok(f, INSERT("1", "\"a\""));
     ok(f, lacks);
@@ -220,13 +235,13 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
     ok(f, lacks);
     assert_string_equal(batch(f), "I1 after id=1 note=a; U2 after id=1 note=? before id=1; U1 after id=1 remark=? before id=1; mark 2");
     open_decoder(f, "", 0);
-    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0};
+    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0, false};
     f->known_to = 0;
     ok(f, BEGIN);
     ok(f, INSERT("1", "\"a\""));
-    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743};
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743, false};
     ok(f, lacks);
-    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743};
+    f->cols[1] = (ls_wal2json_column){"remark", 25, 2, false, true, 743, false};
     ok(f, lacks);
     f->cols[1].changed = 741;
     ok(f, lacks);
@@ -237,7 +252,7 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
 /* A column that came after the update was made is not one of its row. */
 static void test_columns_of_later_are_not_unchanged(void **state) {
     fixture *f = *state;
-    f->cols[2] = (ls_wal2json_column){"w", 25, 3, false, true, 743};
+    f->cols[2] = (ls_wal2json_column){"w", 25, 3, false, true, 743, false};
     f->ncols = 3;
     ok(f, BEGIN);
     ok(f, INSERT("1", "\"a\""));
@@ -314,9 +329,9 @@ static void key_of(fixture *f, char identity, const char *message, const char *w
 
 static void test_the_key(void **state) {
     fixture *f = *state;
-    f->cols[0] = (ls_wal2json_column){"a", 23, 1, false, false, 0};
-    f->cols[1] = (ls_wal2json_column){"b", 23, 2, false, false, 0};
-    f->cols[2] = (ls_wal2json_column){"c", 23, 3, false, false, 0};
+    f->cols[0] = (ls_wal2json_column){"a", 23, 1, false, false, 0, false};
+    f->cols[1] = (ls_wal2json_column){"b", 23, 2, false, false, 0, false};
+    f->cols[2] = (ls_wal2json_column){"c", 23, 3, false, false, 0, false};
     f->ncols = 3;
     static const char insert[] = WIDE("I", ",\"pk\":[" PART("a") "," PART("c") "]"), bare[] = WIDE("I", ",\"pk\":[]");
     indexes(f, 2, "c", "a", 0, NULL, NULL);
@@ -448,6 +463,7 @@ int main(void) {
         TEST(test_a_key_change_is_two_changes),
         TEST(test_an_update_leaves_large_values_out),
         TEST(test_a_dropped_column_is_none),
+        TEST(test_a_virtual_column_is_left_out),
         TEST(test_a_column_dropped_or_renamed_later),
         TEST(test_columns_of_later_are_not_unchanged),
         TEST(test_identity_full),

@@ -111,8 +111,8 @@ static inline int setup(void **state) {
     f->kind = 'r';
     f->identity = 'd';
     f->known_to = END;
-    f->cols[0] = (ls_wal2json_column){"id", 23, 1, false, false, 0};
-    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0};
+    f->cols[0] = (ls_wal2json_column){"id", 23, 1, false, false, 0, false};
+    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0, false};
     f->ncols = 2;
     open_decoder(f, "", 0);
     return 0;
