@@ -56,7 +56,9 @@ static int read_name(const reader *r, const char *member, const ls_json_value *v
     if (v->kind != LS_JSON_STRING) return wrong_value(r, member, v, "a string");
     *p = v->p;
     *n = v->n;
-    if (v->escaped || copy) {
+    if (copy && !v->escaped && !(*p = ls_arena_copy(r->scratch, v->p, v->n)))
+        return ls_fail_memory(r->err, "reading a wal2json message");
+    if (v->escaped) {
         ls_buf text = {0};
         int rc = ls_json_unescape(v, &text, r->err);
         *p = rc ? NULL : ls_arena_copy(r->scratch, text.data, text.len);
