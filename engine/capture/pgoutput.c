@@ -2,10 +2,10 @@
 
 #include "base/text.h"
 #include "capture/pgrelation.h"
+#include "capture/pgtx.h"
 #include "change/row.h"
 #include "change/value.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +14,11 @@ enum { SHOWN_KEY_MAX = 100 }; /* bytes of a key's value in an error's text */
 
 #define US_1970_TO_2000 UINT64_C(946684800000000) /* PostgreSQL counts from 2000-01-01 */
 
-enum delivered {            /* how the transaction under way stands to the row delivered last */
-                 TX_AFTER,  /* nothing of it was delivered */
-                 TX_WITHIN, /* its first rows were */
-                 TX_BEFORE  /* all of it was */
-};
-
 struct ls_pgoutput {
     ls_pgoutput_conf conf;
-    char delivered_pos[40];
     ls_pg_relations relations;
     ls_pg_reader reader;
-
-    bool in_tx;
-    ls_tx tx;
-    uint64_t commit_lsn;
-    uint64_t seq; /* of the transaction's last captured row */
-    enum delivered delivered;
-
-    const ls_tx *held; /* tx's copy in the batch that is being filled */
-    const ls_work *held_in;
-    uint32_t held_generation;
+    ls_pg_tx tx;
 };
 
 /* One message on its way. */
@@ -49,8 +33,9 @@ ls_pgoutput *ls_pgoutput_new(const ls_pgoutput_conf *conf) {
     ls_pgoutput *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->conf = *conf;
-    snprintf(d->delivered_pos, sizeof d->delivered_pos, "%s", conf->delivered_pos);
-    d->conf.delivered_pos = d->delivered_pos;
+    d->tx = (ls_pg_tx){.plugin = "pgoutput", .delivered_seq = conf->delivered_seq};
+    snprintf(d->tx.delivered_pos, sizeof d->tx.delivered_pos, "%s", conf->delivered_pos);
+    d->conf.delivered_pos = d->tx.delivered_pos;
     d->relations.conf = &d->conf;
     d->relations.types.catalog = &d->conf.catalog;
     return d;
@@ -64,7 +49,7 @@ void ls_pgoutput_free(ls_pgoutput *d) {
 }
 
 bool ls_pgoutput_in_transaction(const ls_pgoutput *d) {
-    return d->in_tx;
+    return d->tx.open;
 }
 
 /* ---- errors */
@@ -121,9 +106,7 @@ static void show_key(ls_buf *out, const ls_pg_relation *t, ls_cursor values) {
 static int in_row(const ls_pgoutput *d, const message *m, const ls_pg_relation *t, uint32_t col) {
     ls_buf key = {0};
     show_key(&key, t, m->values);
-    const char *shown = ls_buf_cstr(&key);
-    ls_fail_in(m->err, "table %s.%s, column \"%s\"%s, transaction %s (xid %s), row %" PRIu64, t->schema->schema,
-               t->schema->table, t->schema->cols[col].name, shown ? shown : "", d->tx.pos, d->tx.id, d->seq + 1);
+    ls_pg_tx_in_row(&d->tx, t->schema, col, ls_buf_cstr(&key), m->err);
     ls_buf_free(&key);
     return -1;
 }
@@ -135,51 +118,17 @@ static int begin(ls_pgoutput *d, message *m) {
     uint64_t ts = ls_cursor_be(&m->c, 8);
     uint32_t xid = (uint32_t)ls_cursor_be(&m->c, 4);
     if (ended(m)) return -1;
-    if (d->in_tx) return ls_fail(m->err, LS_FAIL, "pgoutput Begin message inside transaction %s", d->tx.id);
-    d->tx = (ls_tx){.ts = (int64_t)(ts + US_1970_TO_2000)};
-    ls_place_pos_postgres(d->tx.pos, 0, commit_lsn);
-    snprintf(d->tx.id, sizeof d->tx.id, "%" PRIu32, xid);
-    d->commit_lsn = commit_lsn;
     d->relations.xid = xid;
-    d->in_tx = true;
-    d->held = NULL;
-    d->seq = 0;
-    int cmp = strcmp(d->tx.pos, d->delivered_pos);
-    d->delivered = cmp > 0 ? TX_AFTER : cmp == 0 ? TX_WITHIN : TX_BEFORE;
-    return 0;
+    return ls_pg_tx_begin(&d->tx, commit_lsn, (int64_t)(ts + US_1970_TO_2000), xid, m->err);
 }
 
 static int commit(ls_pgoutput *d, ls_work *w, message *m) {
     ls_cursor_u8(&m->c); /* flags: none is defined */
     uint64_t commit_lsn = ls_cursor_be(&m->c, 8);
-    ls_place end = {.offset = ls_cursor_be(&m->c, 8)};
+    uint64_t end = ls_cursor_be(&m->c, 8);
     ls_cursor_be(&m->c, 8); /* commit time, as in Begin */
     if (ended(m)) return -1;
-    if (!d->in_tx) return outside(m);
-    if (commit_lsn != d->commit_lsn || end.offset < commit_lsn)
-        return ls_fail(m->err, LS_FAIL,
-                       "pgoutput Commit message at %016" PRIx64 " to %016" PRIx64
-                       " does not end the transaction %s that was begun",
-                       commit_lsn, end.offset, d->tx.pos);
-    d->in_tx = false;
-    return ls_work_mark(w, &end) ? ls_fail_memory(m->err, "noting a position") : 0;
-}
-
-/* The transaction's data in this batch: one that goes on in the next batch is copied there again. */
-static const ls_tx *held_tx(ls_pgoutput *d, ls_work *w) {
-    if (d->held && d->held_in == w && d->held_generation == w->seen.generation) return d->held;
-    d->held_in = w;
-    d->held_generation = w->seen.generation;
-    return d->held = ls_work_tx(w, &d->tx);
-}
-
-/* Takes out of w's changes from number `from` on those that were delivered before: they were counted, no more. */
-static void leave_out_delivered(const ls_pgoutput *d, ls_work *w, uint32_t from) {
-    if (d->delivered != TX_WITHIN) return;
-    uint32_t kept = from;
-    for (uint32_t i = from; i < w->seen.count; i++)
-        if (w->seen.changes[i].seq > d->conf.delivered_seq) w->seen.changes[kept++] = w->seen.changes[i];
-    w->seen.count = kept;
+    return d->tx.open ? ls_pg_tx_commit(&d->tx, w, commit_lsn, end, m->err) : outside(m);
 }
 
 /* ---- rows */
@@ -249,7 +198,7 @@ static int insert(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *
     if (kind != 'N') return wrong_byte(m, kind, "the row after (N)");
     ls_value *after = read_tuple(d, w, m, t, kind);
     if (!after || ended(m)) return -1;
-    return ls_row_insert(w, t->schema, tx, &d->seq, after) ? row_memory(m) : 0;
+    return ls_row_insert(w, t->schema, tx, &d->tx.seq, after) ? row_memory(m) : 0;
 }
 
 static int update(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
@@ -263,7 +212,7 @@ static int update(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *
     if (kind != 'N') return wrong_byte(m, kind, before ? "the row after (N)" : "a row (K, O or N)");
     ls_value *after = read_tuple(d, w, m, t, kind);
     if (!after || ended(m)) return -1;
-    return ls_row_update(w, t->schema, tx, &d->seq, before, after) ? row_memory(m) : 0;
+    return ls_row_update(w, t->schema, tx, &d->tx.seq, before, after) ? row_memory(m) : 0;
 }
 
 static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relation *t, const ls_tx *tx) {
@@ -280,24 +229,24 @@ static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
                 "each partition) the same REPLICA IDENTITY");
         return in_row(d, m, t, k);
     }
-    return ls_row_remove(w, t->schema, tx, &d->seq, before) ? row_memory(m) : 0;
+    return ls_row_remove(w, t->schema, tx, &d->tx.seq, before) ? row_memory(m) : 0;
 }
 
 /* An Insert, Update or Delete. */
 static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
     uint32_t oid = (uint32_t)ls_cursor_be(&m->c, 4);
     if (m->c.failed) return short_message(m);
-    if (!d->in_tx) return outside(m);
+    if (!d->tx.open) return outside(m);
     const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
     if (!t)
         return ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %u, which no Relation message named", m->name,
                        oid);
-    if (!t->captured || d->delivered == TX_BEFORE) return 0;
-    const ls_tx *tx = held_tx(d, w);
+    if (!t->captured || d->tx.past) return 0;
+    const ls_tx *tx = ls_pg_tx_held(&d->tx, w);
     if (!tx) return row_memory(m);
     uint32_t from = w->seen.count;
     int rc = kind == 'I' ? insert(d, w, m, t, tx) : kind == 'U' ? update(d, w, m, t, tx) : remove_row(d, w, m, t, tx);
-    if (rc == 0) leave_out_delivered(d, w, from);
+    if (rc == 0) ls_pg_tx_leave_out(&d->tx, w, from);
     return rc;
 }
 
@@ -307,7 +256,7 @@ static int truncate(ls_pgoutput *d, ls_work *w, message *m) {
     ls_cursor tables = m->c;
     ls_cursor_take(&m->c, 4 * (size_t)ntables);
     if (ended(m)) return -1;
-    if (!d->in_tx) return outside(m);
+    if (!d->tx.open) return outside(m);
     uint32_t from = w->seen.count;
     for (uint32_t i = 0; i < ntables; i++) {
         uint32_t oid = (uint32_t)ls_cursor_be(&tables, 4);
@@ -315,11 +264,11 @@ static int truncate(ls_pgoutput *d, ls_work *w, message *m) {
         if (!t)
             return ls_fail(m->err, LS_FAIL, "pgoutput Truncate message for table %u, which no Relation message named",
                            oid);
-        if (!t->captured || d->delivered == TX_BEFORE) continue;
-        const ls_tx *tx = held_tx(d, w);
-        if (!tx || !ls_work_add(w, t->schema, tx, 'T', ++d->seq)) return row_memory(m);
+        if (!t->captured || d->tx.past) continue;
+        const ls_tx *tx = ls_pg_tx_held(&d->tx, w);
+        if (!tx || !ls_work_add(w, t->schema, tx, 'T', ++d->tx.seq)) return row_memory(m);
     }
-    leave_out_delivered(d, w, from);
+    ls_pg_tx_leave_out(&d->tx, w, from);
     return 0;
 }
 

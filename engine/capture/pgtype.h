@@ -1,4 +1,4 @@
-/* pgtype.h - the types that one connection has met: which reader is whose. Part of pgoutput's decoder; one thread.
+/* pgtype.h - the types that one connection has met: which reader is whose. Part of PostgreSQL's decoders; one thread.
  *
  * PostgreSQL announces types that are not built in by Type messages, a domain under its base type's name; what neither
  * they nor the table of built-in types tell is asked of the catalog, once a connection and type. */

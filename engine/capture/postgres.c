@@ -27,7 +27,8 @@ static void pg_close(ls_source *source) {
     if (!s) return;
     PQfinish(s->repl);
     PQfinish(s->side);
-    ls_pgoutput_free(s->decoder);
+    if (s->decoder) s->plugin->free(s->decoder);
+    ls_buf_free(&s->dropped);
     ls_arena_free(&s->arena);
     free(s);
 }
@@ -52,7 +53,10 @@ static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *lo
     *out = NULL;
     if (!s) return ls_fail_memory(err, "opening a connector");
     *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
-    if (name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) || ls_pg_publication(s, err)) {
+    s->plugin = ls_pg_plugin_find(conf->plugin);
+    if (!s->plugin) ls_fail(err, LS_USAGE, "there is no plugin \"%s\"", conf->plugin);
+    if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) ||
+        s->plugin->prepare(s, known != NULL, err)) {
         pg_close(&s->source);
         return -1;
     }
@@ -73,18 +77,6 @@ static int pg_create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, 
 
 /* ---- starting */
 
-/* A name inside the quotes of the option's value: one identifier of a list. */
-static void publication_option(ls_buf *sql, const char *name) {
-    ls_buf identifier = {0};
-    ls_pg_quote(&identifier, name);
-    for (size_t i = 0; i < identifier.len; i++) {
-        if (identifier.data[i] == '\'') ls_buf_char(sql, '\'');
-        ls_buf_char(sql, identifier.data[i]);
-    }
-    if (identifier.failed) sql->failed = true;
-    ls_buf_free(&identifier);
-}
-
 /* What a failure's SQLSTATE means on the stream, where it differs. */
 static ls_code stream_code(const char *state, ls_code otherwise) {
     static const char *const lost[] = {"55000", "58P01", "42704"}; /* slot invalidated; its WAL gone; it itself gone */
@@ -93,16 +85,26 @@ static ls_code stream_code(const char *state, ls_code otherwise) {
     return otherwise == LS_USAGE ? LS_FAIL : otherwise;
 }
 
-static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+/* One START_REPLICATION: its result, or NULL when memory is out. */
+static PGresult *ask_for_stream(ls_pg *s, uint64_t from) {
     ls_buf sql = {0};
-    ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (proto_version '1', publication_names '",
-               s->slot, LS_PG_LSN_ARGS(from));
-    publication_option(&sql, s->publication);
-    ls_buf_str(&sql, "')");
+    ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (", s->slot, LS_PG_LSN_ARGS(from));
+    s->plugin->options(s, &sql);
+    ls_buf_char(&sql, ')');
     const char *text = ls_buf_cstr(&sql);
     PGresult *res = text ? PQexec(s->repl, text) : NULL;
+    ls_buf_free(&sql);
+    return res;
+}
+
+static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+    PGresult *res = ask_for_stream(s, from);
+    if (res && PQresultStatus(res) != PGRES_COPY_BOTH && s->plugin->again(s, res)) {
+        PQclear(res);
+        res = ask_for_stream(s, from);
+    }
     int rc = 0;
-    if (!text) {
+    if (!res) {
         rc = ls_fail_memory(err, "starting to stream");
     } else if (PQresultStatus(res) != PGRES_COPY_BOTH) {
         char doing[LS_PG_NAME_MAX + 64];
@@ -111,22 +113,15 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
     }
     PQclear(res);
-    ls_buf_free(&sql);
     return rc;
 }
 
 static int pg_start(ls_source *source, const ls_resume *from, ls_error *err) {
     ls_pg *s = session(source);
     if (ls_pg_slot_verify(s, from, err)) return -1;
-    ls_pgoutput_conf conf = {.tables = s->conf->tables,
-                             .ntables = s->conf->ntables,
-                             .schemas = s->conf->schemas,
-                             .delivered_pos = from->delivered_pos,
-                             .delivered_seq = from->delivered_seq,
-                             .catalog = ls_pg_catalog_of(s)};
     s->marked = from->restart.offset;
     if (start_replication(s, from->restart.offset, err)) return -1;
-    s->decoder = ls_pgoutput_new(&conf);
+    s->decoder = s->plugin->decoder(s, from);
     return s->decoder ? 0 : ls_fail_memory(err, "starting to stream");
 }
 
@@ -172,7 +167,7 @@ static int stream_ended(ls_pg *s, ls_error *err) {
     err->code = stream_code(state, err->code);
     if (!failed)
         ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
-    else if (state && strcmp(state, "42704") == 0) /* undefined object: of a running stream the publication */
+    else if (s->plugin->published && state && strcmp(state, "42704") == 0) /* undefined object: of a running stream the publication */
         unpublished(s, err);
     else if (state && strncmp(state, "22", 2) == 0) /* a value that does not go into UTF8, for one */
         ls_fail_in(err, "behind WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(s->marked));
@@ -188,7 +183,7 @@ static int keepalive(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
         return ls_fail(err, LS_FAIL, "keepalive message ends early: at byte %zu %zu bytes were wanted, %zu remained",
                        c->fail_offset, c->fail_wanted, c->fail_remaining);
     /* all that was committed below it has been sent: an idle database's position moves too */
-    if (end.offset > s->marked && !ls_pgoutput_in_transaction(s->decoder)) {
+    if (end.offset > s->marked && !s->plugin->in_transaction(s)) {
         if (ls_work_mark(w, &end)) return ls_fail_memory(err, "noting a position");
         s->marked = end.offset;
     }
@@ -202,8 +197,7 @@ static int wal_data(ls_pg *s, ls_work *w, ls_cursor *c, ls_error *err) {
     if (c->failed)
         return ls_fail(err, LS_FAIL, "XLogData message ends early: at byte %zu %zu bytes were wanted, %zu remained",
                        c->fail_offset, c->fail_wanted, c->fail_remaining);
-    if (ls_pgoutput_message(s->decoder, w, c->at, ls_cursor_left(c),
-                            err)) /* some messages have no place of their own */
+    if (s->plugin->message(s, w, c->at, ls_cursor_left(c), err)) /* some messages have no place of their own */
         return lsn ? ls_fail_in(err, "at WAL position " LS_PG_LSN, LS_PG_LSN_ARGS(lsn)) : -1;
     if (w->nmarks && w->marks[w->nmarks - 1].place.offset > s->marked) s->marked = w->marks[w->nmarks - 1].place.offset;
     return 0;

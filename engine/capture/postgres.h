@@ -31,7 +31,30 @@ typedef struct ls_pg_table { /* an exact name of the patterns whose table exists
     bool partitioned;
 } ls_pg_table;
 
-typedef struct ls_pg {
+typedef struct ls_pg ls_pg;
+
+/* One of the server's logical decoding plugins: what it needs, and the decoder of what it sends. Calls on a session whose
+ * decoder is there, but for the first four. */
+typedef struct ls_pg_plugin {
+    const char *name;
+    bool published; /* it sends what a publication holds */
+    /* Checks what it needs of server and tables, which ls_pg_check() has found. LS_USAGE: what must be changed. */
+    int (*prepare)(ls_pg *s, bool checkpointed, ls_error *err);
+    void (*options)(const ls_pg *s, ls_buf *sql); /* appends those of START_REPLICATION */
+    /* START_REPLICATION failed so: is it worth another try, with other options? */
+    bool (*again)(ls_pg *s, const PGresult *res);
+    void *(*decoder)(ls_pg *s, const ls_resume *from); /* a new one; NULL: memory */
+    int (*message)(ls_pg *s, ls_work *w, const void *p, size_t n, ls_error *err); /* as ls_pgoutput_message() */
+    bool (*in_transaction)(const ls_pg *s);
+    void (*notice)(ls_pg *s, const char *sqlstate, const char *text); /* what the server says beside the stream */
+    void (*free)(void *decoder);
+} ls_pg_plugin;
+
+/* By its name; NULL if there is none. */
+const ls_pg_plugin *ls_pg_plugin_find(const char *name);
+extern const ls_pg_plugin ls_pg_plugin_wal2json; /* postgres_wal2json.c */
+
+struct ls_pg {
     ls_source source; /* first: the pipeline's view */
     const ls_source_conf *conf;
     ls_log log;
@@ -45,13 +68,17 @@ typedef struct ls_pg {
     ls_pg_table *tables;
     size_t ntables;
 
-    ls_pgoutput *decoder; /* NULL until the stream has begun */
+    const ls_pg_plugin *plugin;
+    void *decoder;        /* the plugin's; NULL until the stream has begun */
     uint64_t confirmed;   /* what the server is told: everything below is safe */
     uint64_t marked;      /* the highest mark given */
     bool eager;           /* the last batch came back full: wait for more than one byte */
     int low_water;        /* SO_RCVLOWAT as it is set */
     bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
-} ls_pg;
+    bool latin1;          /* wal2json: the database's encoding, in which it sends */
+    bool quoted_numbers;  /* wal2json: it is asked for them, which it knows since 2.6 */
+    ls_buf dropped;       /* wal2json: tables of which it dropped a change, a line each */
+};
 
 /* postgres_connect.c */
 /* Opens both connections. LS_AGAIN: does not answer; LS_USAGE: refuses us. */

@@ -59,8 +59,9 @@ static int find_table(ls_pg *s, const char *schema, const char *table, ls_pg_tab
                      "LOGGED, or leave it out of `tables`",
                      schema, table, schema, table);
     } else if (rc && kind == 'p' && !s->conf->partition_root) {
-        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with partition_root = false name its partitions",
-                     schema, table);
+        rc = ls_fail(err, LS_USAGE, "table %s.%s is partitioned: with %s name its partitions%s", schema, table,
+                     s->plugin->published ? "partition_root = false" : "plugin = \"wal2json\", which knows them only,",
+                     s->plugin->published ? "" : ", or take plugin = \"pgoutput\"");
     } else if (rc) {
         *t = (ls_pg_table){.schema = ls_arena_copy(&s->arena, schema, strlen(schema)),
                            .name = ls_arena_copy(&s->arena, table, strlen(table)),

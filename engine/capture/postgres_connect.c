@@ -157,12 +157,10 @@ static void notice(void *ctx, const PGresult *res) {
     if (text) ls_log_line(&s->log, LS_DEBUG, "PostgreSQL: %s", text);
 }
 
-/* PostgreSQL 18 goes on with a warning (object not in prerequisite state) where earlier ones fail: when the publication
- * did not exist at the place of the WAL that it decodes. */
 static void stream_notice(void *ctx, const PGresult *res) {
     ls_pg *s = ctx;
-    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    if (state && strcmp(state, "55000") == 0) s->unpublished = true;
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    s->plugin->notice(s, PQresultErrorField(res, PG_DIAG_SQLSTATE), text ? text : "");
     notice(ctx, res);
 }
 

@@ -78,8 +78,8 @@ static PGresult *await_slot(ls_pg *s) {
 
 static int make(ls_pg *s, ls_place *at, ls_error *err) {
     char sql[256];
-    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput NOEXPORT_SNAPSHOT", s->slot,
-             s->conf->temporary_slot ? "TEMPORARY " : "");
+    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL %s NOEXPORT_SNAPSHOT", s->slot,
+             s->conf->temporary_slot ? "TEMPORARY " : "", s->plugin->name);
     PGresult *res = PQsendQuery(s->repl, sql) ? await_slot(s) : NULL;
     int rc = 0;
     if (!res && stopping(s)) {

@@ -277,6 +277,16 @@ local function check_topics(at, topics)
     end
 end
 
+-- wal2json knows partitions only: their table's name is not in what it sends.
+local function check_partition_root(at, out)
+    local published = out.plugin == "pgoutput"
+    if out.partition_root and not published then
+        fail(at, "partition_root", 'option "partition_root" in %s cannot be true with plugin = "wal2json", which sends changes under '
+            .. 'the partitions\' names: take it out and capture the partitions, or take plugin = "pgoutput"', at.title)
+    end
+    if out.partition_root == nil then out.partition_root = published end
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -288,6 +298,7 @@ function rules.connector(at, out)
     check_patterns(at, key, out.tables)
     check_topics(at, out.topic)
     out.database = out.database or ""
+    if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 

@@ -70,8 +70,9 @@ local connector = {
         doc = [[Replication factor of a topic that the connector makes.]],
     },
     {
-        name = "plugin", type = "choice", only = "postgres", choices = { "pgoutput" }, default = "pgoutput",
-        doc = [[The server's logical decoding plugin.]],
+        name = "plugin", type = "choice", only = "postgres", choices = { "pgoutput", "wal2json" }, default = "pgoutput",
+        doc = [[The server's logical decoding plugin: "pgoutput", which every server has, or "wal2json", which must be installed there,
+        needs no publication, and has limits (docs/servers.md).]],
     },
     {
         name = "slot", type = "text", only = "postgres", max = 63, pattern = "^[a-z0-9_]+$", wants = "lower-case letters, digits and _",
@@ -80,12 +81,13 @@ local connector = {
     },
     {
         name = "publication", type = "text", only = "postgres", max = 63, default_doc = "made by the connector",
-        doc = [[A publication that the administrator made. Without it the connector makes one, for which it needs to own the tables;
+        doc = [[For pgoutput: a publication that the administrator made. Without it the connector makes one, for which it needs to own the tables;
         patterns need FOR ALL TABLES, which takes a superuser.]],
     },
     {
-        name = "partition_root", type = "boolean", only = "postgres", default = true,
-        doc = [[A partitioned table's changes appear under its own name; false: under the partitions' names.]],
+        name = "partition_root", type = "boolean", only = "postgres", default_doc = "true, with wal2json false",
+        doc = [[A partitioned table's changes appear under its own name; false: under the partitions' names,
+        which is all that wal2json can.]],
     },
     {
         name = "server_id", type = "integer", only = "mysql", min = 0, max = 4294967295, default = 0, default_doc = "made from the name",
