@@ -1,7 +1,6 @@
 #include "capture/binlog.h"
 
 #include "capture/binlog_state.h"
-#include "capture/gtid.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +8,6 @@
 #include <zlib.h>
 
 enum { CHECKSUM = 4 }; /* bytes */
-enum gtid_flag { GTID_STANDALONE = 1, GTID_TRANSACTIONAL = 4, GTID_PREPARED_XA = 0x40 };
 
 static const char *event_name(uint8_t type) {
     switch (type) {
@@ -47,6 +45,7 @@ static const char *event_name(uint8_t type) {
         return "HEARTBEAT";
     case LS_EV_ANONYMOUS_GTID:
     case LS_EV_GTID_MYSQL:
+    case LS_EV_GTID_TAGGED:
     case LS_EV_GTID:
         return "GTID";
     case LS_EV_XA_PREPARE:
@@ -74,6 +73,7 @@ void ls_binlog_free(ls_binlog *b) {
     ls_buf_free(&b->hold.events);
     free(b->hold.savepoints);
     ls_xas_free(&b->xas);
+    ls_payload_free(&b->payload);
     ls_buf_free(&b->text);
     ls_buf_free(&b->inflated);
     free(b);
@@ -106,37 +106,6 @@ int ls_binlog_name_read(const char *name, size_t n, char *base, size_t size, uin
 }
 
 /* ---- the other events ---- */
-
-static int gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
-    ls_gtid g = {.server = h->server_id};
-    g.seq = ls_cursor_le(&in, 8);
-    g.domain = (uint32_t)ls_cursor_le(&in, 4);
-    uint8_t flags = ls_cursor_u8(&in);
-    if (in.failed) return ls_fail_cut(err, &in);
-    if (ls_bl_begin(b, h, err)) return -1;
-    ls_gtid_print(b->gtid, &g);
-    memcpy(b->tx.id, b->gtid, sizeof b->gtid);
-    b->standalone = flags & GTID_STANDALONE;
-    b->xa = flags & GTID_PREPARED_XA;
-    /* TRANSACTIONAL is no promise: a transaction that made or dropped a temporary table is logged with its rows and the
-     * ROLLBACK that takes them back */
-    b->hold.on = b->xa || (!b->standalone && b->drop_to != UINT64_MAX);
-    return 0;
-}
-
-static int gtid_mysql(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
-    ls_cursor_take(&in, 1); /* flags */
-    const uint8_t *u = ls_cursor_take(&in, 16);
-    uint64_t number = ls_cursor_le(&in, 8);
-    if (in.failed) return ls_fail_cut(err, &in);
-    if (ls_bl_begin(b, h, err)) return -1;
-    b->standalone = true; /* until a BEGIN follows */
-    if (h->type == LS_EV_GTID_MYSQL)
-        snprintf(b->tx.id, sizeof b->tx.id,
-                 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x:%" PRIu64, u[0], u[1], u[2],
-                 u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15], number);
-    return 0;
-}
 
 /* The server died while it wrote a transaction: what came of it was never committed. */
 static void break_off(ls_binlog *b) {
@@ -231,14 +200,13 @@ static int unknown(const ls_event *h, ls_error *err) {
     case LS_EV_PARTIAL_UPDATE:
         return ls_fail(err, LS_FAIL,
                        "partial JSON updates cannot be captured: SET GLOBAL binlog_row_value_options = ''");
-    case LS_EV_TRANSACTION_PAYLOAD:
-        return ls_fail(err, LS_FAIL,
-                       "compressed transactions cannot be captured: SET GLOBAL binlog_transaction_compression = OFF");
     default:
         if (h->flags & LS_FLAG_IGNORABLE) return 0;
         return ls_fail(err, LS_FAIL, "events of type %u are not known", h->type);
     }
 }
+
+static int run_payload(ls_binlog *b, ls_work *w, ls_error *err);
 
 static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t n, ls_cursor in, ls_work *w,
                   ls_error *err) {
@@ -251,7 +219,10 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
     case LS_EV_XID:
         return ls_bl_commit(b, w, err);
     case LS_EV_GTID:
-        return gtid(b, h, in, err);
+    case LS_EV_GTID_MYSQL:
+    case LS_EV_ANONYMOUS_GTID:
+    case LS_EV_GTID_TAGGED:
+        return ls_bl_gtid(b, h, in, err);
     case LS_EV_QUERY:
     case LS_EV_QUERY_COMPRESSED:
         return ls_bl_query(b, h, in, w, err);
@@ -262,16 +233,46 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
         return rotate(b, h, in, err);
     case LS_EV_FORMAT_DESCRIPTION:
         return format_description(b, in, err);
-    case LS_EV_GTID_MYSQL:
-    case LS_EV_ANONYMOUS_GTID:
-        return gtid_mysql(b, h, in, err);
     case LS_EV_XA_PREPARE:
         return ls_bl_prepare(b, h, in, w, err);
     case LS_EV_INCIDENT:
         return incident(in, err);
+    case LS_EV_TRANSACTION_PAYLOAD:
+        if (b->payload.open) return ls_fail(err, LS_FAIL, "a compressed transaction stands inside another one");
+        return ls_payload_open(&b->payload, in, err) ? -1 : run_payload(b, w, err);
     default:
         return unknown(h, err);
     }
+}
+
+/* Those that speak of the file do not stand inside a transaction. */
+static bool is_of_a_file(uint8_t type) {
+    return type == LS_EV_ROTATE || type == LS_EV_FORMAT_DESCRIPTION || type == LS_EV_HEARTBEAT || type == LS_EV_GTID ||
+           type == LS_EV_GTID_MYSQL || type == LS_EV_ANONYMOUS_GTID || type == LS_EV_GTID_TAGGED;
+}
+
+/* The events inside have no places of their own: the outer one's is theirs. */
+static int run_payload(ls_binlog *b, ls_work *w, ls_error *err) {
+    const ls_event outer = b->now;
+    int rc = 0, more;
+    while (b->payload.open && (more = ls_payload_next(&b->payload, err)) != 0) {
+        if (more < 0) return -1;
+        ls_cursor in = ls_cursor_over(b->payload.event.data, b->payload.event.len);
+        ls_event h = outer;
+        h.ts = (uint32_t)ls_cursor_le(&in, 4);
+        h.type = ls_cursor_u8(&in);
+        h.server_id = (uint32_t)ls_cursor_le(&in, 4);
+        h.len = (uint32_t)ls_cursor_le(&in, 4);
+        ls_cursor_take(&in, 4); /* a position that means nothing */
+        h.flags = (uint16_t)ls_cursor_le(&in, 2);
+        b->now = h;
+        if (is_of_a_file(h.type)) return ls_fail(err, LS_FAIL, "it stands inside a compressed transaction");
+        rc = decode(b, &h, (const uint8_t *)b->payload.event.data, b->payload.event.len, in, w, err);
+        if (rc) return rc;
+        b->now = outer;
+    }
+    if (b->payload.event.cap > LS_BATCH_BYTES) ls_buf_free(&b->payload.event);
+    return 0;
 }
 
 /* Takes the checksum off *n once it is proven. */
@@ -354,5 +355,6 @@ int ls_binlog_more(ls_binlog *b, ls_work *w, ls_error *err) {
     int rc = b->rows_open ? ls_bl_run_rows(b, w, err) : 0;
     if (rc == 0 && b->draining) rc = ls_bl_drain(b, w, err);
     if (rc == 0 && b->ending) rc = ls_bl_end(b, w, err);
+    if (rc == 0 && b->payload.open) rc = run_payload(b, w, err);
     return finish(b, w, rc, err);
 }

@@ -69,6 +69,12 @@ static int resolve_type(const ls_map_reader *r, ls_wire_column *c, ls_error *err
     case LS_WIRE_GEOMETRY:
         c->type = LS_TYPE_GEOMETRY;
         break;
+    case LS_WIRE_JSON:
+        c->type = LS_TYPE_JSON;
+        break;
+    case LS_WIRE_VECTOR:
+        c->type = LS_TYPE_VECTOR;
+        break;
     default:
         c->unsupported = ls_wire_unsupported(c->code);
         break;

@@ -2,8 +2,11 @@
 #include "base/text.h"
 #include "capture/binlog_inflate.h"
 #include "capture/binlog_value_parts.h"
+#include "change/number.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <string.h>
 
 /* A column of its own header: a byte (0: plain; 0x80: zlib, 8 of it: raw deflate, 7 of it: how long the length is), the length,
  * big endian, and the stream. */
@@ -107,6 +110,25 @@ int ls_wire_geometry(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, 
     ls_buf_fmt(text, "{\"srid\":%" PRIu32 ",\"wkb\":\"", srid);
     ls_base64_add(text, in.at, ls_cursor_left(&in));
     ls_buf_str(text, "\"}");
+    if (ls_wire_text(arena, text, out, err)) return -1;
+    out->kind = LS_KIND_JSON;
+    return 0;
+}
+
+/* MySQL's: floats, one behind the other. */
+int ls_wire_vector(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, ls_value *out, ls_error *err) {
+    ls_cursor in = ls_cursor_over(p, n);
+    ls_buf_clear(text);
+    ls_buf_char(text, '[');
+    while (ls_cursor_left(&in)) {
+        uint32_t bits = (uint32_t)ls_cursor_le(&in, sizeof bits);
+        float f;
+        memcpy(&f, &bits, sizeof f);
+        if (in.failed || !isfinite(f)) return ls_fail(err, LS_FAIL, "%zu bytes that are no VECTOR", n);
+        if (text->len > 1) ls_buf_char(text, ',');
+        ls_number_float(text, (double)f);
+    }
+    ls_buf_char(text, ']');
     if (ls_wire_text(arena, text, out, err)) return -1;
     out->kind = LS_KIND_JSON;
     return 0;

@@ -3,6 +3,7 @@
 #define LS_BINLOG_STATE_H
 
 #include "capture/binlog.h"
+#include "capture/binlog_payload.h"
 #include "capture/binlog_rows.h"
 #include "capture/binlog_xa.h"
 
@@ -22,6 +23,7 @@ enum event_type {
     LS_EV_XA_PREPARE = 38,
     LS_EV_PARTIAL_UPDATE = 39,
     LS_EV_TRANSACTION_PAYLOAD = 40,
+    LS_EV_GTID_TAGGED = 42,
     LS_EV_GTID = 162,
     LS_EV_QUERY_COMPRESSED = 165
 };
@@ -80,6 +82,7 @@ struct ls_binlog {
     bool marked;    /* a mark stands at file, offset */
     ls_hold hold;
     ls_buf text; /* scratch of values and queries */
+    ls_payload payload;
     ls_buf inflated; /* the rows, or the statement, of a compressed event */
 };
 
@@ -111,6 +114,9 @@ void ls_bl_forget_held(ls_binlog *b);
 int ls_bl_prepare(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) LS_MUST_CHECK;
 /* XA COMMIT or XA ROLLBACK: its rows come now, as this transaction's, or are gone. */
 int ls_bl_decide(ls_binlog *b, const char *xid, bool commit, ls_work *w, ls_error *err) LS_MUST_CHECK;
+
+/* binlog_gtid.c: the event that begins a transaction, behind its header; MariaDB's and MySQL's. */
+int ls_bl_gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) LS_MUST_CHECK;
 
 /* binlog_statement.c: a QUERY event behind its header. */
 int ls_bl_query(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_error *err) LS_MUST_CHECK;

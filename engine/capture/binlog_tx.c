@@ -245,7 +245,7 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
         ls_event inner = b->now;
         ls_cursor_take(&in, LS_EVENT_HEADER);
         inner.type = event[4];
-        if (!h->prepared) inner.start = start_of(b, event); /* else it stands elsewhere: the commit is what can be named */
+        if (!h->prepared && !b->payload.open) inner.start = start_of(b, event); /* else it stands elsewhere: the commit is what can be named */
         b->now = inner;
         h->at += sizeof n + n;
         int rc = inner.type == LS_EV_TABLE_MAP ? ls_bl_table_map(b, in, err) : ls_bl_rows(b, &inner, in, w, err);

@@ -1,6 +1,7 @@
 #include "capture/binlog_value.h"
 
 #include "base/text.h"
+#include "capture/binlog_json.h"
 #include "capture/binlog_value_parts.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ enum {
 
 static const uint8_t digit_bytes[DIGITS + 1] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 
-static bool decimal_fits(unsigned precision, unsigned scale) {
+bool ls_wire_decimal_fits(unsigned precision, unsigned scale) {
     return precision >= 1 && precision <= DECIMAL_DIGITS_MAX && scale <= DECIMAL_SCALE_MAX && scale <= precision;
 }
 
@@ -82,6 +83,8 @@ static bool meta_fits(const ls_wire_column *c) {
     case LS_WIRE_BLOB:
     case LS_WIRE_BLOB_COMPRESSED:
     case LS_WIRE_GEOMETRY:
+    case LS_WIRE_JSON:
+    case LS_WIRE_VECTOR:
         return c->meta >= 1 && c->meta <= 4;
     case LS_WIRE_BIT:
         return (c->meta & 0xff) < 8 && c->meta && (c->meta >> 8) + ((c->meta & 0xff) != 0) <= 8;
@@ -90,7 +93,7 @@ static bool meta_fits(const ls_wire_column *c) {
     case LS_WIRE_TIME2:
         return c->meta <= 6;
     case LS_WIRE_NEWDECIMAL:
-        return decimal_fits(c->meta, c->scale);
+        return ls_wire_decimal_fits(c->meta, c->scale);
     case LS_WIRE_STRING:
         return true;
     case LS_WIRE_ENUM:
@@ -151,10 +154,6 @@ const char *ls_wire_unsupported(uint8_t code) {
     switch (code) {
     case LS_WIRE_DECIMAL_OLD:
         return "DECIMAL of a table older than MySQL 5";
-    case LS_WIRE_JSON:
-        return "JSON";
-    case LS_WIRE_VECTOR:
-        return "VECTOR";
     default:
         return "a type that is never in a log";
     }
@@ -203,7 +202,8 @@ static size_t fixed_bytes(const ls_wire_column *c) {
 }
 
 static bool has_width_of_length(uint8_t code) {
-    return code == LS_WIRE_BLOB || code == LS_WIRE_BLOB_COMPRESSED || code == LS_WIRE_GEOMETRY;
+    return code == LS_WIRE_BLOB || code == LS_WIRE_BLOB_COMPRESSED || code == LS_WIRE_GEOMETRY || code == LS_WIRE_JSON ||
+           code == LS_WIRE_VECTOR;
 }
 
 const uint8_t *ls_wire_take(const ls_wire_column *c, ls_cursor *in, size_t *n) {
@@ -306,6 +306,8 @@ static int read_string(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, 
     const uint8_t *p = ls_wire_take(c, in, &n);
     if (!p) return 0;
     if (c->code == LS_WIRE_GEOMETRY) return ls_wire_geometry(p, n, arena, text, out, err);
+    if (c->code == LS_WIRE_VECTOR) return ls_wire_vector(p, n, arena, text, out, err);
+    if (c->code == LS_WIRE_JSON) return ls_jsonb_text(text, p, n, err) ? -1 : ls_wire_text(arena, text, out, err);
     if (c->asked == LS_ASKED_UUID || c->asked == LS_ASKED_INET4 || c->asked == LS_ASKED_INET6)
         return ls_wire_address(c, p, n, arena, text, out, err);
     if ((c->code == LS_WIRE_BLOB_COMPRESSED || c->code == LS_WIRE_VARCHAR_COMPRESSED) && ls_wire_inflate(&p, &n, arena, err))

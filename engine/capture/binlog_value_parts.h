@@ -9,6 +9,7 @@ static inline int64_t ls_wire_signed(uint64_t v, unsigned bytes) {
     return (int64_t)(v << unused) >> unused;
 }
 
+bool ls_wire_decimal_fits(unsigned precision, unsigned scale); /* can there be such a DECIMAL? */
 /* A value's text, copied into the arena. -1: memory. */
 int ls_wire_text(ls_arena *arena, const ls_buf *text, ls_value *out, ls_error *err) LS_MUST_CHECK;
 /* STRING, VARCHAR, BLOB and their like: the bytes behind their length; NULL, the cursor failed: there are fewer. */
@@ -25,6 +26,7 @@ int ls_wire_json(const char *p, size_t n, ls_arena *arena, ls_buf *text, ls_valu
 int ls_wire_address(const ls_wire_column *c, const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, ls_value *out,
                     ls_error *err) LS_MUST_CHECK;
 int ls_wire_geometry(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, ls_value *out, ls_error *err) LS_MUST_CHECK;
+int ls_wire_vector(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, ls_value *out, ls_error *err) LS_MUST_CHECK;
 int ls_wire_label(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
                   ls_error *err) LS_MUST_CHECK;
 int ls_wire_bits(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_value *out, ls_error *err) LS_MUST_CHECK;

@@ -7,7 +7,7 @@
 /* ---- settings ---- */
 
 typedef struct settings {
-    char log_bin[8], format[16], metadata[16], image[16], tx_compression[8], value_options[32];
+    char log_bin[8], format[16], metadata[16], image[16], value_options[32];
     char server_id[16], server_uuid[64], lower_case[8], basename[LS_BINLOG_NAME_MAX];
 } settings;
 
@@ -22,7 +22,6 @@ static int read_settings(const ls_my *s, settings *v, ls_error *err) {
                            {"binlog_format", v->format, sizeof v->format},
                            {"binlog_row_metadata", v->metadata, sizeof v->metadata},
                            {"binlog_row_image", v->image, sizeof v->image},
-                           {"binlog_transaction_compression", v->tx_compression, sizeof v->tx_compression},
                            {"binlog_row_value_options", v->value_options, sizeof v->value_options},
                            {"server_id", v->server_id, sizeof v->server_id},
                            {"server_uuid", v->server_uuid, sizeof v->server_uuid},
@@ -56,7 +55,7 @@ static void must_be(ls_buf *mends, const char *name, const char *is, const char 
 static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
     static const char *const row[] = {"ROW", NULL}, *const full[] = {"FULL", NULL},
                              *const images[] = {"FULL", "FULL_NODUP", NULL};
-    static const char *const off[] = {"OFF", "", NULL}, *const none[] = {"", NULL}; /* "": a server without the setting */
+    static const char *const none[] = {"", NULL}; /* or a server without the setting */
     const char *host = s->conf.host;
     int port = s->conf.port, rc = 0;
     ls_buf mends = {0};
@@ -70,7 +69,6 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
     if (!s->conf.partial_rows) /* else columns that are left out are unchanged, or not sent */
         must_be(&mends, "binlog_row_image", v->image, images);
-    must_be(&mends, "binlog_transaction_compression", v->tx_compression, off);
     must_be(&mends, "binlog_row_value_options", v->value_options, none);
     const char *text = ls_buf_cstr(&mends);
     if (!text)

@@ -121,6 +121,19 @@ static void test_addresses(void **state) {
     is(&c, "10ffffffffffffffffffffffffffffffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 }
 
+static void test_mysql_types(void **state) {
+    (void)state;
+    ls_wire_column c = column(LS_WIRE_VECTOR, 4, LS_TYPE_VECTOR);
+    is(&c, "08000000cdcccc3d000000bf", "[0.1,-0.5]");
+    is(&c, "00000000", "[]");
+    assert_string_equal(read_hex(&c, "03000000000000", false), "bad");
+    assert_string_equal(read_hex(&c, "040000000000807f", false), "bad"); /* infinity */
+    c = column(LS_WIRE_JSON, 4, LS_TYPE_JSON);
+    is(&c, "030000000c0161", "\"a\"");
+    is(&c, "00000000", "null");
+    assert_string_equal(read_hex(&c, "020000000403", false), "bad");
+}
+
 static void test_json(void **state) {
     (void)state;
     ls_wire_column c = column(LS_WIRE_BLOB, 1, LS_TYPE_JSON);
@@ -217,7 +230,7 @@ int main(void) {
         cmocka_unit_test(test_labels),     cmocka_unit_test(test_a_set_of_64),
         cmocka_unit_test(test_bits),       cmocka_unit_test(test_geometry),
         cmocka_unit_test(test_uuid),       cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_json),  cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_mysql_types), cmocka_unit_test(test_json),  cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_old_times_with_fractions), cmocka_unit_test(test_multibyte_charsets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
