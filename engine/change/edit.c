@@ -184,13 +184,17 @@ static size_t clock_at(const char *p, size_t n) {
     return fraction >= 1 && fraction <= 6 ? at + 1 + fraction : 0;
 }
 
+static bool is_infinity(const char *p, size_t n) {
+    return (n == 8 && memcmp(p, "infinity", 8) == 0) || (n == 9 && memcmp(p, "-infinity", 9) == 0);
+}
+
 /* Has the text the shape of FORMAT's canonical date, time, datetime or timestamp? */
 static bool is_time_text(int type, const char *p, size_t n) {
     if (type == LS_TYPE_TIME) {
         if (n && *p == '-') p++, n--;
         return n && clock_at(p, n) == n;
     }
-    if ((n == 8 && memcmp(p, "infinity", 8) == 0) || (n == 9 && memcmp(p, "-infinity", 9) == 0)) return true;
+    if (is_infinity(p, n)) return true;
     if (n > 3 && memcmp(p + n - 3, " BC", 3) == 0) n -= 3;
     size_t date = three_numbers(p, n, '-', 4);
     if (!date || type == LS_TYPE_DATE) return date && date == n;
@@ -247,7 +251,7 @@ static bool is_text_of(int type, const char *p, size_t n) {
     switch (type) {
     case LS_TYPE_DECIMAL: return is_decimal_text(p, n);
     case LS_TYPE_TIMETZ: return is_timetz_text(p, n);
-    case LS_TYPE_INTERVAL: return n > 2 && *p == 'P' && ls_utf8_valid(p, n);
+    case LS_TYPE_INTERVAL: return is_infinity(p, n) || (n > 2 && *p == 'P' && ls_utf8_valid(p, n));
     case LS_TYPE_JSON: return is_json_text(p, n);
     case LS_TYPE_UUID: return is_uuid_text(p, n);
     case LS_TYPE_BITS: return is_bits_text(p, n);
