@@ -79,9 +79,12 @@ void ls_binlog_free(ls_binlog *b) {
     free(b);
 }
 
-void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos, uint64_t delivered_seq) {
+void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos, uint64_t delivered_seq, bool from_beginning) {
+    enum { FIRST_EVENT = 4 };
     b->file = at->file;
-    b->offset = at->offset;
+    b->offset = from_beginning ? FIRST_EVENT : at->offset;
+    b->seeking = from_beginning;
+    b->sought = *at;
     snprintf(b->delivered_pos, sizeof b->delivered_pos, "%s", delivered_pos);
     b->delivered_seq = delivered_seq;
     b->marked = true;
@@ -315,11 +318,21 @@ static int read_header(ls_binlog *b, const uint8_t *event, size_t n, ls_event *h
     return 0;
 }
 
+/* Is it the transaction that the stream was to begin with? What it leaves out may be longer than the header's 32 bits can tell. */
+static bool is_sought(const ls_binlog *b, const ls_event *h) {
+    bool begins = h->type == LS_EV_GTID_MYSQL || h->type == LS_EV_GTID_TAGGED;
+    return begins && b->file == b->sought.file && h->next_pos - h->len == (uint32_t)b->sought.offset;
+}
+
 /* The header's position has 32 bits, a file may be longer: counted on from where the stream stands. */
 static int locate(ls_binlog *b, ls_event *h, ls_error *err) {
     if (h->next_pos == 0 || (h->flags & LS_FLAG_ARTIFICIAL) || h->type == LS_EV_HEARTBEAT) return 0;
     h->end = (b->offset & ~UINT64_C(0xffffffff)) | h->next_pos;
     if (h->end < b->offset) h->end += UINT64_C(1) << 32;
+    if (b->seeking && is_sought(b, h)) {
+        h->end = b->sought.offset + h->len;
+        b->seeking = false;
+    }
     if (h->end < h->len) return ls_fail(err, LS_FAIL, "its end position %" PRIu32 " is below its length", h->next_pos);
     h->start = h->end - h->len;
     b->marked = b->marked && b->offset == h->end;

@@ -18,8 +18,9 @@ typedef struct ls_binlog ls_binlog;
 int ls_binlog_new(ls_binlog **out, const ls_binlog_conf *conf, ls_error *err) LS_MUST_CHECK;
 void ls_binlog_free(ls_binlog *b);
 /* Where the events to come begin, and what of them is delivered already: rows up to (delivered_pos, delivered_seq) are
- * counted and left out; delivered_pos "" for none. */
-void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos, uint64_t delivered_seq);
+ * counted and left out; delivered_pos "" for none. from_beginning: a stream by MySQL's GTIDs, which begins with the head of its
+ * file and then leaves out what was executed, so that positions jump. */
+void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos, uint64_t delivered_seq, bool from_beginning);
 /* One event. 0: done. 1: the batch is full and the event has more: keep its bytes, and call ls_binlog_more() with the
  * next batch until that gives 0. */
 int ls_binlog_event(ls_binlog *b, const uint8_t *event, size_t n, ls_work *w, ls_error *err) LS_MUST_CHECK;

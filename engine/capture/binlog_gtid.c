@@ -32,6 +32,7 @@ static int begin_mysql(ls_binlog *b, const ls_event *h, const uint8_t *u, const 
         snprintf(b->tx.id, sizeof b->tx.id,
                  "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x:%s%s%" PRIu64, u[0], u[1], u[2], u[3],
                  u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15], tag, *tag ? ":" : "", number);
+    memcpy(b->gtid, b->tx.id, sizeof b->gtid);
     return 0;
 }
 

@@ -59,6 +59,8 @@ struct ls_binlog {
     uint64_t file, offset; /* behind the last event */
     bool checksum, described;
     ls_event now; /* the event that is decoded, for errors */
+    bool seeking;    /* the transaction at `sought`, with which the stream was to begin, has not come yet */
+    ls_place sought;
     char delivered_pos[40];
     uint64_t delivered_seq;
 

@@ -25,6 +25,8 @@ int ls_bl_mark(ls_binlog *b, ls_work *w, const char *gtid, ls_error *err) {
     ls_place p = {.file = b->file, .offset = b->offset};
     memcpy(p.gtid, gtid, strlen(gtid) + 1);
     b->marked = true;
+    if (b->seeking && ls_place_cmp(&p, &b->sought) < 0) return 0;
+    b->seeking = false;
     ls_xa *oldest = ls_xas_oldest(&b->xas);
     if (!oldest) return ls_work_mark(w, &p) ? ls_fail_memory(err, "a position") : 0;
     w->read_to = p;

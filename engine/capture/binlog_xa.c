@@ -1,5 +1,7 @@
 #include "capture/binlog_xa.h"
 
+#include "capture/gtid_set.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,15 +76,28 @@ static bool same_domain(const char *a, const char *b) {
     return n == domain_length(b) && memcmp(a, b, n) == 0;
 }
 
+/* Does `later` say what `earlier` says, too? On MariaDB it does in the same domain; MySQL's numbers must follow each other, and
+ * then it says both, as a row. */
+static bool covers(ls_place *later, const ls_place *earlier) {
+    ls_place both = *earlier;
+    if (!*later->gtid || !*earlier->gtid) {
+        if (!*later->gtid) memcpy(later->gtid, earlier->gtid, sizeof later->gtid);
+        return true;
+    }
+    if (!strchr(later->gtid, ':')) return same_domain(later->gtid, earlier->gtid);
+    if (!ls_gtid_set_extend(both.gtid, sizeof both.gtid, later->gtid)) return false;
+    memcpy(later->gtid, both.gtid, sizeof later->gtid);
+    return true;
+}
+
 /* What a mark says is that all before it is done: a later one of the same domain says it too. Those before the newest
  * transaction's begin stay: a new start may be there. */
 int ls_xas_wait(ls_xas *x, const ls_place *mark, ls_error *err) {
     const ls_xa *last = newest(x);
     for (size_t i = x->nwaiting; i-- > 0 && last && ls_place_cmp(&x->waiting[i], &last->begin) > 0;) {
         ls_place *was = &x->waiting[i];
-        if (*mark->gtid && *was->gtid && !same_domain(mark->gtid, was->gtid)) continue;
         ls_place now = *mark;
-        if (!*now.gtid) memcpy(now.gtid, was->gtid, sizeof now.gtid);
+        if (!covers(&now, was)) continue;
         memmove(was, was + 1, (--x->nwaiting - i) * sizeof *was);
         x->waiting[x->nwaiting++] = now;
         return 0;

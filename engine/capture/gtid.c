@@ -1,5 +1,7 @@
 #include "capture/gtid.h"
 
+#include "capture/gtid_set.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +57,7 @@ int ls_gtid_add(ls_buf *position, const char *gtid, ls_error *err) {
     ls_gtid g, have;
     size_t n = (size_t)(add_end - gtid), domains = 0;
     char text[LS_GTID_TEXT + 2]; /* a comma before or behind */
+    if (strchr(gtid, ':')) return ls_gtid_set_add(position, gtid, err);
     if (ls_gtid_next(&add, add_end, &g) != 1 || add != add_end || n >= LS_GTID_TEXT)
         return ls_fail(err, LS_FAIL, "\"%s\" is no MariaDB GTID", gtid);
     const char *start = position->data, *at = start, *end = start ? start + position->len : start;

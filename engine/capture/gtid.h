@@ -1,5 +1,5 @@
-/* gtid.h - MariaDB's GTIDs (domain-server-sequence) and positions: a list of them, one a domain, sorted by domain.
- * Pure functions over text. */
+/* gtid.h - MariaDB's GTIDs (domain-server-sequence) and positions: a list of them, one a domain, sorted by domain. MySQL's are
+ * sets: gtid_set.h. Pure functions over text. */
 #ifndef LS_GTID_H
 #define LS_GTID_H
 
@@ -16,7 +16,7 @@ typedef struct ls_gtid {
 void ls_gtid_print(char out[LS_GTID_TEXT], const ls_gtid *g);
 /* Reads the GTID at *at and passes it and one comma behind it. 1: read, 0: at the end, -1: no GTID stands there. */
 int ls_gtid_next(const char **at, const char *end, ls_gtid *g) LS_MUST_CHECK;
-/* Puts a transaction's GTID into a position, in the place of its domain's former one. */
+/* Puts a transaction's GTID into a position, in the place of its domain's former one; MySQL's (uuid:number) into a set. */
 int ls_gtid_add(ls_buf *position, const char *gtid, ls_error *err) LS_MUST_CHECK;
 /* Can `stored` be a position of the log whose position at the same place is `server`? Each domain of the server's must
  * stand at the same transaction; domains that only `stored` has were taken out of the log by an administrator, unless

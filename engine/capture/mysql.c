@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "capture/gtid.h"
+#include "capture/gtid_set.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,7 +69,9 @@ static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_
     bool known = true;
     (void)again;
     ls_buf_clear(gtid);
-    if (strcmp(s->conf.start, "earliest") == 0 ? ls_my_log_begin(s, at, err) : ls_my_log_end(s, at, err)) return -1;
+    bool earliest = strcmp(s->conf.start, "earliest") == 0;
+    if (earliest ? ls_my_log_begin(s, at, err) : ls_my_log_end(s, at, s->gtids ? gtid : NULL, err)) return -1;
+    if (earliest && s->gtids && ls_my_gtid_executed(s, true, gtid, err)) return -1;
     if (s->mariadb && ls_my_gtid_at(s, at, gtid, &known, err)) return -1;
     return known ? 0 : ls_fail(err, LS_AGAIN, "the server has no GTID position for the end of its binary log");
 }
@@ -115,6 +118,7 @@ static int check_log(ls_my *s, const ls_resume *from, ls_error *err) {
     ls_buf now = {0};
     bool known;
     int rc = 0;
+    if (s->gtids && *from->gtid) return ls_my_gtid_check(s, from->gtid, err);
     if (!s->mariadb || from->restart.offset > UINT32_MAX) return 0; /* which the function cannot take */
     if (ls_my_gtid_at(s, &from->restart, &now, &known, err)) return -1;
     const char *text = ls_buf_cstr(&now);
@@ -145,7 +149,7 @@ static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_
         "@slave_uuid = UUID(), @replica_uuid = @slave_uuid",
         (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u, (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u);
     if (ls_my_query(s, s->dump, NULL, err, doing, sql)) return -1;
-    if (!by_gtid) return 0;
+    if (!by_gtid || !s->mariadb) return 0; /* MySQL takes the set with the command */
     ls_buf_str(&connect_state, "SET @slave_gtid_strict_mode = 0, @slave_connect_state = ");
     ls_my_quote(s, &connect_state, from->gtid, strlen(from->gtid));
     const char *text = ls_buf_cstr(&connect_state);
@@ -154,31 +158,68 @@ static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_
     return rc;
 }
 
-/* u32 offset, u16 flags, u32 server_id, the file's name. */
-static int send_dump(const ls_my *s, const ls_place *at, bool by_gtid, ls_error *err) {
-    unsigned char cmd[10 + LS_BINLOG_NAME_MAX + 24];
-    uint32_t offset = by_gtid ? FIRST_EVENT : (uint32_t)at->offset;
-    for (int i = 0; i < 4; i++) {
-        cmd[i] = (unsigned char)(offset >> 8 * i);
-        cmd[6 + i] = (unsigned char)(s->own_id >> 8 * i);
-    }
-    cmd[4] = cmd[5] = 0;
-    int n = by_gtid ? 0 : snprintf((char *)cmd + 10, sizeof cmd - 10, "%s.%06" PRIu64, s->base, at->file);
-    if (s->dump->methods->db_command(s->dump, COM_BINLOG_DUMP, (const char *)cmd, 10 + (size_t)n, 1, NULL))
-        return ls_my_failed(s, s->dump, err, "asking for the binlog");
-    return 0;
+static void put_le(ls_buf *out, uint64_t v, int bytes) {
+    for (int i = 0; i < bytes; i++) ls_buf_char(out, (char)(v >> 8 * i));
+}
+
+/* u32 offset, u16 flags, u32 server_id, the file's name; by GTID MariaDB takes no name. */
+static void put_dump(const ls_my *s, const ls_place *at, bool by_gtid, ls_buf *cmd) {
+    put_le(cmd, by_gtid ? FIRST_EVENT : at->offset, 4);
+    put_le(cmd, 0, 2);
+    put_le(cmd, s->own_id, 4);
+    if (!by_gtid) ls_buf_fmt(cmd, "%s.%06" PRIu64, s->base, at->file);
+}
+
+/* u16 flags, u32 server_id, u32 length and name of a file, u64 offset, u32 length and bytes of the set. */
+static int put_gtid_dump(const ls_my *s, const char *gtids, ls_buf *cmd, ls_error *err) {
+    enum { BY_GTID = 4 };
+    ls_gtid_set set = {0};
+    ls_buf encoded = {0};
+    int rc = ls_gtid_set_read(&set, gtids, strlen(gtids), err);
+    if (rc == 0) ls_gtid_set_encode(&set, &encoded);
+    put_le(cmd, BY_GTID, 2);
+    put_le(cmd, s->own_id, 4);
+    put_le(cmd, 0, 4);
+    put_le(cmd, FIRST_EVENT, 8);
+    put_le(cmd, encoded.len, 4);
+    ls_buf_add(cmd, encoded.data, encoded.len);
+    if (encoded.failed) cmd->failed = true;
+    ls_gtid_set_free(&set);
+    ls_buf_free(&encoded);
+    return rc;
+}
+
+static int send_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
+    enum { DUMP = 18, DUMP_GTID = 30 }; /* COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID: the library names only one of them */
+    static const char doing[] = "asking for the binlog";
+    ls_buf cmd = {0};
+    bool set = by_gtid && !s->mariadb;
+    int rc = 0;
+    if (set)
+        rc = put_gtid_dump(s, from->gtid, &cmd, err);
+    else
+        put_dump(s, &from->restart, by_gtid, &cmd);
+    if (rc == 0 && cmd.failed) rc = ls_fail_memory(err, doing);
+    if (rc == 0 && s->dump->methods->db_command(s->dump, set ? (enum enum_server_command)DUMP_GTID : (enum enum_server_command)DUMP, cmd.data, cmd.len, 1, NULL))
+        rc = ls_my_failed(s, s->dump, err, doing);
+    ls_buf_free(&cmd);
+    return rc;
+}
+
+/* By GTID where the offset is beyond the 32 bits that the other command has for it. Elsewhere file and offset are as good: that
+ * the log there is the one that the checkpoint's GTIDs are of has been proven. */
+static int choose(const ls_my *s, const ls_resume *from, bool *by_gtid, ls_error *err) {
+    bool beyond = from->restart.offset > UINT32_MAX;
+    *by_gtid = beyond && *from->gtid && (s->gtids || s->mariadb);
+    if (*by_gtid || !beyond) return 0;
+    return ls_fail(err, LS_FAIL, "offset %" PRIu64 " of %s.%06" PRIu64 " is above 4 GiB, where a stream can begin only by a GTID%s", from->restart.offset,
+                   s->base, from->restart.file, s->mariadb ? "" : "; gtid_mode is not ON");
 }
 
 static int start(ls_source *source, const ls_resume *from, ls_error *err) {
     ls_my *s = my_of(source);
-    /* the command has 32 bits for the offset: behind them only the GTID position can say where */
-    bool by_gtid = from->restart.offset > UINT32_MAX;
-    if (check_identity(s, from, err) || check_log(s, from, err)) return -1;
-    if (by_gtid && (!s->mariadb || !*from->gtid))
-        return ls_fail(err, LS_FAIL,
-                       "offset %" PRIu64 " of %s.%06" PRIu64
-                       " is above 4 GiB, where a stream can begin only by a MariaDB GTID",
-                       from->restart.offset, s->base, from->restart.file);
+    bool by_gtid;
+    if (check_identity(s, from, err) || check_log(s, from, err) || choose(s, from, &by_gtid, err)) return -1;
     const ls_binlog_conf conf = {.tables = s->conf.tables,
                                  .ntables = s->conf.ntables,
                                  .ddl = s->conf.ddl,
@@ -189,9 +230,9 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .schemas = s->conf.schemas,
                                  .ask = ls_my_ask(s)};
     if (ls_binlog_new(&s->decoder, &conf, err)) return -1;
-    ls_binlog_start(s->decoder, &from->restart, from->delivered_pos, from->delivered_seq);
+    ls_binlog_start(s->decoder, &from->restart, from->delivered_pos, from->delivered_seq, by_gtid && !s->mariadb);
     if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) ||
-        send_dump(s, &from->restart, by_gtid, err))
+        send_dump(s, from, by_gtid, err))
         return -1;
     ls_packets_init(&s->packets, mysql_get_socket(s->dump));
     s->heard_at = ls_clock_ms();
@@ -280,7 +321,7 @@ static int confirm(ls_source *source, const ls_place *restart, ls_error *err) {
 }
 
 static int log_end(ls_source *source, ls_place *end, ls_error *err) {
-    return ls_my_log_end(my_of(source), end, err);
+    return ls_my_log_end(my_of(source), end, NULL, err);
 }
 
 const ls_source_ops ls_source_mysql = {

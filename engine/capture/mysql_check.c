@@ -1,5 +1,7 @@
 #include "capture/mysql_session.h"
 
+#include "capture/gtid_set.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 
 typedef struct settings {
     char log_bin[8], format[16], metadata[16], image[16], value_options[32];
-    char server_id[16], server_uuid[64], lower_case[8], basename[LS_BINLOG_NAME_MAX];
+    char server_id[16], server_uuid[64], lower_case[8], gtid_mode[24], basename[LS_BINLOG_NAME_MAX];
 } settings;
 
 typedef struct setting {
@@ -24,6 +26,7 @@ static int read_settings(const ls_my *s, settings *v, ls_error *err) {
                            {"binlog_row_image", v->image, sizeof v->image},
                            {"binlog_row_value_options", v->value_options, sizeof v->value_options},
                            {"server_id", v->server_id, sizeof v->server_id},
+                           {"gtid_mode", v->gtid_mode, sizeof v->gtid_mode},
                            {"server_uuid", v->server_uuid, sizeof v->server_uuid},
                            {"lower_case_table_names", v->lower_case, sizeof v->lower_case},
                            {"log_bin_basename", v->basename, sizeof v->basename}};
@@ -123,25 +126,70 @@ static int read_place(ls_my *s, const char *name, const char *offset, ls_place *
     return 0;
 }
 
-static int ask_place(ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_error *err) {
+static int ask_place(ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_buf *executed, ls_error *err) {
+    enum { EXECUTED = 4 };
     MYSQL_RES *res;
     if (ls_my_query(s, s->side, &res, err, doing, sql)) return -1;
     MYSQL_ROW row = mysql_fetch_row(res);
     int rc = row ? read_place(s, row[0], with_offset ? row[1] : NULL, at, err)
                  : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host,
                            s->conf.port);
+    if (executed) ls_buf_clear(executed);
+    if (rc == 0 && executed && mysql_num_fields(res) > EXECUTED && row[EXECUTED]) ls_buf_str(executed, row[EXECUTED]);
     mysql_free_result(res);
-    return rc;
+    return rc == 0 && executed && executed->failed ? ls_fail_memory(err, doing) : rc;
 }
 
-int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) {
+int ls_my_log_end(ls_my *s, ls_place *end, ls_buf *executed, ls_error *err) {
     bool renamed = !s->mariadb && s->version >= 80200; /* MySQL dropped the old words then */
     return ask_place(s, "asking for the binary log's end", renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS",
-                     true, end, err);
+                     true, end, executed, err);
 }
 
 int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) {
-    return ask_place(s, "asking for the oldest binary log", "SHOW BINARY LOGS", false, begin, err);
+    return ask_place(s, "asking for the oldest binary log", "SHOW BINARY LOGS", false, begin, NULL, err);
+}
+
+int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err) {
+    static const char doing[] = "reading the GTID set";
+    MYSQL_RES *res;
+    if (ls_my_query(s, s->side, &res, err, doing, purged ? "SELECT @@GLOBAL.gtid_purged" : "SELECT @@GLOBAL.gtid_executed")) return -1;
+    MYSQL_ROW row = mysql_fetch_row(res);
+    ls_buf_clear(out);
+    if (row && row[0]) ls_buf_str(out, row[0]);
+    mysql_free_result(res);
+    return out->failed ? ls_fail_memory(err, doing) : 0;
+}
+
+static int read_set(ls_gtid_set *set, const ls_buf *text, ls_error *err) {
+    return ls_gtid_set_read(set, text->data ? text->data : "", text->len, err);
+}
+
+int ls_my_gtid_check(const ls_my *s, const char *stored, ls_error *err) {
+    ls_gtid_set then = {0}, executed = {0}, purged = {0};
+    ls_buf text = {0};
+    int rc = -1;
+    if (ls_gtid_set_read(&then, stored, strlen(stored), err) || ls_my_gtid_executed(s, false, &text, err) || read_set(&executed, &text, err) ||
+        ls_my_gtid_executed(s, true, &text, err) || read_set(&purged, &text, err))
+        goto out;
+    if (!ls_gtid_set_contains(&executed, &then))
+        ls_fail(err, LS_LOST,
+                "the server at %s port %d lacks transactions that were captured: the checkpoint's GTID set \"%.500s\" is not within its "
+                "gtid_executed: its log was begun anew (RESET BINARY LOGS AND GTIDS), or it was restored; start anew under another connector "
+                "name", s->conf.host, s->conf.port, stored);
+    else if (!ls_gtid_set_contains(&then, &purged))
+        ls_fail(err, LS_LOST,
+                "the server at %s port %d has purged transactions (binlog_expire_logs_seconds, PURGE BINARY LOGS) that are not in the "
+                "checkpoint's GTID set \"%.500s\": changes are missing; start anew under another connector name",
+                s->conf.host, s->conf.port, stored);
+    else
+        rc = 0;
+out:
+    ls_gtid_set_free(&then);
+    ls_gtid_set_free(&executed);
+    ls_gtid_set_free(&purged);
+    ls_buf_free(&text);
+    return rc;
 }
 
 int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) {
@@ -220,6 +268,7 @@ static void name_server(ls_my *s, const settings *v) {
     else
         snprintf(s->identity, sizeof s->identity, "\"server_uuid\":\"%.36s\"", v->server_uuid);
     s->lower_case = strcmp(v->lower_case, "0") != 0;
+    s->gtids = !s->mariadb && strcasecmp(v->gtid_mode, "ON") == 0;
     if (s->own_id == strtoul(v->server_id, NULL, 10)) s->own_id--; /* a dump under the server's own id gets nothing */
 }
 
@@ -229,5 +278,5 @@ int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
         return -1;
     name_server(s, &v);
-    return ls_my_log_end(s, &end, err) || check_tables(s, known, err) ? -1 : 0;
+    return ls_my_log_end(s, &end, NULL, err) || check_tables(s, known, err) ? -1 : 0;
 }

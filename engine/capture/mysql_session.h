@@ -33,6 +33,7 @@ typedef struct ls_my {
     MYSQL *side, *dump;
     bool mariadb;
     bool lower_case;
+    bool gtids; /* MySQL with gtid_mode = ON: the checkpoint has a GTID set, and the stream begins by it */
     unsigned long version; /* 101119 for 10.11.19 */
     uint32_t own_id;       /* the server_id that we take */
     char base[LS_BINLOG_NAME_MAX];
@@ -65,12 +66,17 @@ void ls_my_grant_line(const ls_my *s, char *out, size_t size);
 
 /* mysql_check.c: settings, grants, exact tables; fills version, base, identity, lower_case. */
 int ls_my_check(ls_my *s, const char *known, ls_error *err) LS_MUST_CHECK;
-/* The log's end. It and the next notice the files' common name. */
-int ls_my_log_end(ls_my *s, ls_place *end, ls_error *err) LS_MUST_CHECK;
+/* The log's end; executed, if given, becomes the GTID set there (MySQL). It and the next notice the files' common name. */
+int ls_my_log_end(ls_my *s, ls_place *end, ls_buf *executed, ls_error *err) LS_MUST_CHECK;
 /* The oldest log's first event. */
 int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
 /* MariaDB: the GTID position at a place; *known false: nothing ends there. */
 int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
+
+/* MySQL: the set of what was executed, or purged from the log. */
+int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+/* MySQL with GTIDs: has the server all that the checkpoint's set has, and its log all that it lacks? LS_LOST when not. */
+int ls_my_gtid_check(const ls_my *s, const char *stored, ls_error *err) LS_MUST_CHECK;
 
 /* mysql_columns.c: the decoder's questions. */
 ls_binlog_ask ls_my_ask(ls_my *s);

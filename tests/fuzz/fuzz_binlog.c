@@ -109,7 +109,7 @@ static void run(const uint8_t *data, size_t size, bool mariadb, const char *deli
     ls_binlog *b = NULL;
     ls_work *w = ls_work_new(&schemas, "fuzz", "mariadb");
     if (!w || ls_binlog_new(&b, &conf, &err)) goto out;
-    ls_binlog_start(b, &at, delivered_pos, delivered_seq);
+    ls_binlog_start(b, &at, delivered_pos, delivered_seq, size % 5 == 4);
     while (size) {
         ls_cursor length = ls_cursor_over(data, size);
         ls_cursor_take(&length, LENGTH_AT);

@@ -91,7 +91,7 @@ static inline void start_decoder(fixture *f, uint64_t file, uint64_t offset, con
     ls_place at = {.file = file, .offset = offset};
     ls_binlog_free(f->b);
     assert_int_equal(ls_binlog_new(&f->b, &f->conf, &f->err), 0);
-    ls_binlog_start(f->b, &at, delivered_pos, delivered_seq);
+    ls_binlog_start(f->b, &at, delivered_pos, delivered_seq, false);
     f->at = offset;
 }
 

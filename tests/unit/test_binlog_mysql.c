@@ -31,7 +31,7 @@ static void test_gtid_with_a_tag(void **state) {
     insert(f, 1, "a");
     commit(f);
     assert_string_equal(f->w->seen.changes[0].tx->id, "71fd11e6-e9ad-11f1-aa00-02fc00000001:red:1");
-    came(f, "I1 t after id=1 note=a n=-1; mark 1 ");
+    came(f, "I1 t after id=1 note=a n=-1; mark 1 71fd11e6-e9ad-11f1-aa00-02fc00000001:red:1");
     for (size_t n = 0; n < 54; n += 2) { /* up to the tag's end */
         char cut[sizeof tagged];
         snprintf(cut, sizeof cut, "%.*s", (int)n, tagged);
@@ -53,6 +53,43 @@ static void test_gtid_with_a_tag(void **state) {
         hex(f, cases[i].with);
         fails(f, cases[i].want);
     }
+}
+
+/* A stream by GTIDs begins with the head of the file, and jumps over what was executed: here more than 4 GiB of it. */
+static void test_start_by_gtid(void **state) {
+    fixture *f = *state;
+    const uint64_t sought = (UINT64_C(5) << 32) + 5000;
+    const ls_place at = {.file = 3, .offset = sought};
+    char pos[40];
+    f->places = true;
+    ls_binlog_free(f->b);
+    assert_int_equal(ls_binlog_new(&f->b, &f->conf, &f->err), 0);
+    ls_place_pos_binlog(pos, 0, 3, sought);
+    ls_binlog_start(f->b, &at, pos, 1, true);
+    f->at = 4;
+    rotate_event(f, 0x20, "binlog.000003", 4);
+    artificial(f);
+    bool checksum = f->checksum;
+    f->checksum = true;
+    format_event(f);
+    ok(f);
+    f->checksum = checksum;
+    event(f, 35, 0); /* PREVIOUS_GTIDS */
+    ok(f);
+    came(f, ""); /* no mark stands before the place where the stream was to begin */
+    f->at = sought;
+    begin_tagged(f);
+    query(f, "BEGIN");
+    map(f);
+    insert(f, 1, "delivered before");
+    insert(f, 2, "b");
+    assert_string_equal(f->w->seen.changes[0].tx->pos, pos);
+    commit(f);
+    assert_int_equal(f->w->seen.count, 1);
+    assert_int_equal(f->w->seen.changes[0].seq, 2);
+    assert_int_equal(f->w->nmarks, 1);
+    assert_int_equal(f->w->marks[0].place.offset, f->at);
+    assert_true(f->at > sought);
 }
 
 /* ---- TRANSACTION_PAYLOAD ---- */
@@ -114,7 +151,7 @@ static void test_payload(void **state) {
         ok(f);
         assert_string_equal(f->w->seen.changes[0].tx->id, "71fd11e6-e9ad-11f1-aa00-02fc00000001:9");
         assert_int_equal(f->w->marks[0].place.offset, f->at); /* the outer event's end */
-        came(f, "I1 t after id=0 note=abc n=1; I2 t after id=1 note=abc n=1; mark 2 ");
+        came(f, "I1 t after id=0 note=abc n=1; I2 t after id=1 note=abc n=1; mark 2 71fd11e6-e9ad-11f1-aa00-02fc00000001:9");
         ls_buf_free(&all);
     }
 }
@@ -197,7 +234,7 @@ static void test_malformed_payload(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_gtid_with_a_tag),
+        TEST(test_gtid_with_a_tag), TEST(test_start_by_gtid),
         TEST(test_payload),
         TEST(test_payload_over_batches),
         TEST(test_malformed_payload),
