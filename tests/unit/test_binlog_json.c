@@ -133,7 +133,8 @@ static void test_malformed(void **state) {
     is("02ffff0400", "at byte 1 of the document there are more values than bytes");
     is("0201000700" "0cff00", "at byte 1 of the document 255 bytes are wanted, 7 remain");
     is("0ff6020505", "at byte 5 of the document 3 bytes are wanted, 0 remain");
-    is("0ff601", "at byte 3 of the document 1 bytes are wanted, 0 remain");
+    is("0ff60105", "at byte 3 of the document there is no DECIMAL");
+    is("0ff6060900bb9aca00", "at byte 3 of the document: bytes that are no DECIMAL(9,0)");
     is("0ff6024200", "at byte 3 of the document there is no DECIMAL");
     is("0ff6020a02", "at byte 5 of the document 5 bytes are wanted, 0 remain");
     is("0f0c0840420f0000000000", "at byte 3 of the document there is no date or time");

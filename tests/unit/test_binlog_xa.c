@@ -153,6 +153,38 @@ static void test_mysql_without_flags(void **state) {
     came(f, "");
 }
 
+/* More rows than a batch takes: the transaction counts as decided when the last of them is handed over. */
+static void test_over_several_batches(void **state) {
+    fixture *f = *state;
+    uint64_t rows = 0;
+    holds(f);
+    start(f, 1, 'a');
+    map(f);
+    for (int i = 0; i < 3; i++) {
+        rows_event(f, WRITE, 7, 0);
+        for (uint32_t k = 0; k < 1500; k++) image(f, k, "a", 1);
+        ok(f);
+    }
+    prepare_event(f, false, 'a');
+    ok(f);
+    begin(f, 2, TRANSACTIONAL | COMPLETED_XA);
+    query_event(f, "db", "XA COMMIT X'61',X'',1");
+    int rc = feed(f);
+    for (;; rc = ls_binlog_more(f->b, f->w, &f->err)) {
+        rows += f->w->seen.count;
+        if (rc == 0) break;
+        assert_int_equal(rc, 1);
+        assert_int_equal(f->w->nmarks, 0);
+        ls_work_reset(f->w);
+    }
+    assert_int_equal(rows, 4500);
+    assert_int_equal(f->w->seen.changes[f->w->seen.count - 1].seq, 4500);
+    assert_int_equal(f->w->nmarks, 2);
+    ls_work_reset(f->w);
+    one_row(f, 3, 4);
+    came(f, "I1 t after id=4 note=b n=-1; mark 1 2-9-3");
+}
+
 static void test_bounds(void **state) {
     fixture *f = *state;
     f->conf.hold_max = 400;
@@ -250,6 +282,7 @@ int main(void) {
         TEST(test_tables_left_out),
         TEST(test_one_phase),
         TEST(test_mysql_without_flags),
+        TEST(test_over_several_batches),
         TEST(test_bounds),
         TEST(test_a_name_used_again),
         TEST(test_malformed),
