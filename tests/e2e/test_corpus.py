@@ -1,6 +1,6 @@
 """Cases of a corpus that is kept beside the project: SQL taken from the test suites of databases and of other tools, and an oracle that
 replays the messages and compares the result with the tables. LIST_SYNC_CORPUS names its folder; without it there is nothing
-to run. corpus_cases lists the cases that must come out equal."""
+to run. corpus_cases lists the cases that must come out equal; those of mysql9 run on the MySQL 9 that LIST_SYNC_MYSQL names."""
 import os
 import subprocess
 import sys
@@ -9,6 +9,7 @@ import unittest
 from lib import BROKERS, MY, PG, PROGRAM, ROOT, Case, my, report
 
 CORPUS = os.environ.get("LIST_SYNC_CORPUS", "")
+MYSQL9 = os.environ.get("LIST_SYNC_MYSQL", "")
 SECONDS = 1200
 
 
@@ -20,7 +21,13 @@ def cases():
 @unittest.skipUnless(os.path.exists(os.path.join(CORPUS, "tools", "run_engine.py")), "LIST_SYNC_CORPUS names no corpus")
 class Corpus(Case):
     def test_cases(self):
-        self.run_cases(cases())
+        self.run_cases([case for case in cases() if not case.startswith("mysql9/")])
+
+    @unittest.skipUnless(MYSQL9, "LIST_SYNC_MYSQL names no MySQL 9")
+    def test_mysql9(self):
+        host, port, user = (MYSQL9.split(":") + ["root"])[:3]
+        self.run_cases([case for case in cases() if case.startswith("mysql9/")], "--db", "mysql9", "--my-host", host, "--my-port", port,
+                       "--my-user", user)
 
     def test_wal2json(self):
         """PostgreSQL's cases again, through the other plugin."""
