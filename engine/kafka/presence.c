@@ -10,7 +10,7 @@ enum {
     LS_LOOK_FIRST_MS = 250,    /* while brokers or topics are missing they are looked for; the wait doubles */
     LS_LOOK_MAX_MS = 10000,    /* ... up to this */
     LS_SILENT_BROKER_MS = 10000, /* a listed topic is taken for there after this, whatever a broker does not say */
-    LS_MISSING_GRACE_MS = 3000 /* a topic may be in the making by a connector that starts now: no warning before this */
+    LS_MISSING_GRACE_MS = 10000 /* a topic may be in the making by a connector that starts now: no warning before this */
 };
 
 int ls_presence_init(ls_presence *p, const char *const *names, size_t n, const ls_memory_broker *memory, const ls_log *log) {
