@@ -174,7 +174,7 @@ class Xa(Case):
         self.my("xa start 'w'; insert into t values (2, repeat('x', 17000000)); xa end 'w'; xa prepare 'w'")
         try:
             p = self.run_to_end(script, "--until-caught-up", code=1)
-            self.assertRegex(p.log(), "hold more than 16 MiB of changes.*XA RECOVER")
+            self.assertRegex(p.log(), "hold more than 8 MiB of changes.*XA RECOVER")
         finally:
             self.my("xa rollback 'w'")
 
