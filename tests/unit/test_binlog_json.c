@@ -136,6 +136,7 @@ static void test_malformed(void **state) {
     is("0ff601", "at byte 3 of the document 1 bytes are wanted, 0 remain");
     is("0ff6024200", "at byte 3 of the document there is no DECIMAL");
     is("0ff6020a02", "at byte 5 of the document 5 bytes are wanted, 0 remain");
+    is("0ff6040300" "83e8", "at byte 3 of the document: bytes that are no DECIMAL(3,0)"); /* 1000 */
     is("0f0c0840420f0000000000", "at byte 3 of the document there is no date or time");
     is("0f0a03000000", "at byte 3 of the document 8 bytes are wanted, 3 remain");
 }
