@@ -87,6 +87,8 @@ static void test_doubles(void **state) {
     is_double(1e20, "1e20");
     is_double(100.25e300, "1.0025e302");
     is_double(1e-7, "0.0000001");
+    is_double(0.00123, "0.00123");
+    is_double(-0.05, "-0.05");
     is_double(1.5e-15, "0.0000000000000015");
     is_double(1.5e-16, "1.5e-16");
     is_double(123456789012345.678, "123456789012345.67");
