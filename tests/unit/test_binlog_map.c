@@ -2,6 +2,7 @@
 #include "binlogevent.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/text.h"
 #include "capture/binlog_map.h"
@@ -219,6 +220,24 @@ static void test_types_that_cannot_be_captured(void **state) {
     refuses_rows(f, 1, "column a: its type (text in a character set that is not converted) cannot be captured");
 }
 
+/* As on a machine whose C library came without its modules: none can be opened. */
+static void test_a_machine_without_character_sets(void **state) {
+    fixture *f = *state;
+    struct rlimit was, none;
+    again(f);
+    columns(f, "0f", "0a00");
+    names(f, "a");
+    field(f, 2, "0d"); /* sjis */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = was;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int rc = feed(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_int_equal(rc, -1);
+    if (!strstr(f->err.text, "table db.t: column a: the C library of this machine cannot convert character set sjis (")) fail_msg("%s", f->err.text);
+}
+
 /* TIME, DATETIME and TIMESTAMP as before MariaDB 10.1: the server is asked for their precision. */
 static void test_old_times(void **state) {
     fixture *f = *state;
@@ -313,6 +332,7 @@ int main(void) {
         TEST(test_metadata_that_does_not_fit),
         TEST(test_types_that_are_none),
         TEST(test_types_that_cannot_be_captured),
+        TEST(test_a_machine_without_character_sets),
         TEST(test_old_times),
         TEST(test_rows_of_another_table),
         TEST(test_many_tables),

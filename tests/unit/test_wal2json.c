@@ -344,6 +344,12 @@ static void test_the_key(void **state) {
     indexes(f, 1, "b", NULL, 2, "c", "b");
     key_of(f, 'i', WIDE("I", ",\"pk\":[" PART("b") "]"), "b"); /* the primary key is within the replica identity */
     key_of(f, 'i', WIDE("U", ",\"identity\":[" PART("b") "," PART("c") "],\"pk\":[" PART("b") "]"), "b");
+    f->ncols = 0; /* the catalog answered for the index only: names are all there is */
+    indexes(f, 2, "c", "a", 0, NULL, NULL);
+    key_of(f, 'd', insert, "c,a");
+    indexes(f, 2, "c", "gone", 0, NULL, NULL);
+    key_of(f, 'd', insert, "a,c");
+    f->ncols = 3;
     f->cols[2].name = "renamed"; /* since */
     indexes(f, 1, "a", NULL, 2, "renamed", "b");
     key_of(f, 'i', WIDE("I", ",\"pk\":[]"), "c,b");
