@@ -111,6 +111,8 @@ static void test_same_values(void **state) {
     assert_false(ls_value_same(&other, &number));
     assert_false(ls_value_same(&text, &other));
     assert_true(ls_value_same(&empty, &no_bytes));
+    no_bytes = (ls_value){.kind = LS_KIND_TEXT};
+    assert_true(ls_value_same(&empty, &no_bytes));
     assert_false(ls_value_same(&empty, &none));
     assert_true(ls_value_same(&none, &none));
     ls_value zero = {.kind = LS_KIND_DOUBLE, .as.d = 0.0}, below = {.kind = LS_KIND_DOUBLE, .as.d = -0.0};
