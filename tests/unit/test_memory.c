@@ -132,7 +132,11 @@ static int of_pgoutput(run *r, const uint8_t *p, size_t n) {
     for (size_t at = 0, len; rc == 0 && at < n; at += len) {
         len = (size_t)p[at] << 24 | (size_t)p[at + 1] << 16 | (size_t)p[at + 2] << 8 | p[at + 3];
         at += 4;
-        rc = ls_pgoutput_message(d, r->w, p + at, len, &r->err);
+        void *message = __real_malloc(len ? len : 1);
+        assert_non_null(message);
+        memcpy(message, p + at, len);
+        rc = ls_pgoutput_message(d, r->w, message, len, &r->err);
+        if (ls_work_keep(r->w, message, len, free)) rc = ls_fail_memory(&r->err, "a message"); /* which is given back all the same */
     }
     if (rc == 0) rc = emit(r);
     ls_pgoutput_free(d);
@@ -195,6 +199,22 @@ static int of_messages(run *r, const uint8_t *p, size_t n) {
     return rc;
 }
 
+/* What hooks do with rows. */
+static int of_edited(run *r, const uint8_t *p, size_t n) {
+    ls_decoder *d = ls_decoder_new(&r->schemas);
+    ls_batch *b = &r->w->seen;
+    char large[2000];
+    memset(large, 'x', sizeof large);
+    int rc = d ? ls_decoder_read(d, r->w, (const char *)p, n, &r->err) : ls_fail_memory(&r->err, "a decoder");
+    bool edited = rc == 0;
+    for (int i = 0; i < 100 && edited; i++) edited = ls_row_set_text(b, 0, 1, 1, large, sizeof large) == 0; /* more than the arena's first chunk takes */
+    edited = edited && ls_row_add(b, 0, "more", 4, LS_TYPE_STRING) == 2 && ls_row_set_table(b, 0, "other", 5, "u", 1) == 0 && ls_row_drop(b, 0, 0) == 0;
+    if (rc == 0 && !edited) rc = ls_fail(&r->err, LS_FAIL, "%s", ls_row_error(b));
+    if (rc == 0) rc = emit(r);
+    ls_decoder_free(d);
+    return rc;
+}
+
 static char csv_file[64]; /* without _c.csv */
 
 static void show_file(run *r, const char *path) {
@@ -209,7 +229,11 @@ static int of_csv(run *r, const uint8_t *p, size_t n) {
     ls_csv_conf conf = {.filename = csv_file, .consumer = "c", .header = true, .delimiter = ',', .quote = '"', .newline = "\n", .null_text = "", .absent_text = ""};
     ls_decoder *d = ls_decoder_new(&r->schemas);
     ls_writer *csv = NULL;
-    int rc = d ? ls_decoder_read(d, r->w, (const char *)p, n, &r->err) : ls_fail_memory(&r->err, "a decoder");
+    int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
+    for (const uint8_t *end = p + n, *next; rc == 0 && p < end; p = next + 1) {
+        next = memchr(p, '\n', (size_t)(end - p));
+        rc = ls_decoder_read(d, r->w, (const char *)p, (size_t)(next - p), &r->err);
+    }
     for (int again = 0; again < 2 && rc == 0; again++) { /* the second time there is a file to learn from */
         rc = ls_csv_open(&csv, &conf, &r->err);
         if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, &r->err) ? -1 : 0;
@@ -306,20 +330,29 @@ static void test_messages(void **state) {
     SEEDS(of_messages, "message", "01.json", "03.json", "09.json", "shapes.json");
 }
 
+#define ROW(action, section) \
+    "{\"action\":\"" action "\",\"schema\":\"p\",\"table\":\"t\",\"" section "\":[{\"name\":\"id\",\"value\":1},{\"name\":\"a\",\"value\":\"x\\ny\"}]}"
+
+static void test_edited_rows(void **state) {
+    (void)state;
+    static const char row[] = ROW("I", "columns");
+    each_allocation_fails(of_edited, (const uint8_t *)row, sizeof row - 1, "an edited row");
+}
+
 static void test_csv(void **state) {
     (void)state;
-    static const char row[] = "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"t\",\"columns\":[{\"name\":\"id\",\"value\":1},{\"name\":\"a\",\"value\":\"x\\ny\"}]}";
+    static const char rows[] = ROW("D", "identity") "\n" ROW("I", "columns") "\n" ROW("D", "identity") "\n";
     char folder[] = "/tmp/test_memory.XXXXXX";
     assert_non_null(mkdtemp(folder));
     snprintf(csv_file, sizeof csv_file, "%s/out", folder);
-    each_allocation_fails(of_csv, (const uint8_t *)row, sizeof row - 1, "a row");
+    each_allocation_fails(of_csv, (const uint8_t *)rows, sizeof rows - 1, "rows");
     assert_int_equal(rmdir(folder), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pgoutput), cmocka_unit_test(test_wal2json), cmocka_unit_test(test_binlog),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_edited_rows), cmocka_unit_test(test_csv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
