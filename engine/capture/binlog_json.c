@@ -149,9 +149,12 @@ static int opaque_decimal(reader *r, ls_cursor in) {
     c.scale = ls_cursor_u8(&in);
     if (in.failed || !ls_wire_decimal_fits(c.meta, c.scale)) return bad(r, at, "there is no DECIMAL");
     int rc = ls_wire_read(&c, &in, &arena, &text, &v, r->err);
-    if (rc) ls_fail_in(r->err, "JSON: at byte %zu of the document", (size_t)(at - r->start));
-    if (rc == 0 && in.failed) rc = cut(r, &in);
-    if (rc == 0) ls_buf_add(r->out, v.as.p, v.len);
+    if (rc)
+        ls_fail_in(r->err, "JSON: at byte %zu of the document", (size_t)(at - r->start));
+    else if (in.failed)
+        rc = cut(r, &in);
+    else
+        ls_buf_add(r->out, v.as.p, v.len);
     ls_arena_free(&arena);
     ls_buf_free(&text);
     return rc;

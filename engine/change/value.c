@@ -41,6 +41,11 @@ void ls_value_json(ls_buf *out, const ls_value *v, int type) {
     if (quoted) ls_buf_char(out, '"');
 }
 
+/* Of no bytes there need not be a place. */
+static bool same_bytes(const char *a, size_t na, const char *b, size_t nb) {
+    return na == nb && (!na || memcmp(a, b, na) == 0);
+}
+
 bool ls_value_same(const ls_value *a, const ls_value *b) {
     if (a->state != b->state) return false;
     if (a->state != LS_PRESENT) return true;
@@ -48,14 +53,14 @@ bool ls_value_same(const ls_value *a, const ls_value *b) {
         switch ((enum ls_kind)a->kind) {
         case LS_KIND_TEXT:
         case LS_KIND_JSON:
-        case LS_KIND_BYTES: return a->len == b->len && memcmp(a->as.p, b->as.p, a->len) == 0;
+        case LS_KIND_BYTES: return same_bytes(a->as.p, a->len, b->as.p, b->len);
         default: return a->as.u == b->as.u; /* the same bits: -0 and 0 differ, as their texts do */
         }
     }
     ls_buf x = {0}, y = {0};
     ls_value_print(&x, a);
     ls_value_print(&y, b);
-    bool same = !x.failed && !y.failed && x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+    bool same = !x.failed && !y.failed && same_bytes(x.data, x.len, y.data, y.len);
     ls_buf_free(&x);
     ls_buf_free(&y);
     return same;

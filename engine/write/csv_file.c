@@ -126,6 +126,11 @@ static int cut_back(const scan *s, const ls_csv_conf *conf, int fd, const char *
     return 0;
 }
 
+/* One that is too long has filled its buffer first. */
+static bool no_memory_for(const ls_buf *record) {
+    return record->failed && record->len < record->max;
+}
+
 static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     char bytes[READ_BYTES];
     size_t at = 0;
@@ -137,6 +142,8 @@ static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path,
         scan_bytes(s, conf, bytes, (size_t)n, at);
         at += (size_t)n;
     }
+    /* by half of its header a file would be taken for somebody else's */
+    if (no_memory_for(&s->first) || no_memory_for(&s->second)) return ls_fail_memory(err, "reading a CSV file");
     return s->whole < at && is_ours(s, conf) ? cut_back(s, conf, fd, path, at, err) : 0;
 }
 

@@ -49,6 +49,7 @@ typedef struct fixture {
     size_t nkey;
     uint64_t id; /* its table id */
     ls_asked_type asked_type;
+    int asked_precision; /* what the server says of each column */
     int asked; /* questions so far */
     char warned[1024];
 } fixture;
@@ -70,7 +71,7 @@ static inline int columns_of(void *ctx, const char *schema, const char *table, l
     fixture *f = ctx;
     (void)schema, (void)table, (void)err;
     f->asked++;
-    for (size_t i = 0; i < n; i++) cols[i].type = f->asked_type;
+    for (size_t i = 0; i < n; i++) cols[i].type = f->asked_type, cols[i].precision = f->asked_precision;
     return 0;
 }
 

@@ -1,12 +1,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cursor.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void buf_is(ls_buf *b, const char *want) {
     assert_false(b->failed);
@@ -37,6 +40,17 @@ static void test_buf_keeps_to_its_limit(void **state) {
     assert_int_equal(b.len, 300);
     ls_buf_add(&b, "z", 1);
     assert_int_equal(b.len, 300);
+    ls_buf_free(&b);
+    ls_buf_fmt(&b, "%200d", 1);
+    ls_buf_fmt(&b, "%200d", 1);
+    assert_true(b.failed);
+    assert_int_equal(b.len, 200);
+    assert_null(ls_buf_cstr(&b));
+    ls_buf_free(&b);
+    assert_false(ls_buf_room(&b, SIZE_MAX));
+    ls_buf_free(&b);
+    ls_hex_add(&b, "x", SIZE_MAX); /* a length that no memory has: nothing is read */
+    assert_true(b.failed);
     ls_buf_free(&b);
 }
 
@@ -140,12 +154,44 @@ static void test_glob(void **state) {
     assert_true(ls_glob("\\?*", "?x"));
 }
 
+/* What a log's lines are: written to a pipe. */
+static const char *logged(ls_log log, ls_level level, const char *text) {
+    static char line[8192];
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    log.fd = fds[1];
+    ls_log_line(&log, level, "%s", text);
+    close(fds[1]);
+    ssize_t n = read(fds[0], line, sizeof line - 1);
+    assert_true(n >= 0);
+    line[n] = '\0';
+    close(fds[0]);
+    return line;
+}
+
+static void test_log(void **state) {
+    (void)state;
+    ls_log program = {.json = true, .least = LS_INFO, .stage = ""}, log = ls_log_for(&program, "sh\"op");
+    int year, month, day, hour, minute, second, milli, at = 0;
+    const char *line = logged(log, LS_WARN, "a \"b\"\n");
+    sscanf(line, "{\"ts\":\"%4d-%2d-%2dT%2d:%2d:%2d.%3dZ\"%n", &year, &month, &day, &hour, &minute, &second, &milli, &at);
+    assert_true(at == 32 && year >= 2024 && month >= 1 && month <= 12);
+    assert_string_equal(line + at, ",\"level\":\"warning\",\"stage\":\"sh\\\"op\",\"message\":\"a \\\"b\\\"\\n\"}\n");
+    assert_string_equal(logged(log, LS_DEBUG, "x"), ""); /* below the least */
+    log.json = false;
+    assert_string_equal(logged(log, LS_ERROR, "x") + 8, " sh\"op: error: x\n");
+    assert_string_equal(logged(log, LS_INFO, "x") + 8, " sh\"op: x\n");
+    program.json = false, program.status_line = true;
+    assert_memory_equal(logged(program, LS_INFO, "x"), "\r\033[K", 4);
+    assert_string_equal(logged(program, LS_INFO, "x") + 12, " x\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),     cmocka_unit_test(test_buf_keeps_to_its_limit), cmocka_unit_test(test_arena),
         cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
         cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_glob),
+        cmocka_unit_test(test_glob),    cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

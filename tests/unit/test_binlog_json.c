@@ -87,6 +87,8 @@ static void test_doubles(void **state) {
     is_double(1e20, "1e20");
     is_double(100.25e300, "1.0025e302");
     is_double(1e-7, "0.0000001");
+    is_double(0.00123, "0.00123");
+    is_double(-0.05, "-0.05");
     is_double(1.5e-15, "0.0000000000000015");
     is_double(1.5e-16, "1.5e-16");
     is_double(123456789012345.678, "123456789012345.67");
@@ -137,6 +139,7 @@ static void test_malformed(void **state) {
     is("0ff6060900bb9aca00", "at byte 3 of the document: bytes that are no DECIMAL(9,0)");
     is("0ff6024200", "at byte 3 of the document there is no DECIMAL");
     is("0ff6020a02", "at byte 5 of the document 5 bytes are wanted, 0 remain");
+    is("0ff6040300" "83e8", "at byte 3 of the document: bytes that are no DECIMAL(3,0)"); /* 1000 */
     is("0f0c0840420f0000000000", "at byte 3 of the document there is no date or time");
     is("0f0a03000000", "at byte 3 of the document 8 bytes are wanted, 3 remain");
 }

@@ -225,6 +225,22 @@ static void test_multibyte_charsets(void **state) {
     assert_string_equal(convert("swe7", "7f"), "bad");
 }
 
+/* Each decoder has its own, and gives them back. */
+static void test_character_sets_are_found_again(void **state) {
+    (void)state;
+    ls_charsets *all = ls_charsets_new();
+    const ls_charset *sjis, *ujis, *again, *none;
+    ls_error err;
+    assert_int_equal(ls_charsets_find(all, "sjis", &sjis, &err), 0);
+    assert_int_equal(ls_charsets_find(all, "ujis", &ujis, &err), 0);
+    assert_int_equal(ls_charsets_find(all, "sjis", &again, &err), 0);
+    assert_ptr_equal(again, sjis);
+    assert_ptr_not_equal(ujis, sjis);
+    assert_int_equal(ls_charsets_find(all, "klingon", &none, &err), 0);
+    assert_null(none);
+    ls_charsets_free(all);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),     cmocka_unit_test(test_a_set_of_64),
@@ -232,6 +248,7 @@ int main(void) {
         cmocka_unit_test(test_uuid),       cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_mysql_types), cmocka_unit_test(test_json),  cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_old_times_with_fractions), cmocka_unit_test(test_multibyte_charsets),
+        cmocka_unit_test(test_character_sets_are_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

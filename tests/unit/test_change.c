@@ -77,6 +77,7 @@ static void test_civil(void **state) {
         assert_int_equal(ls_time_days(v.year, v.month, v.day), d);
     }
     PRINTS("0000-00-00", ls_time_date(&out, 0, 0, 0));
+    PRINTS("12026-01-31", ls_time_date(&out, 12026, 1, 31));
     PRINTS("838:59:59", ls_time_clock(&out, 838, 59, 59, 0));
     PRINTS("01:02:03.45", ls_time_clock(&out, 1, 2, 3, 450000));
 }
@@ -100,6 +101,22 @@ static void test_value_json(void **state) {
     PRINTS("null", ls_value_json(&out, &v, LS_TYPE_STRING));
     v = (ls_value){.kind = LS_KIND_BOOL, .as.i = 1};
     PRINTS("true", ls_value_json(&out, &v, LS_TYPE_BOOLEAN));
+}
+
+static void test_same_values(void **state) {
+    (void)state;
+    ls_value text = ls_value_text("12", 2), other = ls_value_text("13", 2), number = ls_value_int(12), none = ls_value_state(LS_NULL);
+    ls_value empty = ls_value_text("", 0), no_bytes = ls_value_bytes_of(LS_KIND_BYTES, "", 0);
+    assert_true(ls_value_same(&text, &number)); /* as they are written */
+    assert_false(ls_value_same(&other, &number));
+    assert_false(ls_value_same(&text, &other));
+    assert_true(ls_value_same(&empty, &no_bytes));
+    no_bytes = (ls_value){.kind = LS_KIND_TEXT};
+    assert_true(ls_value_same(&empty, &no_bytes));
+    assert_false(ls_value_same(&empty, &none));
+    assert_true(ls_value_same(&none, &none));
+    ls_value zero = {.kind = LS_KIND_DOUBLE, .as.d = 0.0}, below = {.kind = LS_KIND_DOUBLE, .as.d = -0.0};
+    assert_false(ls_value_same(&zero, &below));
 }
 
 /* --- rows: a table of id (the key), note, n */
@@ -259,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_time_from_postgres),
         cmocka_unit_test(test_civil),
         cmocka_unit_test(test_value_json),
+        cmocka_unit_test(test_same_values),
         cmocka_unit_test(test_positions),
         cmocka_unit_test_setup_teardown(test_update_of_a_keyed_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unchanged_is_filled_from_before, set_up, tear_down),

@@ -1,6 +1,9 @@
 /* Files that are there already, torn, large, taken away, or cannot be written. */
 #include "csvfixture.h"
 
+#include <sys/file.h>
+#include <unistd.h>
+
 /* ---- starting again */
 static void test_a_torn_record_is_cut_off(void **state) {
     fixture *f = *state;
@@ -29,6 +32,59 @@ static void test_rows_are_not_thrown_away(void **state) {
     open_csv(f);
     assert_file(f, "_c.csv", "action,table,id,a,b\n");
     assert_file(f, "_c.csv.cut", "I,public.orders,1,O'Brien,x\nI,public.orders,2,x,y\n");
+}
+
+/* What was set aside is told. */
+static void test_a_cut_is_logged(void **state) {
+    fixture *f = *state;
+    static const char rows[] = "action,table,id,a,b\nI,public.orders,1,O'Brien,x\n";
+    char line[1000], want[400];
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    ls_log log = {.fd = fds[1], .stage = "c"};
+    put_file(f, "_c.csv", rows, sizeof rows - 1);
+    f->conf.quote = '\'';
+    f->conf.log = &log;
+    open_csv(f);
+    close(fds[1]);
+    ssize_t n = read(fds[0], line, sizeof line - 1);
+    close(fds[0]);
+    assert_true(n > 0);
+    line[n] = '\0';
+    snprintf(want, sizeof want, " c: warning: %s_c.csv: its last 28 bytes, from byte 20 on, were no whole record and are in %s_c.csv.cut now", f->filename, f->filename);
+    if (!strstr(line, want)) fail_msg("%s has no %s", line, want);
+}
+
+/* flock() is of an open file: another one in the same process is as another program's. */
+static void test_a_file_that_another_program_writes(void **state) {
+    fixture *f = *state;
+    put_file(f, "_c.csv", "action,table,id,a,b\n", 20);
+    FILE *other = file(f, "_c.csv", "rb");
+    assert_int_equal(flock(fileno(other), LOCK_EX), 0);
+    int rc = ls_csv_open(&f->csv, &f->conf, &f->err);
+    fclose(other);
+    assert_int_equal(rc, -1);
+    f->csv = NULL;
+    assert_int_equal(f->err.code, LS_FENCED);
+    assert_non_null(strstr(f->err.text, "another program writes "));
+    assert_non_null(strstr(f->err.text, "give one of the two another consumer_id"));
+    open_csv(f); /* it has ended */
+    assert_file(f, "_c.csv", "action,table,id,a,b\n");
+}
+
+static void test_too_many_headers(void **state) {
+    fixture *f = *state;
+    char name[32], text[64];
+    for (int i = 1; i <= LS_CSV_PARTS_MAX; i++) {
+        int n = snprintf(text, sizeof text, "action,table,c%d\nI,public.t%d,1\n", i, i);
+        snprintf(name, sizeof name, i > 1 ? "_c-%d.csv" : "_c.csv", i);
+        put_file(f, name, text, (size_t)n);
+    }
+    open_csv(f);
+    assert_non_null(ls_work_add(f->work, f->orders, tx_at(f, "shop", "01"), 'I', ++f->seq));
+    f->work->seen.changes[0].after = row(f, f->orders, "1|x|y");
+    assert_int_equal(f->csv->ops->write(f->csv, &f->work->seen, &f->err), -1);
+    assert_non_null(strstr(f->err.text, "_c has 10000 parts, one for each header: give tables whose columns differ so much files of their own"));
 }
 
 static void test_a_file_of_somebody_else(void **state) {
@@ -186,6 +242,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_a_torn_record_is_cut_off),
         T(test_rows_are_not_thrown_away),
+        T(test_a_cut_is_logged),
+        T(test_a_file_that_another_program_writes),
+        T(test_too_many_headers),
         T(test_a_file_of_somebody_else),
         T(test_a_file_that_is_taken_away),
         T(test_a_torn_header_is_written_again),

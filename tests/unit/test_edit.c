@@ -181,6 +181,9 @@ static void test_numbers_are_read(void **state) {
     assert_true(n.d == 0.1);
     assert_int_equal(number(TEXT(""), LS_TYPE_FLOAT, &n), 0);
     assert_int_equal(number(TEXT("1x"), LS_TYPE_FLOAT, &n), 0);
+    assert_int_equal(number((ls_value){.kind = LS_KIND_BOOL, .as.i = 1}, LS_TYPE_BOOLEAN, &n), 0);
+    assert_int_equal(number(ls_value_bytes_of(LS_KIND_BYTES, "1", 1), LS_TYPE_BYTES, &n), 0);
+    assert_int_equal(number(ls_value_bytes_of(LS_KIND_JSON, "1", 1), LS_TYPE_JSON, &n), 0);
 }
 
 static void test_places_outside(void **state) {

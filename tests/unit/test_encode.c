@@ -197,6 +197,21 @@ static void test_keys(void **state) {
     ls_schema_unref(s);
 }
 
+/* A row whose columns were all dropped has no section. */
+static void test_a_row_without_values(void **state) {
+    fixture *f = *state;
+    ls_schema *s = ls_schema_new(&f->schemas, "public", 6, "bare", 4, (ls_column_def[]){{"a", 1, LS_TYPE_INTEGER}}, 1, NULL, 0);
+    ls_change *c = ls_work_add(f->work, s, f->tx, 'U', 1);
+    c->after = ls_work_values(f->work, 1);
+    c->before = ls_work_values(f->work, 1);
+    c->after[0] = ls_value_int(5);
+    c->before[0] = ls_value_state(LS_ABSENT);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"bare\",\"columns\":[{\"name\":\"a\",\"value\":5}]," SOURCE(1) "}");
+    c->after[0] = ls_value_state(LS_ABSENT);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"bare\"," SOURCE(1) "}");
+    ls_schema_unref(s);
+}
+
 static void test_an_output_that_is_full(void **state) {
     fixture *f = *state;
     ls_schema *s = orders(f);
@@ -216,6 +231,7 @@ int main(void) {
         T(test_source_members),
         T(test_values),
         T(test_keys),
+        T(test_a_row_without_values),
         T(test_an_output_that_is_full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,6 +361,10 @@ static void test_what_is_refused(void **state) {
         {T_HEAD("T") "\"source\":{\"sub\":4294967296}}", "source.sub"},
         {T_HEAD("T") "\"source\":{\"pos\":5}}", "source.pos is a string"},
         {T_HEAD("T") "\"source\":{\"pos\":\"0123456789012345678901234567890123456789\"}}", "source.pos of no more than 39 bytes"},
+        {T_HEAD("T") "\"source\":{\"tx\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+                     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\"}}", "source.tx of no more than "},
+        {T_HEAD("T") "\"source\":{\"connector\":\"a\\u0000\"}}", "byte 62: a name without a NUL"},
+        {T_HEAD("T") "\"source\":{\"db\":\"a\\u0000\"}}", "byte 55: a name without a NUL"},
         {T_HEAD("T") "\"source\":[]}", "an object was wanted"},
         {"{\"action\":\"T\",\"schema\":\"p\\u0000\",\"table\":\"t\"}", "byte 24: a name without a NUL"},
         {"{\"action\":\"T\",\"schema\":\"p\xff\",\"table\":\"t\"}", "byte 25: UTF-8"},
@@ -441,6 +445,21 @@ static void test_very_wide_rows(void **state) {
     }
 }
 
+/* Each section keeps to the limit, the row does not. */
+static void test_a_row_of_two_wide_sections(void **state) {
+    fixture *f = *state;
+    ls_buf m = {0};
+    ls_buf_str(&m, T_HEAD("U") "\"columns\":[");
+    for (int i = 0; i < 40000; i++) ls_buf_fmt(&m, "%s{\"name\":\"a%d\",\"value\":1}", i ? "," : "", i);
+    ls_buf_str(&m, "],\"identity\":[");
+    for (int i = 0; i < 40000; i++) ls_buf_fmt(&m, "%s{\"name\":\"b%d\",\"value\":1}", i ? "," : "", i);
+    ls_buf_str(&m, "]}");
+    assert_int_equal(reads(f, ls_buf_cstr(&m)), -1);
+    assert_non_null(strstr(f->err.text, "p.t: the row has more columns than a table can have"));
+    assert_int_equal(f->work->seen.count, 0);
+    ls_buf_free(&m);
+}
+
 static void test_memory_of_tables_is_bounded(void **state) {
     fixture *f = *state;
     char m[300];
@@ -468,7 +487,7 @@ int main(void) {
         T(test_round_trips), T(test_both_readers_agree), T(test_what_is_read_quickly),
         T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
         T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
-        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_a_table_without_columns), T(test_deep_nesting), T(test_very_wide_rows),
+        T(test_identity_has_a_type), T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_a_table_without_columns), T(test_deep_nesting), T(test_very_wide_rows), T(test_a_row_of_two_wide_sections),
         T(test_memory_of_tables_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

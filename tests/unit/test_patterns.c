@@ -64,6 +64,7 @@ static void test_tables_of_schema_change_tools(void **state) {
         assert_false(BINLOG_MATCH("shop", names[i], exact, "!shop.*"));
     }
     assert_true(BINLOG_MATCH("shop", "x_new", "shop.*"));
+    assert_true(BINLOG_MATCH("shop", "_x_news", "shop.*"));
     assert_true(BINLOG_MATCH("shop", "_new", "shop.*"));
     assert_true(BINLOG_MATCH("shop", "__new", "shop.*")); /* nothing stands between */
 }

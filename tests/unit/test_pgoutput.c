@@ -336,6 +336,11 @@ static void test_nonsense(void **state) {
     message(f, 'I');
     put(f, 5, 4);
     refused(f, "pgoutput Insert message for table 5, which no Relation message named");
+    message(f, 'T');
+    put(f, 1, 4);
+    put(f, 0, 1);
+    put(f, 6, 4);
+    refused(f, "pgoutput Truncate message for table 6, which no Relation message named");
     table_t(f, 'd', 1);
     row(f, 'I');
     TUPLE(f, 'K', "1", NULL);

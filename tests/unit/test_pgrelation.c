@@ -259,6 +259,30 @@ static void test_a_catalog_that_does_not_answer(void **state) {
     assert_int_equal(f->err.code, LS_AGAIN);
 }
 
+static void test_names_that_are_not_utf8(void **state) {
+    static const char *const names[][2] = {{"caf\xe9", "t"}, {"public", "\xff"}};
+    fixture *f = *state;
+    begin(f);
+    for (size_t i = 0; i < 2; i++) {
+        message(f, 'Y');
+        put(f, 17000, 4);
+        put_name(f, names[i][0]);
+        put_name(f, names[i][1]);
+        refused(f, "pgoutput Type message: the name of type 17000 is not valid UTF-8");
+        message(f, 'R');
+        put(f, 100, 4);
+        put_name(f, names[i][0]);
+        put_name(f, names[i][1]);
+        put(f, 'd', 1);
+        put(f, 0, 2);
+        refused(f, "pgoutput Relation message: a name of table 100 is not valid UTF-8");
+    }
+    relation_head(f, 100, "t", 'd', 2);
+    column(f, true, "id", INT4);
+    column(f, false, "\xc3", TEXT);
+    refused(f, "pgoutput Relation message: a name of table 100 is not valid UTF-8");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_the_key), TEST(test_a_key_with_a_generated_column),
@@ -269,6 +293,7 @@ int main(void) {
         TEST(test_announced_types),
         TEST(test_types_of_the_catalog),
         TEST(test_a_catalog_that_does_not_answer),
+        TEST(test_names_that_are_not_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

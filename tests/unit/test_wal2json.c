@@ -344,6 +344,12 @@ static void test_the_key(void **state) {
     indexes(f, 1, "b", NULL, 2, "c", "b");
     key_of(f, 'i', WIDE("I", ",\"pk\":[" PART("b") "]"), "b"); /* the primary key is within the replica identity */
     key_of(f, 'i', WIDE("U", ",\"identity\":[" PART("b") "," PART("c") "],\"pk\":[" PART("b") "]"), "b");
+    f->ncols = 0; /* the catalog answered for the index only: names are all there is */
+    indexes(f, 2, "c", "a", 0, NULL, NULL);
+    key_of(f, 'd', insert, "c,a");
+    indexes(f, 2, "c", "gone", 0, NULL, NULL);
+    key_of(f, 'd', insert, "a,c");
+    f->ncols = 3;
     f->cols[2].name = "renamed"; /* since */
     indexes(f, 1, "a", NULL, 2, "renamed", "b");
     key_of(f, 'i', WIDE("I", ",\"pk\":[]"), "c,b");
@@ -433,6 +439,36 @@ static void test_messages_out_of_place(void **state) {
             "wal2json D message of table public.t: \"identity\" has \"id\" twice");
 }
 
+static void test_a_catalog_that_does_not_answer(void **state) {
+    static const char row[] = "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[" ID("1")
+                              ",{\"name\":\"mood\",\"typeoid\":16500,\"value\":\"sad\",\"position\":2}],\"pk\":[]}";
+    fixture *f = *state;
+    f->type_fails = true;
+    ok(f, BEGIN);
+    assert_int_equal(decode_bytes(f, row, strlen(row)), -1);
+    assert_int_equal(f->err.code, LS_AGAIN);
+    assert_int_equal(f->w->seen.count, 0);
+    f->type_fails = false; /* and the same message, again */
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, row);
+    assert_string_equal(batch(f), "I1 after id=1 mood=sad; ");
+}
+
+static void test_an_identity_that_is_too_wide(void **state) {
+    fixture *f = *state;
+    ls_buf m = {0};
+    char want[200];
+    ls_buf_str(&m, "{\"action\":\"D\",\"identity\":[");
+    for (int i = 0; i < LS_COLUMNS_MAX; i++) ls_buf_fmt(&m, "{\"name\":\"c%d\",\"typeoid\":23,\"value\":1},", i);
+    size_t at = m.len;
+    ls_buf_str(&m, "{\"name\":\"more\",\"typeoid\":23,\"value\":1}]}");
+    snprintf(want, sizeof want, "wal2json message of %zu bytes, %zu remaining: more than 65535 columns at byte %zu", m.len, m.len - at, at);
+    assert_int_equal(decode_bytes(f, m.data, m.len), -1);
+    assert_string_equal(f->err.text, want);
+    ls_buf_free(&m);
+}
+
 /* Each message cut off at each of its bytes is refused, and read not beyond. */
 static void test_cut_off_messages(void **state) {
     static const char *const whole[] = {BEGIN, INSERT("1", "\"\\u00e9\""), UPDATE("1", "null", "1"), DELETE("1"), TRUNCATE, COMMIT};
@@ -471,6 +507,8 @@ int main(void) {
         TEST(test_malformed_messages),
         TEST(test_messages_out_of_place),
         TEST(test_cut_off_messages),
+        TEST(test_a_catalog_that_does_not_answer),
+        TEST(test_an_identity_that_is_too_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
