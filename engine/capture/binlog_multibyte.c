@@ -8,7 +8,9 @@ enum {
     HIGH = 0x80,         /* below it each byte is ASCII */
     THREE = 0x8f,        /* EUC-JP: two more bytes follow, of JIS X 0212 */
     ROW = 256,           /* second bytes */
-    TWO = HIGH * ROW     /* codes of two bytes whose first is high */
+    TWO = HIGH * ROW,    /* codes of two bytes whose first is high */
+    FOUR = 39420,        /* GB 18030: codes of four bytes up to 8431a439, for all below 0x10000 that two bytes do not have */
+    BEYOND = 189000      /* the number of 90308130: from there on codes of four bytes are the characters from 0x10000 */
 };
 
 /* Codes first to last are to and what follows it, whatever the C library says; to 0: nothing. */
@@ -18,7 +20,8 @@ typedef struct exception {
 } exception;
 
 /* Found by asking a MariaDB server for each code (CONVERT(... USING utf8mb4)) and comparing with the C library's: JIS X 0208 as
- * it was before Microsoft's additions, and Big5 as of the consortium's table. */
+ * it was before Microsoft's additions, and Big5 as of the consortium's table; a MySQL server for GB 18030 as of 2005, which the C
+ * library has in the edition of its own release. */
 /* clang-format off */
 static const exception sjis_exceptions[] = {
     {0x815f, 0x815f, 0x005c},
@@ -38,12 +41,18 @@ static const exception big5_exceptions[] = {
     {0xc7cf, 0xc7e8, 0x0436}, {0xc7e9, 0xc7f2, 0x2460}, {0xc7f3, 0xc7fc, 0x2474}, {0xc7fd, 0xc7fe, 0x0000}, {0xc840, 0xc87e, 0x0000},
     {0xc8a1, 0xc8fe, 0x0000}, {0xf9dd, 0xf9fe, 0x0000},
 };
+static const exception gb18030_exceptions[] = {
+    {0xa6d9, 0xa6df, 0xe78d}, {0xa6ec, 0xa6ed, 0xe794}, {0xa6f3, 0xa6f3, 0xe796}, {0xa8bc, 0xa8bc, 0x1e3f}, {0xfe51, 0xfe53, 0xe816},
+    {0xfe59, 0xfe59, 0xe81e}, {0xfe61, 0xfe61, 0xe826}, {0xfe66, 0xfe67, 0xe82b}, {0xfe6c, 0xfe6d, 0xe831}, {0xfe76, 0xfe76, 0xe83b},
+    {0xfe7e, 0xfe7e, 0xe843}, {0xfe90, 0xfe91, 0xe854}, {0xfea0, 0xfea0, 0xe864}, {0x8135f437, 0x8135f437, 0xe7c7},
+    {0x82359037, 0x82359039, 0x9fb4}, {0x82359130, 0x82359134, 0x9fb7}, {0x84318236, 0x84318239, 0xfe10}, {0x84318330, 0x84318335, 0xfe14},
+};
 /* clang-format on */
 
 typedef struct variant {
     const char *name, *iconv_name; /* the server's, the C library's */
     bool one;                      /* single high bytes are characters: half-width katakana */
-    bool three;
+    uint8_t longest; /* bytes of a code */
     const exception *exceptions;
     size_t nexceptions;
 } variant;
@@ -51,14 +60,15 @@ typedef struct variant {
 #define EXCEPTIONS(of) of, sizeof of / sizeof *of
 
 static const variant variants[] = {
-    {"sjis", "SJIS", true, false, EXCEPTIONS(sjis_exceptions)},
-    {"cp932", "CP932", true, false, NULL, 0},
-    {"ujis", "EUC-JP-MS", false, true, EXCEPTIONS(ujis_exceptions)},
-    {"eucjpms", "EUC-JP-MS", false, true, NULL, 0},
-    {"gbk", "GBK", false, false, NULL, 0},
-    {"gb2312", "GB2312", false, false, NULL, 0},
-    {"big5", "BIG5", false, false, EXCEPTIONS(big5_exceptions)},
-    {"euckr", "UHC", false, false, NULL, 0},
+    {"sjis", "SJIS", true, 2, EXCEPTIONS(sjis_exceptions)},
+    {"cp932", "CP932", true, 2, NULL, 0},
+    {"ujis", "EUC-JP-MS", false, 3, EXCEPTIONS(ujis_exceptions)},
+    {"eucjpms", "EUC-JP-MS", false, 3, NULL, 0},
+    {"gbk", "GBK", false, 2, NULL, 0},
+    {"gb2312", "GB2312", false, 2, NULL, 0},
+    {"big5", "BIG5", false, 2, EXCEPTIONS(big5_exceptions)},
+    {"euckr", "UHC", false, 2, NULL, 0},
+    {"gb18030", "GB18030", false, 4, EXCEPTIONS(gb18030_exceptions)},
 };
 
 struct ls_multibyte {
@@ -66,7 +76,7 @@ struct ls_multibyte {
     const variant *of;
     uint16_t one[ROW]; /* 0: no character */
     uint16_t two[TWO]; /* (first byte - HIGH) * ROW + second */
-    uint16_t third[];  /* behind THREE: the same; only if of->three */
+    uint16_t more[];   /* three bytes: behind THREE, the same; four bytes: by their number, up to FOUR */
 };
 
 static const variant *variant_of(const char *name) {
@@ -77,7 +87,7 @@ static const variant *variant_of(const char *name) {
 
 /* One code's character; 0: it has none, or one beyond the first 65536. */
 static uint16_t ask(iconv_t cd, const uint8_t *code, size_t n) {
-    char in[3], *from = in;
+    char in[4], *from = in;
     uint8_t out[8];
     char *to = (char *)out;
     size_t left = n, room = sizeof out;
@@ -88,22 +98,44 @@ static uint16_t ask(iconv_t cd, const uint8_t *code, size_t n) {
     return (uint16_t)(out[0] | out[1] << 8);
 }
 
+/* Codes of four bytes count on: a digit behind each byte of 126. None of them: a number that is none's. */
+static uint32_t number_of(const uint8_t *code) {
+    enum { DIGIT = 0x30, DIGITS = 10, FIRST = 0x81, FIRSTS = 126 };
+    unsigned a = code[0] - FIRST, b = code[1] - DIGIT, c = code[2] - FIRST, d = code[3] - DIGIT;
+    if (code[0] < FIRST || a >= FIRSTS || code[1] < DIGIT || b >= DIGITS || code[2] < FIRST || c >= FIRSTS || code[3] < DIGIT || d >= DIGITS)
+        return UINT32_MAX;
+    return ((a * DIGITS + b) * FIRSTS + c) * DIGITS + d;
+}
+
 static uint16_t *cell(ls_multibyte *m, uint32_t code) {
     if (code < ROW) return &m->one[code];
     if (code <= 0xffff) return &m->two[code - HIGH * ROW];
-    return m->of->three ? &m->third[(code & 0xffff) - HIGH * ROW] : NULL;
+    if (m->of->longest < 4) return &m->more[(code & 0xffff) - HIGH * ROW];
+    const uint8_t b[] = {(uint8_t)(code >> 24), (uint8_t)(code >> 16), (uint8_t)(code >> 8), (uint8_t)code};
+    return &m->more[number_of(b)];
+}
+
+static void fill_four(ls_multibyte *m, iconv_t cd) {
+    for (uint32_t number = 0; number < FOUR; number++) {
+        uint32_t pair = number / 1260, rest = number % 1260;
+        const uint8_t code[] = {(uint8_t)(0x81 + pair / 10), (uint8_t)(0x30 + pair % 10), (uint8_t)(0x81 + rest / 10),
+                                (uint8_t)(0x30 + rest % 10)};
+        m->more[number] = ask(cd, code, sizeof code);
+    }
 }
 
 static void fill(ls_multibyte *m, iconv_t cd) {
+    const bool three = m->of->longest == 3;
     for (uint32_t first = HIGH; first < ROW; first++) {
         const uint8_t single = (uint8_t)first;
         if (m->of->one) m->one[first] = ask(cd, &single, 1);
         for (uint32_t second = 0; second < ROW; second++) {
             const uint8_t code[] = {THREE, (uint8_t)first, (uint8_t)second};
-            if (!m->one[first] && !(m->of->three && first == THREE)) *cell(m, first << 8 | second) = ask(cd, code + 1, 2);
-            if (m->of->three) *cell(m, (uint32_t)THREE << 16 | first << 8 | second) = ask(cd, code, 3);
+            if (!m->one[first] && !(three && first == THREE)) *cell(m, first << 8 | second) = ask(cd, code + 1, 2);
+            if (three) *cell(m, (uint32_t)THREE << 16 | first << 8 | second) = ask(cd, code, 3);
         }
     }
+    if (m->of->longest == 4) fill_four(m, cd);
     for (size_t i = 0; i < m->of->nexceptions; i++) {
         const exception *e = &m->of->exceptions[i];
         for (uint32_t code = e->first; code <= e->last; code++)
@@ -126,7 +158,8 @@ int ls_multibyte_load(ls_multibyte **loaded, const char *name, const ls_multibyt
                        "the C library of this machine cannot convert character set %s (%s): install its character set "
                        "modules (libc6 on Debian, glibc-gconv-extra on Fedora)",
                        name, of->iconv_name);
-    ls_multibyte *m = calloc(1, sizeof *m + (of->three ? TWO * sizeof *m->third : 0));
+    size_t more = of->longest == 4 ? FOUR : of->longest == 3 ? TWO : 0;
+    ls_multibyte *m = calloc(1, sizeof *m + more * sizeof *m->more);
     if (m) {
         m->of = of;
         fill(m, cd);
@@ -148,6 +181,13 @@ void ls_multibyte_free(ls_multibyte *loaded) {
     }
 }
 
+static uint32_t four(const ls_multibyte *m, const uint8_t *code) {
+    enum { BEYOND_ALL = 0x100000 };
+    uint32_t number = number_of(code);
+    if (number < FOUR) return m->more[number];
+    return number >= BEYOND && number - BEYOND < BEYOND_ALL ? 0x10000 + (number - BEYOND) : 0;
+}
+
 uint32_t ls_multibyte_next(const ls_multibyte *m, const uint8_t **at, const uint8_t *end) {
     const uint8_t *p = *at;
     uint32_t first = p[0], u;
@@ -156,9 +196,12 @@ uint32_t ls_multibyte_next(const ls_multibyte *m, const uint8_t **at, const uint
         u = first;
     } else if (m->one[first]) {
         u = m->one[first];
-    } else if (m->of->three && first == THREE) {
+    } else if (m->of->longest == 3 && first == THREE) {
         n = 3;
-        u = end - p >= 3 && p[1] >= HIGH ? m->third[(uint32_t)(p[1] - HIGH) * ROW + p[2]] : 0;
+        u = end - p >= 3 && p[1] >= HIGH ? m->more[(uint32_t)(p[1] - HIGH) * ROW + p[2]] : 0;
+    } else if (m->of->longest == 4 && end - p >= 2 && p[1] >= '0' && p[1] <= '9') {
+        n = 4;
+        u = end - p >= 4 ? four(m, p) : 0;
     } else {
         n = 2;
         u = end - p >= 2 ? m->two[(first - HIGH) * ROW + p[1]] : 0;

@@ -1,5 +1,5 @@
-/* binlog_multibyte.h - the server's Japanese, Chinese and Korean character sets -> Unicode, code by code, as MariaDB converts
- * them. The tables are made from the C library's the first time that a character set is needed. */
+/* binlog_multibyte.h - the server's Japanese, Chinese and Korean character sets -> Unicode, code by code, as MariaDB and
+ * MySQL convert them. The tables are made from the C library's the first time that a character set is needed. */
 #ifndef LS_BINLOG_MULTIBYTE_H
 #define LS_BINLOG_MULTIBYTE_H
 

@@ -221,6 +221,13 @@ static void test_multibyte_charsets(void **state) {
     assert_string_equal(convert("euckr", "b0a1"), "\xea\xb0\x80");
     assert_string_equal(convert("euckr", "8141"), "\xea\xb0\x82");
     assert_string_equal(convert("euckr", "c7ff"), "bad");
+    assert_string_equal(convert("gb18030", "c4e341a8bc"), "\xe4\xbd\xa0" "A" "\xe1\xb8\xbf");
+    assert_string_equal(convert("gb18030", "81308130" "8431a439"), "\xc2\x80\xef\xbf\xbf");
+    assert_string_equal(convert("gb18030", "8135f437" "fe51a6d9"), "\xee\x9f\x87\xee\xa0\x96\xee\x9e\x8d");
+    assert_string_equal(convert("gb18030", "8235903784318236"), "\xe9\xbe\xb4\xef\xb8\x90");
+    assert_string_equal(convert("gb18030", "90308130" "e3329a35"), "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf");
+    static const char *const none[] = {"80", "c4", "c430", "c43081", "8431a530", "8f39fe39", "e3329a36", "81307f30", "8130813a", "813081", "fe39fe39", "ff308130", "8f308130"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_string_equal(convert("gb18030", none[i]), "bad");
     assert_string_equal(convert("swe7", "405b7d24"), "\xc3\x89\xc3\x84\xc3\xa5$");
     assert_string_equal(convert("swe7", "7f"), "bad");
 }
