@@ -16,6 +16,13 @@ PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
 BROKERS = os.environ["LS_BROKERS"]
 PG = {k: os.environ["LS_PG_" + k.upper()] for k in ("host", "port", "user", "password")}
 MY = {k: os.environ["LS_MY_" + k.upper()] for k in ("host", "port", "user", "password")}
+# A server of MySQL itself, 8 or later, which scripts/services does not have: LIST_SYNC_MYSQL=host:port[:user[:password]].
+MYSQL8 = dict(zip(("host", "port", "user", "password"), (os.environ["LIST_SYNC_MYSQL"] + "::").split(":"))) if os.environ.get("LIST_SYNC_MYSQL") else None
+if MYSQL8:
+    MYSQL8["user"] = MYSQL8["user"] or "root"
+# What `db` means in the tests: "mysql" is MariaDB, which speaks that protocol.
+SERVERS = {"postgres": PG, "mysql": MY, "mysql8": MYSQL8}
+SHORT = {"postgres": "pg", "mysql": "my", "mysql8": "my8"}
 RUN = "%x" % (int(time.time()) & 0xFFFFFF)  # names are new with each run
 WAIT = 60  # seconds for anything that should come soon
 MIB = 1024 * 1024
@@ -47,13 +54,14 @@ def pg(sql, database="postgres", server=None, flags=()):
     return run(psql_command(database, server) + list(flags), sql, {"PGPASSWORD": (server or PG)["password"]}).rstrip("\n")
 
 
-def my_command():
-    return ["mariadb", "--no-defaults", "--protocol=tcp", "-h", MY["host"], "-P", MY["port"], "-u", MY["user"], "-N", "-B",
+def my_command(server=None):
+    s = server or MY
+    return ["mariadb", "--no-defaults", "--protocol=tcp", "-h", s["host"], "-P", s["port"], "-u", s["user"], "-N", "-B",
             "--default-character-set=utf8mb4", "--binary-mode", "--max-allowed-packet=1G"]
 
 
-def my(sql, database=""):
-    return run(my_command() + ([database] if database else []), sql, {"MYSQL_PWD": MY["password"]}).rstrip("\n")
+def my(sql, database="", server=None):
+    return run(my_command(server) + ([database] if database else []), sql, {"MYSQL_PWD": (server or MY)["password"]}).rstrip("\n")
 
 
 # ---- Kafka, seen by kcat ----
@@ -260,6 +268,8 @@ class Case(unittest.TestCase):
         """A new database on both servers, of the test's own name; sql runs in each (mariadb: other sql there)."""
         pg("create database %s template template0" % self.id_)
         my("create database %s" % self.id_)
+        if MYSQL8:
+            my("create database %s" % self.id_, server=MYSQL8)
         self.database = self.id_
         if sql:
             self.pg(sql)
@@ -277,35 +287,41 @@ class Case(unittest.TestCase):
         wait_until(free, "no slot is left")
         pg("drop database %s with (force)" % self.database)
         my("drop database if exists %s" % self.database)
+        if MYSQL8:
+            my("drop database if exists %s" % self.database, server=MYSQL8)
         self.database = None
 
     def pg(self, sql, **options):
         return pg(sql, self.id_, **options)
 
-    def my(self, sql):
-        return my(sql, self.id_)
+    def my(self, sql, server=None):
+        return my(sql, self.id_, server)
 
     def both(self, sql):
         self.pg(sql)
         self.my(sql)
 
     def sql(self, db, sql):
-        return self.pg(sql) if db == "postgres" else self.my(sql)
+        return self.pg(sql) if db == "postgres" else self.my(sql, SERVERS[db])
+
+    def need(self, db):
+        if not SERVERS[db]:
+            self.skipTest("LIST_SYNC_MYSQL names no server (host:port[:user[:password]])")
 
     # ---- scripts and runs ----
 
     def name(self, db):
-        return self.id_ + ("_pg" if db == "postgres" else "_my")
+        return self.id_ + "_" + SHORT[db]
 
     def topic_of(self, db):
-        return "%s.%s" % (self.topic, "pg" if db == "postgres" else "my")
+        return "%s.%s" % (self.topic, SHORT[db])
 
     def connector(self, db, **options):
-        """A connector of the test's database: `db` is postgres or mysql. options: further ones, or None to leave one out."""
-        server = PG if db == "postgres" else MY
+        """A connector of the test's database: `db` is a key of SERVERS. options: further ones, or None to leave one out."""
+        server = SERVERS[db]
         schema = "public" if db == "postgres" else self.id_
         table = options.pop("table", "t")
-        o = {"name": self.name(db), "db_type": db, "host": server["host"], "port": int(server["port"]), "user": server["user"],
+        o = {"name": self.name(db), "db_type": "postgres" if db == "postgres" else "mysql", "host": server["host"], "port": int(server["port"]), "user": server["user"],
              "password": server["password"], "database": self.id_ if db == "postgres" else None, "tables": [schema + "." + table],
              "kafka_conf": BROKERS, "topic": self.topic_of(db), "partitions": 1}
         o.update(options)

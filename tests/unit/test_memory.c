@@ -172,7 +172,7 @@ static int of_binlog(run *r, const uint8_t *p, size_t n) {
                            .ask = {NULL, my_charset, my_columns, my_versioned, my_warning}};
     ls_binlog *b = NULL;
     int rc = ls_binlog_new(&b, &conf, &r->err);
-    if (rc == 0) ls_binlog_start(b, &start, "", 0);
+    if (rc == 0) ls_binlog_start(b, &start, "", 0, false);
     for (size_t at = 0, len; rc == 0 && at < n; at += len) {
         uint32_t l;
         memcpy(&l, p + at + 9, 4);
