@@ -50,7 +50,7 @@ static const char *event_name(uint8_t type) {
         return "GTID";
     case LS_EV_XA_PREPARE:
         return "XA_PREPARE";
-    case LS_EV_PARTIAL_UPDATE:
+    case LS_ROWS_PARTIAL_UPDATE:
         return "PARTIAL_UPDATE_ROWS";
     case LS_EV_TRANSACTION_PAYLOAD:
         return "TRANSACTION_PAYLOAD";
@@ -200,9 +200,6 @@ static int unknown(const ls_event *h, ls_error *err) {
         return ls_fail(err, LS_FAIL,
                        "LOAD DATA was logged as a statement: SET GLOBAL binlog_format = 'ROW', and reconnect the "
                        "applications: a session keeps the format that it began with");
-    case LS_EV_PARTIAL_UPDATE:
-        return ls_fail(err, LS_FAIL,
-                       "partial JSON updates cannot be captured: SET GLOBAL binlog_row_value_options = ''");
     default:
         if (h->flags & LS_FLAG_IGNORABLE) return 0;
         return ls_fail(err, LS_FAIL, "events of type %u are not known", h->type);

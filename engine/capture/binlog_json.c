@@ -1,8 +1,8 @@
 #include "capture/binlog_json.h"
 
-#include "base/cursor.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "capture/binlog_json_parts.h"
 #include "capture/binlog_value_parts.h"
 #include "change/number.h"
 
@@ -34,25 +34,23 @@ enum value_type {
     OPAQUE = 15
 };
 
-typedef struct reader {
-    const uint8_t *start;
-    size_t budget; /* bytes that values may still take: no two share any, or a small document would print without end */
-    ls_buf *out;
-    ls_error *err;
-} reader;
-
-static int value(reader *r, uint8_t type, ls_cursor in, int depth);
-
-static int bad(const reader *r, const uint8_t *at, const char *what) {
-    return ls_fail(r->err, LS_FAIL, "JSON: at byte %zu of the document %s", (size_t)(at - r->start), what);
+/* "at byte 7 of the document" */
+static int fail(const ls_jsonb *r, size_t at, const char *what) {
+    if (!r->change) return ls_fail(r->err, LS_FAIL, "JSON: at byte %zu of the document %s", at, what);
+    return ls_fail(r->err, LS_FAIL, "JSON: at byte %zu of the value of change %u %s", at, r->change, what);
 }
 
-static int cut(const reader *r, const ls_cursor *in) {
-    return ls_fail(r->err, LS_FAIL, "JSON: at byte %zu of the document %zu bytes are wanted, %zu remain",
-                   (size_t)(in->start - r->start) + in->fail_offset, in->fail_wanted, in->fail_remaining);
+static int bad(const ls_jsonb *r, const uint8_t *at, const char *what) {
+    return fail(r, (size_t)(at - r->start), what);
 }
 
-static int spend(reader *r, const uint8_t *at, size_t n) {
+static int cut(const ls_jsonb *r, const ls_cursor *in) {
+    char what[96];
+    snprintf(what, sizeof what, "%zu bytes are wanted, %zu remain", in->fail_wanted, in->fail_remaining);
+    return fail(r, (size_t)(in->start - r->start) + in->fail_offset, what);
+}
+
+static int spend(ls_jsonb *r, const uint8_t *at, size_t n) {
     if (n > r->budget) return bad(r, at, "stands what another value has taken");
     r->budget -= n;
     return 0;
@@ -60,7 +58,7 @@ static int spend(reader *r, const uint8_t *at, size_t n) {
 
 /* ---- scalars ---- */
 
-static int literal(reader *r, const uint8_t *at, uint64_t v) {
+static int literal(ls_jsonb *r, const uint8_t *at, uint64_t v) {
     static const char *const texts[] = {"null", "true", "false"};
     if (v >= sizeof texts / sizeof *texts) return bad(r, at, "there is no literal");
     ls_buf_str(r->out, texts[v]);
@@ -69,7 +67,7 @@ static int literal(reader *r, const uint8_t *at, uint64_t v) {
 
 /* As the server lays out the shortest digits: without an exponent from 1e-15 to 1e15, or with digits behind the point; and never
  * like an integer. */
-static int print_double(reader *r, const uint8_t *at, double d) {
+static int print_double(ls_jsonb *r, const uint8_t *at, double d) {
     enum { FIXED_MAX = 15, DIGITS = 32 };
     char text[64], digits[DIGITS];
     size_t n = 0;
@@ -128,18 +126,22 @@ static size_t length(ls_cursor *in) {
     return 0;
 }
 
-static int text_of(reader *r, ls_cursor *in, size_t n) {
+int ls_jsonb_take_text(ls_jsonb *r, const uint8_t *p, size_t n) {
+    if (spend(r, p, n)) return -1;
+    return ls_utf8_valid((const char *)p, n) ? 0 : bad(r, p, "text is not valid UTF-8");
+}
+
+static int text_of(ls_jsonb *r, ls_cursor *in, size_t n) {
     const uint8_t *p = ls_cursor_take(in, n);
     if (!p) return cut(r, in);
-    if (spend(r, p, n)) return -1;
-    if (!ls_utf8_valid((const char *)p, n)) return bad(r, p, "text is not valid UTF-8");
+    if (ls_jsonb_take_text(r, p, n)) return -1;
     ls_json_string(r->out, (const char *)p, n);
     return 0;
 }
 
 /* ---- opaque values: a column type of the server and its bytes ---- */
 
-static int opaque_decimal(reader *r, ls_cursor in) {
+static int opaque_decimal(ls_jsonb *r, ls_cursor in) {
     ls_wire_column c = {.code = LS_WIRE_NEWDECIMAL, .type = LS_TYPE_DECIMAL};
     ls_arena arena = {0};
     ls_buf text = {0};
@@ -149,7 +151,9 @@ static int opaque_decimal(reader *r, ls_cursor in) {
     c.scale = ls_cursor_u8(&in);
     if (in.failed || !ls_wire_decimal_fits(c.meta, c.scale)) return bad(r, at, "there is no DECIMAL");
     int rc = ls_wire_read(&c, &in, &arena, &text, &v, r->err);
-    if (rc)
+    if (rc && r->change)
+        ls_fail_in(r->err, "JSON: at byte %zu of the value of change %u", (size_t)(at - r->start), r->change);
+    else if (rc)
         ls_fail_in(r->err, "JSON: at byte %zu of the document", (size_t)(at - r->start));
     else if (in.failed)
         rc = cut(r, &in);
@@ -161,7 +165,7 @@ static int opaque_decimal(reader *r, ls_cursor in) {
 }
 
 /* Microseconds in the low 24 bits; above them hours, minutes and seconds, and for dates days and months above those. */
-static int opaque_time(reader *r, ls_cursor in, uint8_t type) {
+static int opaque_time(ls_jsonb *r, ls_cursor in, uint8_t type) {
     const uint8_t *at = in.at;
     int64_t packed = (int64_t)ls_cursor_le(&in, 8);
     if (in.failed) return cut(r, &in);
@@ -184,7 +188,7 @@ static int opaque_time(reader *r, ls_cursor in, uint8_t type) {
 }
 
 /* The server's base64 has a line end behind every 76 characters but the last. */
-static void opaque_other(reader *r, const uint8_t *p, size_t n, uint8_t type) {
+static void opaque_other(ls_jsonb *r, const uint8_t *p, size_t n, uint8_t type) {
     enum { LINE = 57 }; /* bytes that give 76 characters */
     ls_buf_fmt(r->out, "\"base64:type%u:", type);
     for (size_t i = 0; i < n; i += LINE) {
@@ -194,7 +198,7 @@ static void opaque_other(reader *r, const uint8_t *p, size_t n, uint8_t type) {
     ls_buf_char(r->out, '"');
 }
 
-static int opaque(reader *r, ls_cursor *in) {
+static int opaque(ls_jsonb *r, ls_cursor *in) {
     uint8_t type = ls_cursor_u8(in);
     size_t n = length(in);
     const uint8_t *p = ls_cursor_take(in, n);
@@ -216,7 +220,7 @@ static int opaque(reader *r, ls_cursor *in) {
     }
 }
 
-static int number(reader *r, uint8_t type, ls_cursor *in) {
+static int number(ls_jsonb *r, uint8_t type, ls_cursor *in) {
     static const uint8_t sizes[] = {[INT16] = 2, [UINT16] = 2, [INT32] = 4, [UINT32] = 4, [INT64] = 8, [UINT64] = 8, [DOUBLE] = 8};
     const uint8_t *at = in->at;
     uint64_t v = ls_cursor_le(in, sizes[type]);
@@ -243,33 +247,40 @@ static ls_cursor from(const ls_cursor *all, uint64_t offset) {
     return c;
 }
 
+static ls_cursor entry_at(const ls_cursor *entries, uint64_t i, size_t size) {
+    ls_cursor c = *entries;
+    ls_cursor_take(&c, (size_t)i * size);
+    return c;
+}
+
 /* Its value stands in the entry itself where it fits. */
-static int member(reader *r, const ls_cursor *all, ls_cursor *entry, size_t width, int depth) {
-    uint8_t type = ls_cursor_u8(entry);
-    bool inlined = type == LITERAL || type == INT16 || type == UINT16 || (width == 4 && (type == INT32 || type == UINT32));
-    if (inlined) {
-        ls_cursor in = *entry;
-        ls_cursor_take(entry, width);
-        return entry->failed ? cut(r, entry) : value(r, type, in, depth);
-    }
-    uint64_t offset = ls_cursor_le(entry, width);
-    if (entry->failed) return cut(r, entry);
-    ls_cursor in = from(all, offset);
-    return in.failed ? cut(r, &in) : value(r, type, in, depth);
+int ls_jsonb_entry(const ls_jsonb *r, const ls_jsonb_container *c, uint64_t i, uint8_t *type, ls_cursor *in) {
+    ls_cursor entry = entry_at(&c->values, i, c->width + 1);
+    *type = ls_cursor_u8(&entry);
+    bool wide = c->width == 4;
+    *in = entry;
+    uint64_t offset = ls_cursor_le(&entry, c->width);
+    if (entry.failed) return cut(r, &entry);
+    if (*type == LITERAL || *type == INT16 || *type == UINT16 || (wide && (*type == INT32 || *type == UINT32))) return 0;
+    *in = from(&c->all, offset);
+    return in->failed ? cut(r, in) : 0;
 }
 
-static int key(reader *r, const ls_cursor *all, ls_cursor *entry, size_t width) {
-    uint64_t offset = ls_cursor_le(entry, width);
-    size_t n = (size_t)ls_cursor_le(entry, 2);
-    if (entry->failed) return cut(r, entry);
-    ls_cursor in = from(all, offset);
-    if (in.failed) return cut(r, &in);
-    if (text_of(r, &in, n)) return -1;
-    ls_buf_char(r->out, ':');
-    return 0;
+int ls_jsonb_key(const ls_jsonb *r, const ls_jsonb_container *c, uint64_t i, const uint8_t **key, size_t *n) {
+    ls_cursor entry = entry_at(&c->keys, i, c->width + 2);
+    uint64_t offset = ls_cursor_le(&entry, c->width);
+    *n = (size_t)ls_cursor_le(&entry, 2);
+    if (entry.failed) return cut(r, &entry);
+    ls_cursor in = from(&c->all, offset);
+    *key = ls_cursor_take(&in, *n);
+    return *key ? 0 : cut(r, &in);
 }
 
-static int container(reader *r, uint8_t type, ls_cursor in, int depth) {
+bool ls_jsonb_is_container(uint8_t type) {
+    return type <= LARGE_ARRAY;
+}
+
+int ls_jsonb_open(ls_jsonb *r, uint8_t type, ls_cursor in, int depth, ls_jsonb_container *out) {
     bool object = type == SMALL_OBJECT || type == LARGE_OBJECT;
     size_t width = type == SMALL_OBJECT || type == SMALL_ARRAY ? 2 : 4;
     in.start = in.at;
@@ -278,20 +289,38 @@ static int container(reader *r, uint8_t type, ls_cursor in, int depth) {
     if (size > (size_t)(in.end - in.start) || size < 2 * width) return bad(r, in.start, "an object or array is longer than what it stands in");
     if (depth == DEPTH_MAX) return bad(r, in.start, "objects and arrays are too deep");
     in.end = in.start + size;
-    ls_cursor keys = in, values = in;
     if (count > size || spend(r, in.start, (size_t)count * ENTRY)) return bad(r, in.start, "there are more values than bytes");
-    if (object && !ls_cursor_take(&values, (size_t)count * (width + 2))) return cut(r, &values);
-    ls_buf_char(r->out, object ? '{' : '[');
-    for (uint64_t i = 0; i < count; i++) {
-        if (i) ls_buf_char(r->out, ',');
-        if (object && key(r, &in, &keys, width)) return -1;
-        if (member(r, &in, &values, width, depth + 1)) return -1;
+    *out = (ls_jsonb_container){.all = in, .keys = in, .values = in, .count = count, .width = width, .object = object};
+    return object && !ls_cursor_take(&out->values, (size_t)count * (width + 2)) ? cut(r, &out->values) : 0;
+}
+
+int ls_jsonb_print_entries(ls_jsonb *r, const ls_jsonb_container *c, uint64_t first, uint64_t n, int depth) {
+    const uint8_t *key;
+    ls_cursor in;
+    uint8_t type;
+    size_t len;
+    for (uint64_t i = first; i < first + n; i++) {
+        if (i > first) ls_buf_char(r->out, ',');
+        if (c->object) {
+            if (ls_jsonb_key(r, c, i, &key, &len) || ls_jsonb_take_text(r, key, len)) return -1;
+            ls_json_string(r->out, (const char *)key, len);
+            ls_buf_char(r->out, ':');
+        }
+        if (ls_jsonb_entry(r, c, i, &type, &in) || ls_jsonb_print(r, type, in, depth)) return -1;
     }
-    ls_buf_char(r->out, object ? '}' : ']');
     return 0;
 }
 
-static int value(reader *r, uint8_t type, ls_cursor in, int depth) {
+static int container(ls_jsonb *r, uint8_t type, ls_cursor in, int depth) {
+    ls_jsonb_container c;
+    if (ls_jsonb_open(r, type, in, depth, &c)) return -1;
+    ls_buf_char(r->out, c.object ? '{' : '[');
+    if (ls_jsonb_print_entries(r, &c, 0, c.count, depth + 1)) return -1;
+    ls_buf_char(r->out, c.object ? '}' : ']');
+    return 0;
+}
+
+int ls_jsonb_print(ls_jsonb *r, uint8_t type, ls_cursor in, int depth) {
     const uint8_t *at = in.at;
     switch (type) {
     case SMALL_OBJECT:
@@ -323,13 +352,13 @@ static int value(reader *r, uint8_t type, ls_cursor in, int depth) {
 }
 
 int ls_jsonb_text(ls_buf *out, const uint8_t *p, size_t n, ls_error *err) {
-    reader r = {.start = p, .budget = n, .out = out, .err = err};
+    ls_jsonb r = {.start = p, .budget = n, .out = out, .err = err};
     ls_cursor in = ls_cursor_over(p, n);
     if (n == 0) {
         ls_buf_str(out, "null");
         return 0;
     }
     uint8_t type = ls_cursor_u8(&in);
-    if (value(&r, type, in, 0)) return -1;
+    if (ls_jsonb_print(&r, type, in, 0)) return -1;
     return out->failed ? ls_fail_memory(err, "a JSON document") : 0;
 }

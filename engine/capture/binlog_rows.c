@@ -34,7 +34,7 @@ static uint8_t family(uint8_t type) {
 }
 
 bool ls_rows_is(uint8_t type) {
-    return family(type) != 0;
+    return family(type) != 0 || type == LS_ROWS_PARTIAL_UPDATE;
 }
 
 int ls_rows_inflate(ls_rows *r, ls_buf *plain, ls_error *err) {
@@ -48,8 +48,9 @@ int ls_rows_inflate(ls_rows *r, ls_buf *plain, ls_error *err) {
 int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls_error *err) {
     static const uint8_t actions[LS_ROWS_ACTIONS] = {'I', 'U', 'D'};
     uint8_t of = family(type);
-    bool v2 = of == LS_ROWS_V2 || of == LS_ROWS_COMPRESSED_V2;
-    *r = (ls_rows){.in = in, .action = actions[type - of], .compressed = of >= LS_ROWS_COMPRESSED_V1};
+    bool json_changes = type == LS_ROWS_PARTIAL_UPDATE, v2 = of == LS_ROWS_V2 || of == LS_ROWS_COMPRESSED_V2 || json_changes;
+    *r = (ls_rows){.in = in, .compressed = of >= LS_ROWS_COMPRESSED_V1, .json_changes = json_changes};
+    r->action = json_changes ? 'U' : actions[type - of];
     r->id = ls_cursor_le(&r->in, 6);
     r->ends_statement = ls_cursor_le(&r->in, 2) & 1;
     if (v2) {
@@ -73,8 +74,27 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     if (r->action != 'I') r->before = first, r->nbefore = count(first, map->ncols);
     if (r->action != 'D') r->after = second, r->nafter = count(second, map->ncols);
     r->partial = is_partial(r);
+    for (uint32_t i = 0; json_changes && i < map->ncols; i++) r->njson += map->cols[i].code == LS_WIRE_JSON;
     return 0;
 }
+
+/* A document of the row before. */
+typedef struct document {
+    const uint8_t *p;
+    size_t n;
+    uint8_t state; /* enum ls_state; LS_ABSENT: the image lacks it */
+} document;
+
+typedef struct image {
+    const uint8_t *present;
+    uint32_t n; /* columns that it has */
+    bool keys_only; /* the other columns are passed over */
+    enum ls_state missing;    /* of columns that it lacks */
+    ls_value *out;            /* a value for each of the schema's columns, LS_ABSENT so far */
+    const ls_value *before;   /* in a row after, the row before; may be NULL */
+    document *documents;      /* with json_changes those of the table's JSON columns: a row before's are found, a row after's built on them */
+    const uint8_t *changed;   /* a bit for each of them: changes stand in the row after; NULL: nowhere */
+} image;
 
 /* What is left of an image. */
 typedef struct unread {
@@ -96,8 +116,9 @@ static void read_keys(ls_rows *r, const unread *rest, ls_value *out, ls_arena *a
 }
 
 /* Which value of which row is none of its type: whoever has to mend it needs the row's key. */
-static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, ls_value *out, ls_arena *arena, ls_buf *text,
+static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, const image *of, ls_arena *arena, ls_buf *text,
                      ls_error *err) {
+    ls_value *out = of->out;
     enum { KEY_MAX = 200 }; /* bytes of it that are shown */
     const ls_schema *s = r->map->schema;
     out[bad->at].state = LS_ABSENT;
@@ -105,6 +126,7 @@ static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, 
     ls_buf_clear(text);
     for (uint32_t i = 0; i < s->nkey; i++) {
         const ls_value *v = &out[s->key[i]];
+        if (v->state != LS_PRESENT && of->before) v = &of->before[s->key[i]];
         ls_buf_fmt(text, "%s%s = ", i ? ", " : ", key ", s->cols[s->key[i]].name);
         if (v->state == LS_PRESENT)
             ls_value_print(text, v);
@@ -117,29 +139,69 @@ static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, 
                       n ? text->data : "");
 }
 
-/* Reads one image into out (a value for each of the schema's columns, LS_ABSENT so far); with keys_only the other columns are passed over. */
-static int read_image(ls_rows *r, const uint8_t *present, uint32_t n, bool keys_only, enum ls_state missing,
-                      ls_value *out, ls_arena *arena, ls_buf *text, ls_error *err) {
+/* A document that comes as changes of the one before. */
+static int read_json(ls_rows *r, const ls_wire_column *c, const document *before, ls_value *out, ls_arena *arena, ls_buf *text,
+                     ls_error *err) {
+    size_t n;
+    const uint8_t *p = ls_wire_take(c, &r->in, &n);
+    if (!p) return 0;
+    if (before->state == LS_PRESENT) return ls_wire_changed_json(before->p, before->n, p, n, arena, text, out, err);
+    out->state = before->state == LS_NULL ? LS_NULL : LS_UNCHANGED;
+    if (n == 0) return 0;
+    if (before->state == LS_NULL) return ls_fail(err, LS_FAIL, "changes of a document that was NULL");
+    return ls_fail(err, LS_FAIL,
+                   "the event holds changes of a document and not the document, because the session's binlog_row_value_options is PARTIAL_JSON "
+                   "and its binlog_row_image is not FULL: SET GLOBAL binlog_row_value_options = '' or SET GLOBAL binlog_row_image = 'FULL', and "
+                   "reconnect the applications");
+}
+
+/* Notes where the row before's document stands, which may not be wanted itself. */
+static void note_document(const ls_rows *r, const ls_wire_column *c, bool is, bool null, document *d) {
+    ls_cursor in = r->in;
+    *d = (document){.state = LS_ABSENT};
+    if (!is) return;
+    if (!null) d->p = ls_wire_take(c, &in, &d->n);
+    d->state = null ? LS_NULL : LS_PRESENT;
+}
+
+static int read_image(ls_rows *r, const image *of, ls_arena *arena, ls_buf *text, ls_error *err) {
     const ls_map *m = r->map;
-    const uint8_t *nulls = ls_cursor_take(&r->in, (n + 7) / 8);
+    const uint8_t *nulls = ls_cursor_take(&r->in, (of->n + 7) / 8);
     if (!nulls) return 0;
-    for (uint32_t i = 0, nth = 0; i < m->ncols; i++) {
+    for (uint32_t i = 0, nth = 0, json = 0; i < m->ncols; i++) {
         const ls_wire_column *c = &m->cols[i];
-        bool wanted = !c->hidden && (!keys_only || c->is_key);
-        if (!has(present, i)) {
-            if (!c->hidden) out[c->at].state = (uint8_t)missing;
-            continue;
-        }
-        if (has(nulls, nth++)) {
-            if (wanted) out[c->at].state = LS_NULL;
+        bool wanted = !c->hidden && (!of->keys_only || c->is_key), is = has(of->present, i), null = is && has(nulls, nth);
+        bool is_json = of->documents && c->code == LS_WIRE_JSON, after = of->missing == LS_UNCHANGED;
+        document *d = is_json ? &of->documents[json++] : NULL;
+        bool changed = d && after && of->changed && has(of->changed, json - 1);
+        int rc = 0;
+        nth += is;
+        if (d && !after) note_document(r, c, is, null, d);
+        if (!is) {
+            if (!c->hidden) of->out[c->at].state = (uint8_t)of->missing;
+        } else if (null) {
+            if (wanted) of->out[c->at].state = LS_NULL;
         } else if (!wanted) {
             ls_wire_skip(c, &r->in);
-        } else if (ls_wire_read(c, &r->in, arena, text, &out[c->at], err)) {
-            const unread rest = {present, nulls, i + 1, nth};
-            return bad_value(r, &rest, c, out, arena, text, err);
+        } else if (changed) {
+            rc = read_json(r, c, d, &of->out[c->at], arena, text, err);
+        } else {
+            rc = ls_wire_read(c, &r->in, arena, text, &of->out[c->at], err);
         }
+        const unread rest = {of->present, nulls, i + 1, nth};
+        if (rc) return bad_value(r, &rest, c, of, arena, text, err);
     }
     return 0;
+}
+
+/* What stands before the row after of an event with changes of documents. */
+static int read_options(ls_rows *r, image *after, ls_error *err) {
+    enum { PARTIAL_JSON = 1 };
+    if (!r->json_changes) return 0;
+    uint64_t options = ls_lenenc(&r->in);
+    if (options & PARTIAL_JSON) after->changed = ls_cursor_take(&r->in, (r->njson + 7) / 8);
+    if (options <= PARTIAL_JSON) return 0;
+    return ls_fail(err, LS_FAIL, "table %s.%s: value options %" PRIu64 " are not known, only 1", r->map->schema_name, r->map->table_name, options);
 }
 
 /* Without its key nobody can tell which row it is. A minimal image leaves the key out of an insert that takes its default. */
@@ -167,17 +229,19 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     const ls_map *m = r->map;
     ls_value *before = NULL, *after = NULL;
     const uint8_t *at = r->in.at;
-    /* of the row before only the key is sent on, and what the row after lacks */
-    bool keys_only = m->schema->nkey && (r->action == 'D' || r->nafter == m->ncols);
+    document *documents = r->json_changes ? ls_arena_alloc(&w->arena, r->njson * sizeof *documents) : NULL;
+    if (r->json_changes && !documents) return ls_fail_memory(err, "a row");
     if (r->before) {
-        if (!(before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
-        if (read_image(r, r->before, r->nbefore, keys_only, LS_ABSENT, before, &w->arena, text, err)) return -1;
+        image of = {.present = r->before, .n = r->nbefore, .missing = LS_ABSENT, .documents = documents};
+        /* of the row before only the key is sent on, and what the row after lacks */
+        of.keys_only = m->schema->nkey && (r->action == 'D' || r->nafter == m->ncols);
+        if (!(of.out = before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
+        if (read_image(r, &of, &w->arena, text, err)) return -1;
     }
     if (r->after) {
-        if (!(after = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
-        if (read_image(r, r->after, r->nafter, false, r->before ? LS_UNCHANGED : LS_ABSENT, after, &w->arena, text,
-                       err))
-            return -1;
+        image of = {.present = r->after, .n = r->nafter, .missing = r->before ? LS_UNCHANGED : LS_ABSENT, .before = before, .documents = documents};
+        if (!(of.out = after = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
+        if (read_options(r, &of, err) || read_image(r, &of, &w->arena, text, err)) return -1;
     }
     if (r->in.failed) {
         ls_fail_cut(err, &r->in);

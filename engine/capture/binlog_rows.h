@@ -15,11 +15,14 @@ typedef struct ls_rows {
     bool ends_statement;
     bool partial; /* columns are missing from the row after and are not in the row before */
     bool compressed; /* the rows are: ls_rows_inflate() comes first */
+    bool json_changes; /* MySQL's PARTIAL_JSON: a row after may hold changes of the row before's documents */
+    uint32_t njson;    /* JSON columns of the table, then */
 } ls_rows;
 
 enum ls_rows_type { /* event types: WRITE, UPDATE, DELETE are three that follow one another */
     LS_ROWS_V1 = 23,
     LS_ROWS_V2 = 30,
+    LS_ROWS_PARTIAL_UPDATE = 39, /* on its own; MySQL's */
     LS_ROWS_COMPRESSED_V1 = 166, /* MariaDB's */
     LS_ROWS_COMPRESSED_V2 = 169,
     LS_ROWS_ACTIONS = 3

@@ -92,5 +92,10 @@ void ls_wire_skip(const ls_wire_column *c, ls_cursor *in);
  * error of the event, *out is then undefined. -1: memory, or bytes that are no value of the type. */
 int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
                  ls_error *err) LS_MUST_CHECK;
+/* STRING, VARCHAR, BLOB and their like: the bytes behind their length; NULL, the cursor failed: there are fewer. */
+const uint8_t *ls_wire_take(const ls_wire_column *c, ls_cursor *in, size_t *n);
+/* MySQL's JSON: the document before with its changes (see binlog_json_diff.h). */
+int ls_wire_changed_json(const uint8_t *before, size_t nbefore, const uint8_t *changes, size_t nchanges, ls_arena *arena, ls_buf *text,
+                         ls_value *out, ls_error *err) LS_MUST_CHECK;
 
 #endif

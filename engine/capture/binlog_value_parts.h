@@ -12,8 +12,6 @@ static inline int64_t ls_wire_signed(uint64_t v, unsigned bytes) {
 bool ls_wire_decimal_fits(unsigned precision, unsigned scale); /* can there be such a DECIMAL? */
 /* A value's text, copied into the arena. -1: memory. */
 int ls_wire_text(ls_arena *arena, const ls_buf *text, ls_value *out, ls_error *err) LS_MUST_CHECK;
-/* STRING, VARCHAR, BLOB and their like: the bytes behind their length; NULL, the cursor failed: there are fewer. */
-const uint8_t *ls_wire_take(const ls_wire_column *c, ls_cursor *in, size_t *n);
 
 /* binlog_temporal.c */
 size_t ls_wire_temporal_bytes(const ls_wire_column *c);

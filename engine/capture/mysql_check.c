@@ -72,7 +72,8 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
     if (!s->conf.partial_rows) /* else columns that are left out are unchanged, or not sent */
         must_be(&mends, "binlog_row_image", v->image, images);
-    must_be(&mends, "binlog_row_value_options", v->value_options, none);
+    if (s->conf.partial_rows && strcasecmp(v->image, "FULL") != 0) /* else changes of a document come with the document */
+        must_be(&mends, "binlog_row_value_options", v->value_options, none);
     const char *text = ls_buf_cstr(&mends);
     if (!text)
         rc = ls_fail_memory(err, "checking the settings");
