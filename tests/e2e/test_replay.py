@@ -10,6 +10,7 @@ import heapq
 import os
 import random
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -61,6 +62,7 @@ class Replayed:
         self.bag = Counter()    # of a table without key: how often a row is there
         self.wide = {}          # id: hashes of the columns
         self.moving = {}        # identity of a D: the wide row that the next I is
+        self.partial = 0        # messages that left columns out
         self.columns = {c.encode(): i for i, c in enumerate(t.columns)}
 
     def fill(self, hashes, unchanged, old):
@@ -73,6 +75,7 @@ class Replayed:
         hashes = [hash(p) for p in pieces]
         unchanged = sections.get(b"unchanged")
         if unchanged:
+            self.partial += 1
             hashes = self.fill(hashes, set(unchanged.replace(b'"', b"").split(b",")), old)
         if len(hashes) != len(self.columns):
             raise AssertionError("%d columns" % len(hashes))
@@ -332,9 +335,11 @@ class Replay(Case):
         self.assertGreaterEqual(load.large, LARGE)
         rows = self.compare(db, load, replayed)
         n = sum(counts.values())
-        report("%s: %s changes (%s) in %s transactions, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s"
+        report("%s: %s changes (%s) in %s transactions, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s; "
+               "%s messages with unchanged columns, this program's peak memory %d MiB"
                % (db, format(n, ","), ", ".join("%s %s" % (format(c, ","), a) for a, c in sorted(counts.items())), format(load.transactions, ","), load.large, sizes[2],
-                  sizes[0] // sizes[1], done["seconds"], streamed, format(rows, ","), time.monotonic() - done["began"]))
+                  sizes[0] // sizes[1], done["seconds"], streamed, format(rows, ","), time.monotonic() - done["began"],
+                  format(sum(r.partial for r in replayed.values()), ","), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
     def watch(self, connector, reader, done):
         """Ends the readers when nothing more can come."""
