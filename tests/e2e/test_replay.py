@@ -218,7 +218,7 @@ class Replay(Case):
         expressions += [("c%d" % i, k.form, k.select) for i, k in enumerate(t.kinds)]
         if db == "postgres":
             sql = ("set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'iso_8601'; set lc_monetary = 'C'; set extra_float_digits = 1; set bytea_output = 'hex'; set client_encoding = 'UTF8';"
-                   "copy (select %s from %s) to stdout;" % (", ".join(e.format(c=c) for c, _, e in expressions), t.name))
+                   "set search_path = pg_catalog; copy (select %s from public.%s) to stdout;" % (", ".join(e.format(c=c) for c, _, e in expressions), t.name))
         else:
             sql = "set time_zone = '+00:00'; select %s from %s;" % (", ".join("concat('=', %s)" % e.format(c=c) for c, _, e in expressions), t.name)
         skip, null = (0, b"\\N") if db == "postgres" else (1, b"NULL")
@@ -326,8 +326,6 @@ class Replay(Case):
         finally:
             done["read"] = True
             reader.stop()
-            if "code" not in done and connector.ended():
-                connector.kill()
         writer.join()
         streamed = time.monotonic() - done["began"]
         self.assertEqual((connector.stop(), done["code"]), (0, 0), connector.log()[-3000:])
