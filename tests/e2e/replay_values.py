@@ -107,7 +107,8 @@ class Sized(Values):
 MD5S = "(select string_agg(md5((i * {k})::text), '') from generate_series(1, 32768) i)"
 PG_LARGE = {"text": MD5S, "bytea": "decode(%s || %s, 'hex')" % (MD5S, MD5S), "json": "to_json(%s)" % MD5S, "jsonb": "to_jsonb(%s)" % MD5S, "citext": MD5S + "::citext"}
 PG_SETUP = ("create extension hstore; create extension citext; create extension ltree; create type mood as enum ('sad', 'NULL', 'a \"b\"', 'a,b');"
-            "create type item as (name text, n int, x text); create domain posint as int check (value > 0); create domain pair as int[] check (cardinality(value) = 2);")
+            "create type item as (name text, n int, x text); create domain posint as int check (value > 0); create domain pair as int[] check (cardinality(value) = 2);"
+            "create type textrange as range (subtype = text); create domain mood_list as mood[]; create type nested as (i item, a int[]);")
 
 PG_MORE = (
     ("numeric(20,5)", lambda v: "%d.%d" % (v.rnd.randrange(-10 ** 14, 10 ** 14), v.rnd.randrange(10 ** 5)), text_of),
@@ -121,6 +122,13 @@ PG_MORE = (
     ("nummultirange", lambda v: "{[%d,%d)}" % tuple(v.pair(-99, 99)), text_of), ("tsquery", lambda v: "%s & !%s" % (v.word(), v.word()), text_of),
     ("pg_snapshot", lambda v: "%d:%d:" % tuple(v.pair(1, 10 ** 6)), text_of), ("jsonpath", lambda v: "$.%s[*]" % v.word(), text_of),
     ("hstore", lambda v: '"%s"=>NULL, b=>"%s"' % (v.word(), v.word()), text_of), ("citext", lambda v: v.sized_text(), text_of), ("ltree", lambda v: "%s.%s" % (v.word(), v.word()), text_of),
+    ("numeric(5,-2)", lambda v: str(v.rnd.randrange(-9999000, 9999000)), text_of), ("char(1)", lambda v: v.rnd.choice(" aé€😀"), lambda t: t.rstrip(" ")),
+    ("bit(1)", lambda v: v.bits(1), text_of), ("time(2)", Values.clock, text_of), ("timetz(0)", lambda v: v.clock() + v.zone(), text_of),
+    ("timestamptz(1)", lambda v: v.timestamp(v.zone()), next(c for k, _, c in TYPES if k == "timestamptz")), ("interval(2)", Values.interval, text_of),
+    ("interval year to month", lambda v: "%d years %d mons" % (v.rnd.randrange(-9, 9), v.rnd.randrange(-20, 20)), text_of), ("regtype", lambda v: v.rnd.choice(["int4", "text[]", "mood"]), text_of),
+    ("regclass", lambda v: v.rnd.choice(["pg_class", "information_schema.tables"]), text_of), ("int2vector", lambda v: "%d %d" % (v.rnd.randrange(-99, 99), v.rnd.randrange(99)), text_of),
+    ("oidvector", lambda v: "%d 1" % v.rnd.getrandbits(32), text_of), ("refcursor", lambda v: v.sized_text(100), text_of), ("xid", lambda v: str(v.rnd.getrandbits(32)), text_of),
+    ("textrange", lambda v: '["%s","%s~"]' % (a, a) if (a := v.word()) else "", text_of), ("nested", lambda v: '("(%s,%d,)","{%d,NULL}")' % (v.word(), v.rnd.randrange(9), v.rnd.randrange(9)), text_of),
     ("xid8", lambda v: str(v.rnd.getrandbits(64)), text_of), ("tid", lambda v: "(%d,%d)" % (v.rnd.getrandbits(32), v.rnd.getrandbits(16)), text_of),
 )
 PG_SIZED = {"text": lambda v: v.sized_text(), "bytea": lambda v: "\\x" + v.sized_bytes().hex(), "varchar(30)": lambda v: v.sized_text(30),
@@ -147,9 +155,10 @@ def postgres_kinds(postgis):
         delimiter = ";" if kind == "box" else ","
         kinds.append(Kind(kind + "[]", lambda v, make=make, d=delimiter: array(v, make, d), "array_to_json({c}::text[])::text", array_form(form), None))
     kinds.append(Kind("pair", lambda v: "{%d,NULL}" % v.rnd.randrange(99), "array_to_json({c}::text[])::text", array_form(FORMS[number]), None))
+    kinds.append(Kind("mood_list", lambda v: v.rnd.choice(["{}", '{sad,NULL,"a,b"}', '{{"NULL"},{"a \\"b\\""}}']), "array_to_json({c}::text[])::text", array_form(quoted), None))
     if postgis:
         for kind in ("geometry", "geography"):
-            kinds.append(Kind(kind, lambda v: "SRID=4326;" + shape(v), "st_srid({c}::geometry) || ' ' || encode(st_asbinary({c}::geometry, 'NDR'), 'hex')", ewkb_form, None))
+            kinds.append(Kind(kind, lambda v: "SRID=4326;" + shape(v), "public.st_srid({c}::public.geometry) || ' ' || encode(public.st_asbinary({c}::public.geometry, 'NDR'), 'hex')", ewkb_form, None))
     return kinds
 
 
@@ -209,15 +218,16 @@ CHARSETS = (("utf8mb4", Sized.ALPHABET), ("utf8mb3", "abc é€漢'\\\"\n"), ("l
 
 def my_texts():
     for charset, alphabet in CHARSETS:
-        for kind, limit in (("char(20)", 20), ("varchar(200)", 200)) + ((("text", 3000),) if charset in ("utf8mb4", "latin1", "ucs2", "gbk") else ()):
-            yield Kind("%s character set %s" % (kind, charset), lambda v, limit=limit, a=alphabet: literal(v.sized_text(limit, a).rstrip(" ") if limit == 20 else v.sized_text(limit, a)),
+        for kind, limit in (("char(20)", 20), ("char(255)", 255), ("varchar(50)", 50), ("varchar(200)", 200)) + ((("text", 3000),) if charset in ("utf8mb4", "latin1", "ucs2", "gbk") else ()):
+            yield Kind("%s character set %s" % (kind, charset), lambda v, limit=limit, a=alphabet: literal(v.sized_text(limit, a)),
                        "concat('', {c})", quoted, None)
     for kind, limit in (("tinytext", 60), ("mediumtext", 100000), ("longtext", 100000)):
         yield Kind(kind + " character set utf8mb4", lambda v, limit=limit: literal(v.sized_text(limit)), "{c}", quoted, "repeat(sha2({k}, 256), 16384)" if limit > 60 else None)
 
 
 def my_bytes():
-    yield Kind("binary(7)", lambda v: "x'%s'" % v.sized_bytes(7).hex(), "hex({c})", base64_form, None)
+    for n in (7, 255):
+        yield Kind("binary(%d)" % n, lambda v, n=n: "x'%s'" % v.sized_bytes(n).hex(), "hex({c})", base64_form, None)
     for kind, limit in (("varbinary(20)", 20), ("varbinary(300)", 300), ("tinyblob", 255), ("blob", 60000), ("mediumblob", 100000), ("longblob", 100000)):
         yield Kind(kind, lambda v, limit=limit: "x'%s'" % v.sized_bytes(limit).hex(), "hex({c})", base64_form, "repeat(unhex(sha2({k}, 256)), 32768)" if limit == 100000 else None)
     for n in (1, 10, 33, 64):
@@ -235,7 +245,11 @@ def my_labels():
 def my_numbers():
     yield Kind("float", lambda v: re.sub("NaN|Infinity|-0$", "0.1", v.single()), "{c} + 0e0", float4, None)
     yield Kind("double", lambda v: re.sub("NaN|-?Infinity|-0$", "0.1", v.double()), "{c}", double, None)
-    for p, s in ((1, 0), (20, 5), (38, 0), (65, 30)):
+    yield Kind("double(12,4)", lambda v: "%.4f" % v.rnd.uniform(-1e7, 1e7), "{c} + 0e0", double, None)
+    yield Kind("float(7,3)", lambda v: "%.3f" % v.rnd.uniform(-1e3, 1e3), "{c} + 0e0", float4, None)
+    yield Kind("int(7) zerofill", lambda v: str(v.rnd.getrandbits(32)), "{c} + 0", FORMS[number], None)
+    yield Kind("decimal(18,9) unsigned", lambda v: "%d.%09d" % (v.rnd.randrange(10 ** v.rnd.randrange(10)), v.rnd.randrange(10 ** 9)), "{c}", quoted, None)
+    for p, s in ((1, 0), (9, 9), (10, 9), (20, 5), (38, 0), (65, 0), (65, 30)):
         yield Kind("decimal(%d,%d)" % (p, s), lambda v, p=p, s=s: "%s%d.%0*d" % (v.rnd.choice(["", "-"]), v.rnd.randrange(10 ** v.rnd.randrange(p - s + 1)), s or 1, v.rnd.randrange(10 ** s)), "{c}", quoted, None)
     yield Kind("year", lambda v: str(v.rnd.choice([0, v.rnd.randrange(1901, 2156)])), "{c} + 0", FORMS[number], None)
 
@@ -256,7 +270,9 @@ def mysql_document(v):
 
 def my_kinds():
     return (list(my_integers()) + list(my_numbers()) + list(my_moments()) + list(my_texts()) + list(my_bytes()) + list(my_labels()) +
-            [Kind(kind, make, "hex({c})", geometry_form, None) for kind, make in (("geometry", my_geometry), ("point", lambda v: "point(%d, %d.5)" % (v.rnd.randrange(99), v.rnd.randrange(99))))])
+            [Kind(kind, make, "hex({c})", geometry_form, None) for kind, make in (("geometry", my_geometry), ("point", lambda v: "point(%d, %d.5)" % (v.rnd.randrange(99), v.rnd.randrange(99))),
+                                                                                ("linestring", lambda v: "st_geomfromtext('LINESTRING(%d 1,2 2)')" % v.rnd.randrange(99)),
+                                                                                ("multipolygon", lambda v: "st_geomfromtext('MULTIPOLYGON(((0 0,%d 0,9 9,0 0)))')" % v.rnd.randrange(1, 99)))])
 
 
 def mariadb_kinds():

@@ -10,6 +10,7 @@ import heapq
 import os
 import random
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -61,6 +62,7 @@ class Replayed:
         self.bag = Counter()    # of a table without key: how often a row is there
         self.wide = {}          # id: hashes of the columns
         self.moving = {}        # identity of a D: the wide row that the next I is
+        self.partial = 0        # messages that left columns out
         self.columns = {c.encode(): i for i, c in enumerate(t.columns)}
 
     def fill(self, hashes, unchanged, old):
@@ -73,6 +75,7 @@ class Replayed:
         hashes = [hash(p) for p in pieces]
         unchanged = sections.get(b"unchanged")
         if unchanged:
+            self.partial += 1
             hashes = self.fill(hashes, set(unchanged.replace(b'"', b"").split(b",")), old)
         if len(hashes) != len(self.columns):
             raise AssertionError("%d columns" % len(hashes))
@@ -215,7 +218,7 @@ class Replay(Case):
         expressions += [("c%d" % i, k.form, k.select) for i, k in enumerate(t.kinds)]
         if db == "postgres":
             sql = ("set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'iso_8601'; set lc_monetary = 'C'; set extra_float_digits = 1; set bytea_output = 'hex'; set client_encoding = 'UTF8';"
-                   "copy (select %s from %s) to stdout;" % (", ".join(e.format(c=c) for c, _, e in expressions), t.name))
+                   "set search_path = pg_catalog; copy (select %s from public.%s) to stdout;" % (", ".join(e.format(c=c) for c, _, e in expressions), t.name))
         else:
             sql = "set time_zone = '+00:00'; select %s from %s;" % (", ".join("concat('=', %s)" % e.format(c=c) for c, _, e in expressions), t.name)
         skip, null = (0, b"\\N") if db == "postgres" else (1, b"NULL")
@@ -323,8 +326,6 @@ class Replay(Case):
         finally:
             done["read"] = True
             reader.stop()
-            if "code" not in done and connector.ended():
-                connector.kill()
         writer.join()
         streamed = time.monotonic() - done["began"]
         self.assertEqual((connector.stop(), done["code"]), (0, 0), connector.log()[-3000:])
@@ -332,9 +333,11 @@ class Replay(Case):
         self.assertGreaterEqual(load.large, LARGE)
         rows = self.compare(db, load, replayed)
         n = sum(counts.values())
-        report("%s: %s changes (%s) in %s transactions, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s"
+        report("%s: %s changes (%s) in %s transactions, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s; "
+               "%s messages with unchanged columns, this program's peak memory %d MiB"
                % (db, format(n, ","), ", ".join("%s %s" % (format(c, ","), a) for a, c in sorted(counts.items())), format(load.transactions, ","), load.large, sizes[2],
-                  sizes[0] // sizes[1], done["seconds"], streamed, format(rows, ","), time.monotonic() - done["began"]))
+                  sizes[0] // sizes[1], done["seconds"], streamed, format(rows, ","), time.monotonic() - done["began"],
+                  format(sum(r.partial for r in replayed.values()), ","), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
     def watch(self, connector, reader, done):
         """Ends the readers when nothing more can come."""
