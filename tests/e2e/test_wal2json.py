@@ -114,7 +114,9 @@ class Same(Plugins):
         p.wait_log(r"captures from", count=2)
         for statements in CHANGES.split("\n\n"):
             self.pg(statements)
-            time.sleep(0.1)
+            sent = ("select count(*) from pg_stat_replication r join pg_replication_slots s on s.active_pid = r.pid"
+                    " where s.database = '%s' and r.sent_lsn >= '%s'" % (self.database, self.pg("select pg_current_wal_flush_lsn()")))
+            wait_until(lambda sent=sent: self.pg(sent) == "2", "both plugins have decoded it", programs=[p])
         self.pg("insert into made values (99, 'end')")
         for plugin in ("pgoutput", "wal2json"):
             wait_until(lambda plugin=plugin: self.read(plugin)[-1:] and self.read(plugin)[-1]["table"] == "made", plugin, programs=[p])
