@@ -134,6 +134,8 @@ static bool no_memory_for(const ls_buf *record) {
 static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     char bytes[READ_BYTES];
     size_t at = 0;
+    ls_buf_room(&s->first, 1); /* an empty record is at a place in memory too; without memory the check below sees it */
+    ls_buf_room(&s->second, 1);
     for (;;) {
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR) continue;

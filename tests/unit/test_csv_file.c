@@ -99,6 +99,25 @@ static void test_a_file_of_somebody_else(void **state) {
 }
 
 /* Rows that went to a file without a name are not written. */
+/* There is no byte of the record that the part is to be known by. */
+static void test_a_file_of_empty_records(void **state) {
+    fixture *f = *state;
+    put_file(f, "_c.csv", "\n", 1);
+    put_file(f, "_c-2.csv", "action,table,id,a,b\n", 20);
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "1|x|y");
+    flush(f);
+    assert_file(f, "_c.csv", "\n");
+    assert_file(f, "_c-2.csv", "action,table,id,a,b\nI,public.orders,1,x,y\n");
+    close_csv(f);
+    f->conf.header = false;
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "2|x|y");
+    flush(f);
+    assert_file(f, "_c.csv", "\n"); /* one cell */
+    assert_file(f, "_c-2.csv", "action,table,id,a,b\nI,public.orders,1,x,y\nI,public.orders,2,x,y\n");
+}
+
 static void test_a_file_that_is_taken_away(void **state) {
     fixture *f = *state;
     char path[200], other[200];
@@ -246,6 +265,7 @@ int main(void) {
         T(test_a_file_that_another_program_writes),
         T(test_too_many_headers),
         T(test_a_file_of_somebody_else),
+        T(test_a_file_of_empty_records),
         T(test_a_file_that_is_taken_away),
         T(test_a_torn_header_is_written_again),
         T(test_a_long_file_is_cut_in_the_right_place),
