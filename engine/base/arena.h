@@ -5,7 +5,10 @@
 
 #include <stddef.h>
 
-enum { LS_ARENA_CHUNK = 256 * 1024 }; /* bytes; a larger allocation gets a chunk of its own */
+#ifndef LS_ARENA_CHUNK_BYTES
+#define LS_ARENA_CHUNK_BYTES (256 * 1024) /* fuzzers take less */
+#endif
+enum { LS_ARENA_CHUNK = LS_ARENA_CHUNK_BYTES }; /* a larger allocation gets a chunk of its own */
 
 typedef struct ls_arena_chunk ls_arena_chunk;
 typedef struct ls_arena {
