@@ -113,11 +113,16 @@ static size_t whole_records(const ls_csv_conf *conf, const ls_buf *f, size_t *fi
     return whole;
 }
 
-static bool begins_as_ours(const ls_csv_conf *conf, const ls_buf *f, size_t first) {
-    char start[] = "action?";
-    size_t at = first >= 3 && memcmp(f->data, bom, 3) == 0 ? 3 : 0;
-    start[6] = conf->delimiter;
-    return first - at >= 7 && memcmp(f->data + at, start, 7) == 0;
+/* first: bytes of the first record; whole: its end is there, so that it is not the beginning of a header only. */
+static bool begins_as_ours(const ls_csv_conf *conf, const ls_buf *f, size_t first, bool whole) {
+    char start[] = "\xef\xbb\xbf" "action?";
+    enum { AS_LONG = 7 };
+    start[3 + AS_LONG - 1] = conf->delimiter;
+    for (size_t at = 0; at <= 3; at += 3) { /* with the mark in front, and without */
+        size_t n = 3 - at + AS_LONG, here = first < n ? first : n;
+        if ((here == n || !whole) && (!here || memcmp(f->data, start + at, here) == 0)) return true;
+    }
+    return false;
 }
 
 /* Takes a cell of what this writer wrote. true: the record ends behind it. */
@@ -269,7 +274,7 @@ static size_t check_start(const ls_csv_conf *conf, const char *kind, const ls_bu
     ls_buf now = {0};
     char path[PATH_ROOM], cut[PATH_ROOM];
     size_t first, whole = whole_records(conf, was, &first);
-    bool ours = !conf->header || first == SIZE_MAX || begins_as_ours(conf, was, first);
+    bool none = first == SIZE_MAX, ours = !conf->header || begins_as_ours(conf, was, none ? was->len : first, !none);
     size_t left = ours ? whole : was->len;
     path_of(path, kind, 1, "");
     path_of(cut, kind, 1, ".cut");
