@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 * 1024 };
+enum { READ_BYTES = LS_LIMIT(64 * 1024, 64) };
 
 static int io_error(ls_error *err, const char *what, const char *path) {
     int e = errno;

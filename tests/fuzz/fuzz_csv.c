@@ -1,7 +1,7 @@
 /* Any bytes as a CSV file that is there when the writer starts, and rows written behind it. What a start leaves is what was there up to
  * the end of a whole record, and a second start leaves it as it is; rows read back as they were written. Both are looked at with a few
  * plain lines of RFC 4180. The file is in a folder of its own under TMPDIR.
- * Input: options, delimiter, quote, padding, the file's length, two bytes, little endian, the file, the number of columns, rows. */
+ * Input: options, delimiter, quote, the file's length, two bytes, little endian, the file, the number of columns, rows. */
 #include "base/cursor.h"
 #include "change/batch.h"
 #include "change/value.h"
@@ -13,16 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum options { HEADER = 1, BOM = 2, CRLF = 4, SPLIT = 8, WORDS = 16, PADDED = 32 };
-enum {
-    READ_BYTES = 64 * 1024, /* what the writer reads at once: padding puts that border into the file */
-    COLUMNS_MAX = 5,
-    ROWS_MAX = 40,
-    LONG_CELL = 70000, /* more than the writer gathers */
-    PARTS_MAX = 4,
-    PATH_ROOM = 320
-};
-enum cell { IS_NULL = 255, IS_ABSENT = 254, IS_LONG = 253 }; /* else its length */
+enum options { HEADER = 1, BOM = 2, CRLF = 4, SPLIT = 8, WORDS = 16 };
+enum { COLUMNS_MAX = 5, ROWS_MAX = 40, PARTS_MAX = 4, PATH_ROOM = 320 };
+enum cell { IS_NULL = 255, IS_ABSENT = 254 }; /* else its length */
 
 typedef struct row {
     char action;
@@ -203,10 +196,9 @@ static size_t read_part(const ls_csv_conf *conf, const ls_buf *f, size_t from, c
 
 /* ---- the writer */
 
-static bool options(ls_cursor *in, ls_csv_conf *conf, uint8_t *bits, size_t *pad) {
-    *bits = ls_cursor_u8(in);
+static bool options(ls_cursor *in, ls_csv_conf *conf) {
+    uint8_t bits = ls_cursor_u8(in);
     char delimiter = (char)ls_cursor_u8(in), quote = (char)ls_cursor_u8(in);
-    *pad = *bits & PADDED ? READ_BYTES - ls_cursor_u8(in) : (ls_cursor_u8(in), 0);
     const char signs[] = {delimiter, quote, '\0'};
     for (size_t i = 0; i < 2; i++) { /* what a script may choose; a letter would stand in the first cell */
         char c = signs[i], lower = (char)(c | 32);
@@ -214,14 +206,14 @@ static bool options(ls_cursor *in, ls_csv_conf *conf, uint8_t *bits, size_t *pad
     }
     *conf = (ls_csv_conf){.filename = filename,
                           .consumer = "c",
-                          .split_files = *bits & SPLIT,
-                          .header = *bits & HEADER,
-                          .bom = *bits & BOM,
+                          .split_files = bits & SPLIT,
+                          .header = bits & HEADER,
+                          .bom = bits & BOM,
                           .delimiter = delimiter,
                           .quote = quote,
-                          .newline = *bits & CRLF ? "\r\n" : "\n",
-                          .null_text = *bits & WORDS ? "NULL" : "",
-                          .absent_text = *bits & WORDS ? "~~" : ""};
+                          .newline = bits & CRLF ? "\r\n" : "\n",
+                          .null_text = bits & WORDS ? "NULL" : "",
+                          .absent_text = bits & WORDS ? "~~" : ""};
     return delimiter != quote && !strpbrk(conf->absent_text, signs);
 }
 
@@ -229,13 +221,10 @@ static ls_value take_value(ls_cursor *in, ls_work *w) {
     uint8_t n = ls_cursor_u8(in);
     if (n == IS_NULL) return ls_value_state(LS_NULL);
     if (n == IS_ABSENT) return ls_value_state(LS_ABSENT);
-    char *p = ls_arena_alloc(&w->arena, n == IS_LONG ? LONG_CELL : n);
-    size_t left = ls_cursor_left(in), len = n == IS_LONG ? LONG_CELL : n < left ? n : left;
+    char *p = ls_arena_alloc(&w->arena, n);
+    size_t left = ls_cursor_left(in), len = n < left ? n : left;
     want(p != NULL);
-    if (n == IS_LONG)
-        memset(p, ls_cursor_u8(in), len);
-    else if (len)
-        memcpy(p, ls_cursor_take(in, len), len);
+    if (len) memcpy(p, ls_cursor_take(in, len), len);
     return ls_value_text(p, len);
 }
 
@@ -335,15 +324,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ls_cursor in = ls_cursor_over(data, size);
     ls_csv_conf conf;
     ls_buf file = {0};
-    uint8_t bits;
-    size_t pad;
     make_folder();
-    if (!options(&in, &conf, &bits, &pad)) return 0;
+    if (!options(&in, &conf)) return 0;
     size_t n = (size_t)ls_cursor_le(&in, 2);
     if (in.failed || n > ls_cursor_left(&in)) return 0;
-    if (pad) ls_buf_fmt(&file, "action%ctable", conf.delimiter);
-    while (file.len + 1 < pad) ls_buf_char(&file, 'x');
-    if (pad) ls_buf_char(&file, '\n');
     ls_buf_add(&file, ls_cursor_take(&in, n), n);
     remove_files();
     run(&conf, &file, &in);
