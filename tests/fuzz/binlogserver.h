@@ -15,9 +15,10 @@ static inline const char *charset(void *ctx, uint32_t collation) {
     static const struct {
         uint32_t collation;
         const char *name;
-    } all[] = {{7, "koi8r"},  {8, "latin1"},  {10, "swe7"},    {11, "ascii"},   {12, "ujis"},    {13, "sjis"},
-               {28, "gbk"},   {33, "utf8mb3"}, {35, "ucs2"},    {45, "utf8mb4"}, {46, "utf8mb4"}, {47, "latin1"},
-               {51, "cp1251"}, {54, "utf16"},  {56, "utf16le"}, {60, "utf32"},   {65, "ascii"},   {83, "utf8mb3"}};
+    } all[] = {{1, "big5"},     {7, "koi8r"},     {8, "latin1"},  {10, "swe7"},     {11, "ascii"},    {12, "ujis"},
+               {13, "sjis"},    {19, "euckr"},    {28, "gbk"},    {33, "utf8mb3"},  {35, "ucs2"},     {45, "utf8mb4"},
+               {46, "utf8mb4"}, {47, "latin1"},   {51, "cp1251"}, {54, "utf16"},    {56, "utf16le"},  {60, "utf32"},
+               {65, "ascii"},   {83, "utf8mb3"},  {95, "cp932"},  {97, "eucjpms"},  {248, "gb18030"}};
     (void)ctx;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].collation == collation) return all[i].name;
