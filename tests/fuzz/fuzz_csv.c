@@ -153,6 +153,7 @@ static void is_value(const ls_csv_conf *conf, const ls_value *v, const ls_buf *c
     const char *token = v->state == LS_NULL ? conf->null_text : conf->absent_text;
     if (v->state == LS_PRESENT) {
         want(is(cell, v->as.p, v->len));
+        want(quoted || v->len); /* an empty text is never taken for a value that is not there */
         want(quoted || (!is(cell, conf->null_text, strlen(conf->null_text)) && !is(cell, conf->absent_text, strlen(conf->absent_text))));
     } else {
         want(!quoted && is(cell, token, strlen(token)));
