@@ -17,6 +17,7 @@ typedef struct ls_rows {
     bool compressed; /* the rows are: ls_rows_inflate() comes first */
     bool json_changes; /* MySQL's PARTIAL_JSON: a row after may hold changes of the row before's documents */
     uint32_t njson;    /* JSON columns of the table, then */
+    bool lost; /* changes came of a document that the event does not have: the new one can be told by nobody */
 } ls_rows;
 
 enum ls_rows_type { /* event types: WRITE, UPDATE, DELETE are three that follow one another */

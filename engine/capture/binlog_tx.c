@@ -101,6 +101,19 @@ static void warn_partial(ls_binlog *b, ls_map *map) {
     b->conf.ask.warn(b->conf.ask.ctx, text);
 }
 
+static void warn_lost(ls_binlog *b, ls_map *map) {
+    char text[LS_NAME_MAX * 2 + 512];
+    if (map->lost_said) return;
+    map->lost_said = true;
+    snprintf(text, sizeof text,
+             "table %s.%s: a session logs changes of JSON documents without the documents (its binlog_row_value_options is PARTIAL_JSON "
+             "and its binlog_row_image is not FULL): such updates are sent without these columns, whose new values are not in the log; "
+             "SET GLOBAL binlog_row_value_options = '' or SET GLOBAL binlog_row_image = 'FULL', reconnect the applications, and update "
+             "the rows once more",
+             map->schema_name, map->table_name);
+    b->conf.ask.warn(b->conf.ask.ctx, text);
+}
+
 int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) {
     while (ls_rows_left(&b->rows)) {
         if (ls_work_full(w)) return 1;
@@ -108,6 +121,7 @@ int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) {
         uint32_t from = w->seen.count;
         if (!tx) return ls_fail_memory(err, "a transaction");
         if (ls_rows_next(&b->rows, w, tx, &b->seq, &b->text, err)) return -1;
+        if (b->rows.lost) warn_lost(b, b->rows.map);
         ls_bl_drop_delivered(b, w, from);
     }
     b->rows_open = false;
