@@ -99,7 +99,8 @@ enum ls_change_flag {
     LS_DROPPED = 1,    /* a hook took it out: it is not sent */
     LS_MOVED_TO = 2,   /* a D whose row went to the key `moved` */
     LS_MOVED_FROM = 4, /* an I whose row came from the key `moved` */
-    LS_SNAPSHOT = 8
+    LS_SNAPSHOT = 8,
+    LS_WHOLE_IDENTITY = 16 /* before has all that is known of the row: identity names it, and not the key alone */
 };
 
 /* One row's change. In a connector after and before have schema->ncols values; in a D or U the values before that the

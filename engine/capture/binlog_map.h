@@ -61,7 +61,7 @@ typedef struct ls_map {
     bool doubtful;     /* has a doubtful column */
     bool maybe_versioned; /* MariaDB: has the columns that a system-versioned table has */
     bool ready;        /* its rows can be decoded */
-    bool partial_said, lost_said; /* warnings about partial images, and about lost documents, were given */
+    bool partial_said, lost_said; /* a warning about partial images, one about lost documents was given */
     uint64_t asked_id; /* the table id for which information_schema was asked */
 } ls_map;
 

@@ -74,6 +74,7 @@ int ls_rows_open(ls_rows *r, const ls_maps *maps, uint8_t type, ls_cursor in, ls
     if (r->action != 'I') r->before = first, r->nbefore = count(first, map->ncols);
     if (r->action != 'D') r->after = second, r->nafter = count(second, map->ncols);
     r->partial = is_partial(r);
+    r->part_before = r->before && r->nbefore < map->ncols;
     for (uint32_t i = 0; json_changes && i < map->ncols; i++) r->njson += map->cols[i].code == LS_WIRE_JSON;
     return 0;
 }
@@ -234,7 +235,7 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     if (r->before) {
         image of = {.present = r->before, .n = r->nbefore, .missing = LS_ABSENT, .documents = documents};
         /* of the row before only the key is sent on, and what the row after lacks */
-        of.keys_only = m->schema->nkey && (r->action == 'D' || r->nafter == m->ncols);
+        of.keys_only = m->schema->nkey && !w->whole_identity && (r->action == 'D' || r->nafter == m->ncols);
         if (!(of.out = before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
         if (read_image(r, &of, &w->arena, text, err)) return -1;
     }

@@ -14,6 +14,7 @@ typedef struct ls_rows {
     uint8_t action;                /* 'I', 'U', 'D' */
     bool ends_statement;
     bool partial; /* columns are missing from the row after and are not in the row before */
+    bool part_before; /* columns are missing from the row before */
     bool compressed; /* the rows are: ls_rows_inflate() comes first */
     bool json_changes; /* MySQL's PARTIAL_JSON: a row after may hold changes of the row before's documents */
     uint32_t njson;    /* JSON columns of the table, then */

@@ -96,7 +96,7 @@ static void warn_partial(ls_binlog *b, ls_map *map) {
     snprintf(
         text, sizeof text,
         "table %s.%s: a session logs partial rows (its binlog_row_image is not FULL); columns that it leaves out are "
-        "sent as unchanged, those of an insert not at all",
+        "sent as unchanged, those of an insert, or of a row before, not at all",
         map->schema_name, map->table_name);
     b->conf.ask.warn(b->conf.ask.ctx, text);
 }
@@ -136,7 +136,7 @@ int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_err
     ls_map *map = b->rows.map;
     if (ls_map_prepare(b->maps, map, b->rows.id, err)) return -1;
     if (ls_rows_inflate(&b->rows, &b->inflated, err)) return -1;
-    if (b->rows.partial && !b->conf.partial_rows) warn_partial(b, map);
+    if ((b->rows.partial && !b->conf.partial_rows) || (b->rows.part_before && w->whole_identity)) warn_partial(b, map);
     b->rows_open = true;
     return ls_bl_run_rows(b, w, err);
 }

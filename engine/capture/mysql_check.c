@@ -70,7 +70,7 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
             host, port);
     must_be(&mends, "binlog_format", v->format, row);
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
-    if (!s->conf.partial_rows) /* else columns that are left out are unchanged, or not sent */
+    if (!s->conf.partial_rows || s->conf.whole_identity) /* else columns that are left out are unchanged, or not sent */
         must_be(&mends, "binlog_row_image", v->image, images);
     if (s->conf.partial_rows && strcasecmp(v->image, "FULL") != 0) /* else changes of a document come with the document */
         must_be(&mends, "binlog_row_value_options", v->value_options, none);
@@ -278,6 +278,14 @@ int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     ls_place end;
     if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
         return -1;
+    if (s->conf.inspect && strcasecmp(v.image, "MINIMAL") == 0)
+        ls_log_line(&s->log, LS_WARN,
+                    "binlog_row_image is MINIMAL: an UPDATE names the columns that it does not set in `unchanged`, an insert leaves out "
+                    "those that take their default; to have whole rows: SET GLOBAL binlog_row_image = 'FULL', and reconnect the applications");
+    if (s->conf.inspect && strcasecmp(v.image, "NOBLOB") == 0)
+        ls_log_line(&s->log, LS_WARN,
+                    "binlog_row_image is NOBLOB: an UPDATE names the TEXT, BLOB, JSON and GEOMETRY columns that it does not set in "
+                    "`unchanged`; to have whole rows: SET GLOBAL binlog_row_image = 'FULL', and reconnect the applications");
     name_server(s, &v);
     return ls_my_log_end(s, &end, NULL, err) || check_tables(s, known, err) ? -1 : 0;
 }

@@ -46,6 +46,8 @@ typedef struct ls_pg_catalog {
     int (*type)(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err);
     /* A captured table came whose UPDATE and DELETE the server refuses: once a table. */
     void (*no_identity)(void *ctx, const char *schema, const char *table);
+    /* NULL, or: a captured table came of whose rows before the server sends the key alone: once a table. */
+    void (*key_alone)(void *ctx, const char *schema, const char *table);
 } ls_pg_catalog;
 
 typedef struct ls_pgoutput_conf { /* strings are borrowed and outlive the decoder, but for delivered_pos,

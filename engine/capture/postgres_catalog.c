@@ -120,6 +120,23 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
     ls_buf_free(&name);
 }
 
+static void key_alone(void *ctx, const char *schema, const char *table) {
+    const ls_pg *s = ctx;
+    ls_buf name = {0};
+    ls_pg_quote_table(&name, schema, table);
+    const char *quoted = ls_buf_cstr(&name);
+    ls_log_line(&s->log, LS_WARN,
+                "identity = \"full\": of table %s.%s the server sends rows before as their key alone, and so do the messages; run: ALTER "
+                "TABLE %s REPLICA IDENTITY FULL",
+                schema, table, quoted ? quoted : table);
+    ls_buf_free(&name);
+}
+
 ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
-    return (ls_pg_catalog){.ctx = s, .settle = settle, .keys = keys, .type = type, .no_identity = no_identity};
+    return (ls_pg_catalog){.ctx = s,
+                           .settle = settle,
+                           .keys = keys,
+                           .type = type,
+                           .no_identity = no_identity,
+                           .key_alone = s->conf->whole_identity ? key_alone : NULL};
 }

@@ -31,6 +31,7 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     bool has_read_to;
     size_t kept_bytes; /* bytes of the kept buffers */
     ls_schemas *schemas;
+    bool whole_identity; /* identity = "full": rows before are kept whole; set before the first row */
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */
     ls_buf text;        /* ls_row_text()'s result */
     char why[256];      /* ls_row_error() */

@@ -181,6 +181,7 @@ static int open_session(connector *c, ls_error *err) {
     ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
     if (!c->delivery && start_delivery(c, err)) return -1;
     if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
+    c->work->whole_identity = c->conf.whole_identity;
     const char *gtid = ls_buf_cstr(&c->gtid);
     if (!gtid) return ls_fail_memory(err, "starting");
     ls_resume from = {.restart = c->place,

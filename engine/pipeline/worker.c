@@ -101,10 +101,15 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .temporary_slot = stage->kafka.memory,
                             .ddl = o->ddl,
                             .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
+                            .whole_identity = strcmp(o->identity, "full") == 0,
                             .server_id = o->server_id,
                             .start = o->start,
                             .schemas = schemas,
                             .stop = stop};
+}
+
+ls_format_options ls_connector_format(const ls_stage *stage) {
+    return (ls_format_options){.embed_json = strcmp(stage->as.connector.json, "embed") == 0};
 }
 
 void ls_worker_show_checkpoint(ls_worker *w, const char *text) {

@@ -111,7 +111,7 @@ static void my_warning(void *ctx, const char *text) { (void)ctx, (void)text; }
 static int emit(run *r) {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->w->seen.count; i++) {
-        rc = ls_format_list_sync.encode(&r->w->seen, i, &r->out, &r->err);
+        rc = ls_format_list_sync.encode(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err);
         if (rc == 0 && ls_format_list_sync.key(&r->w->seen, i, &r->out, &r->err) < 0) rc = -1;
         ls_buf_char(&r->out, '\n');
     }
