@@ -120,6 +120,11 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
     ls_buf_free(&name);
 }
 
+static void warn(void *ctx, const char *text) {
+    const ls_pg *s = ctx;
+    ls_log_line(&s->log, LS_WARN, "%s", text);
+}
+
 ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
-    return (ls_pg_catalog){.ctx = s, .settle = settle, .keys = keys, .type = type, .no_identity = no_identity};
+    return (ls_pg_catalog){.ctx = s, .settle = settle, .keys = keys, .type = type, .no_identity = no_identity, .warn = warn};
 }
