@@ -126,6 +126,12 @@ local connector = {
         the columns that were left out in unchanged, an insert leaves out those that took their default.]],
     },
     {
+        name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip" }, default = "stop",
+        doc = [[A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names
+        table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left
+        out. Neither is silent: a warning for the first row of a table, and a count.]],
+    },
+    {
         name = "filter", type = "hook",
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },
