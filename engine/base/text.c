@@ -8,7 +8,7 @@ static const char hex[] = "0123456789abcdef";
 void ls_base64_add(ls_buf *out, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
     size_t size = (n + 2) / 3 * 4;
-    if (!ls_buf_room(out, size)) return;
+    if (!n || !ls_buf_room(out, size)) return; /* nothing into an empty buffer: it has no memory to point into */
     char *o = out->data + out->len;
     for (; n >= 3; n -= 3, p += 3, o += 4) {
         uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
@@ -53,6 +53,7 @@ int ls_base64_read(ls_buf *out, const char *p, size_t n) {
 
 void ls_hex_add(ls_buf *out, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
+    if (!n) return;
     if (n > SIZE_MAX / 2 || !ls_buf_room(out, 2 * n)) {
         out->failed = true;
         return;

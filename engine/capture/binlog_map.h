@@ -6,10 +6,11 @@
 #ifndef LS_BINLOG_MAP_H
 #define LS_BINLOG_MAP_H
 
+#include "base/limit.h"
 #include "capture/binlog_value.h"
 #include "capture/source.h"
 
-enum { LS_MAPS_MAX = 4096 }; /* tables remembered; then all are forgotten between two statements */
+enum { LS_MAPS_MAX = LS_LIMIT(4096, 16) }; /* tables remembered; then all are forgotten between two statements */
 
 /* A column whose type does not travel with the log. The caller gives the name, the server's side fills in the rest. */
 typedef struct ls_asked_column {

@@ -5,13 +5,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limit.h"
 #include "change/place.h"
 #include "change/schema.h"
 
 enum {
-    LS_BATCH_ROWS = 1024,         /* changes at which a batch closes */
+    LS_BATCH_ROWS = LS_LIMIT(1024, 16), /* changes at which a batch closes */
     LS_BATCH_BYTES = 1024 * 1024, /* bytes of arena and kept buffers at which a batch closes */
-    LS_BATCH_MARKS = 4096         /* marks at which a batch closes */
+    LS_BATCH_MARKS = LS_LIMIT(4096, 16) /* marks at which a batch closes */
 };
 
 /* "Once the batch's first `changes` changes are delivered, the source may be started again at `place`." */

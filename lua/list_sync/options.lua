@@ -189,8 +189,8 @@ local csv_writer = {
     },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
-    { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells.]] },
-    { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within.]] },
+    { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells: no letter.]] },
+    { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within: no letter.]] },
     { name = "newline", type = "choice", choices = { "\n", "\r\n" }, default = "\n", doc = [[What ends a line.]] },
     { name = "null", type = "text", empty = true, default = "", doc = [[How NULL is written. An empty string is written as "".]] },
     {

@@ -1,71 +1,17 @@
 /* Any bytes as a row of binlog events, each as long as its header says: decoded or refused, and what is decoded can be
- * read. The seeds were recorded from a MariaDB 10.11 server, without checksums but for one. */
+ * read. The seeds were recorded from a MariaDB 10.11 server, without checksums but for one, and from MySQL 9.7. */
 #include "base/cursor.h"
-#include "base/json.h"
-#include "base/text.h"
+#include "binlogserver.h"
 #include "capture/binlog.h"
-#include "change/value.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char *charset(void *ctx, uint32_t collation) {
-    static const char *const names[] = {"utf8mb4", "latin1",  "ascii", "utf16", "utf32",
-                                        "ucs2",    "utf16le", "ujis", "sjis"};
-    (void)ctx;
-    return collation % 10 == 9 ? NULL : names[collation % 10];
-}
-
-static int columns(void *ctx, const char *schema, const char *table, ls_asked_column *cols, size_t n, ls_error *err) {
-    (void)ctx, (void)schema;
-    if (table[0] == 'q') return ls_fail(err, LS_AGAIN, "the server does not answer");
-    for (size_t i = 0; i < n; i++) {
-        char first = cols[i].name_len ? cols[i].name[0] : '\0', last = cols[i].name_len ? cols[i].name[cols[i].name_len - 1] : '0';
-        cols[i].type = first == 'u'   ? LS_ASKED_UUID
-                       : first == 'v' ? LS_ASKED_INET4
-                       : first == 'w' ? LS_ASKED_INET6
-                       : first == 'j' ? LS_ASKED_JSON
-                                      : LS_ASKED_PLAIN;
-        cols[i].precision = last >= '0' && last <= '9' ? last - '0' : 0;
-    }
-    return 0;
-}
-
-static int versioned(void *ctx, const char *schema, const char *table, bool *is, ls_error *err) {
-    (void)ctx, (void)schema, (void)err;
-    *is = table[0] == 'v';
-    return 0;
-}
-
-static void warn(void *ctx, const char *text) {
-    (void)ctx;
-    if (!*text || !ls_utf8_valid(text, strlen(text))) abort();
-}
 
 /* on_invalid_text, by all of the input's bytes: each input has one, and its neighbours have others. */
 static ls_invalid_policy policy_of(const uint8_t *data, size_t size) {
     uint32_t h = 0x811c9dc5u; /* FNV-1a */
     for (size_t i = 0; i < size; i++) h = (h ^ data[i]) * 0x01000193u;
     return (ls_invalid_policy)((h >> 16) % (LS_INVALID_SKIP + 1));
-}
-
-/* What stands in a message as it is must be JSON. */
-static void read_document(const ls_value *v) {
-    ls_json j = ls_json_over(v->as.p, v->len);
-    ls_json_value document;
-    ls_error err;
-    if (ls_json_read(&j, &document, &err) || ls_json_end(&j, &err)) abort();
-}
-
-/* Mended text is sent under one policy only. */
-static void read_image(ls_buf *text, const ls_schema *s, const ls_value *v, ls_invalid_policy policy) {
-    for (uint32_t i = 0; v && i < s->ncols; i++) {
-        if (v[i].state > LS_ABSENT) abort();
-        if (v[i].state == LS_PRESENT && v[i].mended && policy != LS_INVALID_REPLACE) abort();
-        if (v[i].state <= LS_NULL) ls_value_json(text, &v[i], s->cols[i].type);
-        if (v[i].state == LS_PRESENT && v[i].kind == LS_KIND_TEXT && !ls_utf8_valid(v[i].as.p, v[i].len)) abort();
-        if (v[i].state == LS_PRESENT && v[i].kind == LS_KIND_JSON) read_document(&v[i]);
-    }
 }
 
 /* first: room for the first change's place. */

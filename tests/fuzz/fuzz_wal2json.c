@@ -11,8 +11,8 @@ static int keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_
     static const char *primary[] = {"id"}, *several[] = {"y", "x"}, *replica[] = {"b", "a"};
     (void)ctx, (void)arena;
     if (table % 16 == 15) return ls_fail(err, LS_AGAIN, "the catalog does not answer");
-    if (table % 4) out->primary = (ls_pg_index){table % 4 == 1 ? primary : several, table % 4 == 1 ? 1 : 2};
-    if (table % 2) out->replica = (ls_pg_index){replica, 2};
+    if (table % 4) out->primary = (ls_pg_index){table % 4 == 1 ? primary : several, table % 4 == 1 ? 1 : 2, NULL};
+    if (table % 2) out->replica = (ls_pg_index){replica, 2, NULL};
     return 0;
 }
 

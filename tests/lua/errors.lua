@@ -109,6 +109,8 @@ return {
     { script = (connector("")):gsub('"memory"', "7"), want = 'case.lua:6: option "kafka_conf" in connector "shop" must be bootstrap servers, "memory", or a table of librdkafka properties, not 7' },
     { script = consumer '  writer = {},', want = 'case.lua:4: option "writer" in consumer "reports" must be made by ls.csv_writer, not a table' },
     { script = csv '    delimiter = ";;",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must be one ASCII character, not the text ";;"' },
+    { script = csv '    delimiter = "I",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must not be a letter, and is "I"' },
+    { script = csv '    quote = "t",', want = 'case.lua:6: option "quote" in ls.csv_writer must not be a letter, and is "t"' },
     { script = csv '    delimiter = \'"\',', want = "case.lua:6: delimiter and quote in ls.csv_writer are the same character" },
     { script = csv '    null = "a,b",', want = 'case.lua:6: option "null" in ls.csv_writer must not hold ",", since it is written as it is' },
     { script = (csv ""):gsub('"out"', '"out/{table}"'), want = 'case.lua:5: option "filename" in ls.csv_writer is "out/{table}", and templates are not known: braces have no place in a file name here' },

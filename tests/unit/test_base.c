@@ -111,6 +111,17 @@ static void test_base64(void **state) {
     ls_buf_free(&b);
 }
 
+/* An empty value that is the first to be printed; clang's sanitizer minds what became of a pointer to nothing. */
+static void test_nothing_into_an_empty_buffer(void **state) {
+    (void)state;
+    ls_buf b = {0};
+    ls_base64_add(&b, "", 0);
+    ls_hex_add(&b, "", 0);
+    assert_null(b.data);
+    assert_int_equal(b.len, 0);
+    assert_false(b.failed);
+}
+
 static void test_hex(void **state) {
     (void)state;
     ls_buf b = {0};
@@ -223,6 +234,7 @@ int main(void) {
         cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
         cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_utf8_mended),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_nothing_into_an_empty_buffer),
         cmocka_unit_test(test_glob),    cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
