@@ -57,7 +57,8 @@ typedef struct ls_value {
     uint32_t len;
     uint8_t kind;  /* enum ls_kind; only if state is LS_PRESENT */
     uint8_t state; /* enum ls_state */
-    uint16_t reserved;
+    uint8_t mended; /* 1: text that was not valid in its character set, U+FFFD stands for what was wrong */
+    uint8_t reserved;
     union {
         const char *p;
         int64_t i;
@@ -99,7 +100,8 @@ enum ls_change_flag {
     LS_DROPPED = 1,    /* a hook took it out: it is not sent */
     LS_MOVED_TO = 2,   /* a D whose row went to the key `moved` */
     LS_MOVED_FROM = 4, /* an I whose row came from the key `moved` */
-    LS_SNAPSHOT = 8
+    LS_SNAPSHOT = 8,
+    LS_WHOLE_IDENTITY = 16 /* before has all that is known of the row: identity names it, and not the key alone */
 };
 
 /* One row's change. In a connector after and before have schema->ncols values; in a D or U the values before that the

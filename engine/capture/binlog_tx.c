@@ -96,19 +96,42 @@ static void warn_partial(ls_binlog *b, ls_map *map) {
     snprintf(
         text, sizeof text,
         "table %s.%s: a session logs partial rows (its binlog_row_image is not FULL); columns that it leaves out are "
-        "sent as unchanged, those of an insert not at all",
+        "sent as unchanged, those of an insert, or of a row before, not at all",
         map->schema_name, map->table_name);
     b->conf.ask.warn(b->conf.ask.ctx, text);
+}
+
+static void warn_lost(ls_binlog *b, ls_map *map) {
+    char text[LS_NAME_MAX * 2 + 512];
+    if (map->lost_said) return;
+    map->lost_said = true;
+    snprintf(text, sizeof text,
+             "table %s.%s: a session logs changes of JSON documents without the documents (its binlog_row_value_options is PARTIAL_JSON "
+             "and its binlog_row_image is not FULL): such updates are sent without these columns, whose new values are not in the log; "
+             "SET GLOBAL binlog_row_value_options = '' or SET GLOBAL binlog_row_image = 'FULL', reconnect the applications, and update "
+             "the rows once more",
+             map->schema_name, map->table_name);
+    b->conf.ask.warn(b->conf.ask.ctx, text);
+}
+
+/* One row, and what is to be done with it if it has mended text. */
+static int next_row(ls_binlog *b, ls_work *w, const ls_tx *tx, ls_error *err) {
+    bool mend = b->conf.on_invalid_text != LS_INVALID_STOP || b->seq < b->drop_to; /* what was delivered before stops nothing */
+    uint32_t from = w->seen.count;
+    if (ls_rows_next(&b->rows, w, tx, &b->seq, mend, &b->text, err)) return -1;
+    if (b->rows.lost) warn_lost(b, b->rows.map);
+    ls_bl_drop_delivered(b, w, from);
+    if (!b->rows.mended) return 0;
+    const ls_invalid how = {b->conf.on_invalid_text, b->conf.ask.ctx, b->conf.ask.warn};
+    return ls_invalid_settle(&how, w, from, &b->rows.map->invalid_said, err);
 }
 
 int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) {
     while (ls_rows_left(&b->rows)) {
         if (ls_work_full(w)) return 1;
         const ls_tx *tx = ls_bl_tx(b, w);
-        uint32_t from = w->seen.count;
         if (!tx) return ls_fail_memory(err, "a transaction");
-        if (ls_rows_next(&b->rows, w, tx, &b->seq, &b->text, err)) return -1;
-        ls_bl_drop_delivered(b, w, from);
+        if (next_row(b, w, tx, err)) return -1;
     }
     b->rows_open = false;
     return 0;
@@ -122,7 +145,7 @@ int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_err
     ls_map *map = b->rows.map;
     if (ls_map_prepare(b->maps, map, b->rows.id, err)) return -1;
     if (ls_rows_inflate(&b->rows, &b->inflated, err)) return -1;
-    if (b->rows.partial && !b->conf.partial_rows) warn_partial(b, map);
+    if ((b->rows.partial && !b->conf.partial_rows) || (b->rows.part_before && w->whole_identity)) warn_partial(b, map);
     b->rows_open = true;
     return ls_bl_run_rows(b, w, err);
 }

@@ -10,7 +10,7 @@
 
 typedef struct settings {
     char log_bin[8], format[16], metadata[16], image[16], value_options[32];
-    char server_id[16], server_uuid[64], lower_case[8], gtid_mode[24], basename[LS_BINLOG_NAME_MAX];
+    char server_id[16], server_uuid[64], sync_binlog[16], flush_log[8], lower_case[8], gtid_mode[24], basename[LS_BINLOG_NAME_MAX];
 } settings;
 
 typedef struct setting {
@@ -27,6 +27,8 @@ static int read_settings(const ls_my *s, settings *v, ls_error *err) {
                            {"binlog_row_value_options", v->value_options, sizeof v->value_options},
                            {"server_id", v->server_id, sizeof v->server_id},
                            {"gtid_mode", v->gtid_mode, sizeof v->gtid_mode},
+                           {"sync_binlog", v->sync_binlog, sizeof v->sync_binlog},
+                           {"innodb_flush_log_at_trx_commit", v->flush_log, sizeof v->flush_log},
                            {"server_uuid", v->server_uuid, sizeof v->server_uuid},
                            {"lower_case_table_names", v->lower_case, sizeof v->lower_case},
                            {"log_bin_basename", v->basename, sizeof v->basename}};
@@ -70,7 +72,7 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
             host, port);
     must_be(&mends, "binlog_format", v->format, row);
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
-    if (!s->conf.partial_rows) /* else columns that are left out are unchanged, or not sent */
+    if (!s->conf.partial_rows || s->conf.whole_identity) /* else columns that are left out are unchanged, or not sent */
         must_be(&mends, "binlog_row_image", v->image, images);
     if (s->conf.partial_rows && strcasecmp(v->image, "FULL") != 0) /* else changes of a document come with the document */
         must_be(&mends, "binlog_row_value_options", v->value_options, none);
@@ -273,11 +275,27 @@ static void name_server(ls_my *s, const settings *v) {
     if (s->own_id == strtoul(v->server_id, NULL, 10)) s->own_id--; /* a dump under the server's own id gets nothing */
 }
 
+/* What a start takes as it is, and `check` speaks of. */
+static void inspect(const ls_my *s, const settings *v) {
+    bool minimal = strcasecmp(v->image, "MINIMAL") == 0;
+    if (minimal || strcasecmp(v->image, "NOBLOB") == 0)
+        ls_log_line(&s->log, LS_WARN,
+                    "binlog_row_image is %s: an UPDATE names the %scolumns that it does not set in `unchanged`%s; to have whole rows: SET "
+                    "GLOBAL binlog_row_image = 'FULL', and reconnect the applications",
+                    v->image, minimal ? "" : "TEXT, BLOB, JSON and GEOMETRY ", minimal ? ", an insert leaves out those that take their default" : "");
+    if (strcmp(v->sync_binlog, "1") != 0 || strcmp(v->flush_log, "1") != 0)
+        ls_log_line(&s->log, LS_WARN,
+                    "sync_binlog is %s and innodb_flush_log_at_trx_commit is %s: a crash of the server may leave tables and binlog different, and "
+                    "so what was captured; to have them durable: SET GLOBAL sync_binlog = 1; SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+                    v->sync_binlog, v->flush_log);
+}
+
 int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     settings v;
     ls_place end;
     if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
         return -1;
+    if (s->conf.inspect) inspect(s, &v);
     name_server(s, &v);
     return ls_my_log_end(s, &end, NULL, err) || check_tables(s, known, err) ? -1 : 0;
 }

@@ -59,8 +59,11 @@ int ls_pg_types_announce(ls_pg_types *t, uint32_t oid, const char *schema, const
     return 0;
 }
 
-/* An array of `element`, NULL without memory. */
+enum { BPCHAR = 1042 };
+
+/* An array of `element`, NULL without memory. Inside an array the padding of char(n) stands, as it does in a composite. */
 static const ls_pg_type *array_of(ls_pg_types *t, const ls_pg_type *element, char delimiter) {
+    if (element->oid == BPCHAR) element = &ls_pg_type_string;
     ls_pg_type *made = ls_arena_alloc(&t->made, sizeof *made);
     if (made)
         *made = (ls_pg_type){.name = "array", .type = LS_TYPE_ARRAY, .read = ls_pg_read_array, .element = element,

@@ -55,7 +55,7 @@ static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *lo
     *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
     s->plugin = ls_pg_plugin_find(conf->plugin);
     if (!s->plugin) ls_fail(err, LS_USAGE, "there is no plugin \"%s\"", conf->plugin);
-    if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) ||
+    if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) || ls_pg_identity(s, err) ||
         s->plugin->prepare(s, known != NULL, err)) {
         pg_close(&s->source);
         return -1;

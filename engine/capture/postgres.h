@@ -99,6 +99,10 @@ int ls_pg_lsn(const char *text, uint64_t *lsn) LS_MUST_CHECK;
 
 /* postgres_check.c: settings, and the exact names' tables. */
 int ls_pg_check(ls_pg *s, const char *known, ls_error *err) LS_MUST_CHECK;
+
+/* postgres_identity.c */
+/* With conf->whole_identity refuses tables of which less is sent; with conf->inspect warns of those whose updates may lack values. */
+int ls_pg_identity(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 /* Tables whose UPDATE and DELETE the server refuses once they are published: by `from`, a FROM list with p(oid, shown
  * schema, shown table) over $1. */
 PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param);

@@ -108,18 +108,35 @@ static int type(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err) {
     return 0;
 }
 
-static void no_identity(void *ctx, const char *schema, const char *table) {
-    const ls_pg *s = ctx;
+/* "table s.t <what>; run: ALTER TABLE ..." */
+static void warn_of_identity(const ls_pg *s, const char *schema, const char *table, const char *what) {
     ls_buf name = {0};
     ls_pg_quote_table(&name, schema, table);
     const char *quoted = ls_buf_cstr(&name);
-    ls_log_line(&s->log, LS_WARN,
-                "table %s.%s is published without a primary key or REPLICA IDENTITY: the server refuses its UPDATE and "
-                "DELETE; run: ALTER TABLE %s REPLICA IDENTITY FULL",
-                schema, table, quoted ? quoted : table);
+    ls_log_line(&s->log, LS_WARN, "table %s.%s %s; run: ALTER TABLE %s REPLICA IDENTITY FULL", schema, table, what, quoted ? quoted : table);
     ls_buf_free(&name);
 }
 
+static void no_identity(void *ctx, const char *schema, const char *table) {
+    warn_of_identity(ctx, schema, table, "is published without a primary key or REPLICA IDENTITY: the server refuses its UPDATE and DELETE");
+}
+
+static void key_alone(void *ctx, const char *schema, const char *table) {
+    warn_of_identity(ctx, schema, table,
+                     "has its key alone in identity = \"full\": of its rows before an UPDATE or DELETE the server sends no more");
+}
+
+static void warn(void *ctx, const char *text) {
+    const ls_pg *s = ctx;
+    ls_log_line(&s->log, LS_WARN, "%s", text);
+}
+
 ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
-    return (ls_pg_catalog){.ctx = s, .settle = settle, .keys = keys, .type = type, .no_identity = no_identity};
+    return (ls_pg_catalog){.ctx = s,
+                           .settle = settle,
+                           .keys = keys,
+                           .type = type,
+                           .no_identity = no_identity,
+                           .key_alone = s->conf->whole_identity ? key_alone : NULL,
+                           .warn = warn};
 }

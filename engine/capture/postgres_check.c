@@ -105,27 +105,3 @@ static int find_tables(ls_pg *s, const char *known, ls_error *err) {
 int ls_pg_check(ls_pg *s, const char *known, ls_error *err) {
     return check_conf(s, err) || check_server(s, err) || find_tables(s, known, err) ? -1 : 0;
 }
-
-/* ---- identity */
-
-/* Of a partitioned table the partitions count: the server looks at the one that a row is in. */
-PGresult *ls_pg_without_identity(ls_pg *s, ls_error *err, const char *from, const char *param) {
-    ls_buf sql = {0};
-    ls_buf_fmt(&sql,
-               "SELECT p.shown_schema, p.shown_table, n.nspname, c.relname FROM %s"
-               " LEFT JOIN LATERAL pg_partition_tree(p.oid) leaf ON leaf.isleaf"
-               " JOIN pg_class c ON c.oid = coalesce(leaf.relid::oid, p.oid) AND c.relkind = 'r'"
-               " JOIN pg_namespace n ON n.oid = c.relnamespace "
-               "WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
-               " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate"
-               " ELSE false END) ORDER BY 1, 2, 3, 4",
-               from);
-    const char *text = ls_buf_cstr(&sql);
-    PGresult *res = NULL;
-    if (text)
-        res = ls_pg_query(s, err, "looking up the tables' REPLICA IDENTITY", text, 1, &param);
-    else
-        ls_fail_memory(err, "looking up the tables' REPLICA IDENTITY");
-    ls_buf_free(&sql);
-    return res;
-}

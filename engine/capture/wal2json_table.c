@@ -73,12 +73,14 @@ static bool is_table(const ls_wal2json_facts *facts) {
     return !facts->oid || facts->kind == 'r';
 }
 
-/* The server drops such a table's UPDATE and DELETE: said once a table. */
+/* The server drops the UPDATE and DELETE of a table without an identity, and sends the key alone of one that has it: said once. */
 static void warn_without_identity(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts) {
     bool none = facts->identity == 'n' || (facts->identity == 'd' && m->pk.given && !m->pk.n);
-    if (t->warned || !facts->oid || !none) return;
+    const ls_pg_catalog *catalog = &r->conf->catalog.base;
+    void (*warn)(void *, const char *, const char *) = none ? catalog->no_identity : catalog->key_alone;
+    if (t->warned || !facts->oid || facts->identity == 'f' || !warn) return;
     t->warned = true;
-    r->conf->catalog.base.no_identity(r->conf->catalog.base.ctx, t->schema_name, t->name);
+    warn(catalog->ctx, t->schema_name, t->name);
 }
 
 /* Takes the virtual generated columns, by position or else by name, out of a message's list. */

@@ -72,6 +72,7 @@ void ls_work_reset(ls_work *w) {
     w->nmarks = 0;
     w->has_read_to = false;
     w->kept_bytes = 0;
+    w->invalid = 0;
     w->last_schema = NULL;
 }
 

@@ -31,7 +31,9 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     ls_place read_to; /* if has_read_to: the log is read up to here, though marks are kept back; gtid unused */
     bool has_read_to;
     size_t kept_bytes; /* bytes of the kept buffers */
+    uint32_t invalid; /* rows with text that was not valid in its character set: mended, or left out */
     ls_schemas *schemas;
+    bool whole_identity; /* identity = "full": rows before are kept whole; set before the first row */
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */
     ls_buf text;        /* ls_row_text()'s result */
     char why[256];      /* ls_row_error() */

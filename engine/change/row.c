@@ -11,9 +11,15 @@ int ls_row_insert(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq
     return 0;
 }
 
-/* What a message says of the row before: the key alone where there is one. */
-static void keep_identity(const ls_schema *s, ls_value *before) {
+/* What a message says of the row before: the key alone where there is one, or all that came. */
+static void keep_identity(const ls_work *w, ls_change *c) {
+    const ls_schema *s = c->schema;
+    ls_value *before = c->before;
     if (!s->nkey) return;
+    if (w->whole_identity) {
+        c->flags |= LS_WHOLE_IDENTITY;
+        return;
+    }
     for (uint32_t i = 0; i < s->ncols; i++)
         if (!s->cols[i].key_at) before[i] = ls_value_state(LS_ABSENT);
 }
@@ -21,8 +27,8 @@ static void keep_identity(const ls_schema *s, ls_value *before) {
 int ls_row_remove(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq, ls_value *before) {
     ls_change *c = ls_work_add(w, s, tx, 'D', ++*seq);
     if (!c) return -1;
-    keep_identity(s, before);
     c->before = before;
+    keep_identity(w, c);
     return 0;
 }
 
@@ -62,8 +68,8 @@ int ls_row_update(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq
     if (s->nkey && !same_key(s, before, after)) return move(w, s, tx, seq, before, after);
     ls_change *c = ls_work_add(w, s, tx, 'U', ++*seq);
     if (!c) return -1;
-    keep_identity(s, before);
     c->before = before;
     c->after = after;
+    keep_identity(w, c);
     return 0;
 }

@@ -5,10 +5,14 @@
 #include "base/buf.h"
 #include "change/batch.h"
 
+typedef struct ls_format_options {
+    bool embed_json; /* json = "embed": a JSON column's document stands in the message as it is */
+} ls_format_options;
+
 typedef struct ls_format_ops {
     const char *name;
     /* Appends the message of change i. -1 with an error that names table and column. */
-    int (*encode)(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
+    int (*encode)(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
     /* Appends the Kafka key ("pk": the key's canonical text; several columns: a JSON array of canonical values).
      * 1: there is a key; 0: none (NULL key); -1: error. A D with moved_to has the old key, an I the new one. */
     int (*key)(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);

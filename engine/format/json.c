@@ -68,6 +68,15 @@ static const template_ *template_of(const ls_schema *s) {
 
 static void put(ls_buf *out, const template_ *t, span s) { ls_buf_add(out, t->text.data + s.at, s.len); }
 
+/* A message on its way. */
+typedef struct message {
+    const ls_format_options *options;
+    const template_ *t;
+    const ls_schema *schema;
+    ls_buf *out;
+    int bad; /* a column whose text is no JSON document, which it was to be; -1: none */
+} message;
+
 /* A list of named values, which put_value() fills; without one it leaves no trace. */
 typedef struct list {
     size_t from; /* where its title begins */
@@ -80,13 +89,26 @@ static list list_begin(ls_buf *out, const char *title) {
     return l;
 }
 
-static void put_value(list *l, ls_buf *out, const template_ *t, const ls_schema *s, uint32_t col, const ls_value *v) {
+static bool is_document(const ls_value *v) {
+    ls_json j = ls_json_over(v->as.p, v->len);
+    ls_json_value document;
+    ls_error err;
+    return ls_json_read(&j, &document, &err) == 0 && ls_json_end(&j, &err) == 0;
+}
+
+static void put_value(list *l, message *m, uint32_t col, const ls_value *v) {
     if (v->state > LS_NULL) return;
-    span name = t->columns[col];
+    span name = m->t->columns[col];
     size_t skip = l->filled ? 0 : 2;
-    ls_buf_add(out, t->text.data + name.at + skip, name.len - skip);
-    ls_value_json(out, v, s->cols[col].type);
+    int type = m->schema->cols[col].type;
+    ls_buf_add(m->out, m->t->text.data + name.at + skip, name.len - skip);
     l->filled = true;
+    if (m->options->embed_json && type == LS_TYPE_JSON && v->state == LS_PRESENT && v->kind == LS_KIND_TEXT) {
+        if (!is_document(v)) m->bad = (int)col; /* a server may keep what is none: MariaDB does where the check was off */
+        ls_buf_add(m->out, v->as.p, v->len);
+    } else {
+        ls_value_json(m->out, v, type);
+    }
 }
 
 static void list_end(const list *l, ls_buf *out) {
@@ -96,27 +118,28 @@ static void list_end(const list *l, ls_buf *out) {
         out->len = l->from;
 }
 
-static void put_columns(ls_buf *out, const template_ *t, const ls_schema *s, const ls_value *row) {
-    list l = list_begin(out, ",\"columns\":[");
-    for (uint32_t i = 0; i < s->ncols; i++) put_value(&l, out, t, s, i, &row[i]);
-    list_end(&l, out);
+static void put_columns(message *m, const ls_value *row) {
+    list l = list_begin(m->out, ",\"columns\":[");
+    for (uint32_t i = 0; i < m->schema->ncols; i++) put_value(&l, m, i, &row[i]);
+    list_end(&l, m->out);
 }
 
-/* The key's columns in the key's own order; without a key the whole row. */
-static void put_identity(ls_buf *out, const template_ *t, const ls_schema *s, const ls_value *row) {
-    list l = list_begin(out, ",\"identity\":[");
-    uint32_t n = s->nkey ? s->nkey : s->ncols;
+/* The key's columns in the key's own order; without a key, or asked for, the whole row. */
+static void put_identity(message *m, const ls_value *row, bool whole) {
+    const ls_schema *s = m->schema;
+    list l = list_begin(m->out, ",\"identity\":[");
+    uint32_t n = whole ? s->ncols : s->nkey;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t col = s->nkey ? s->key[i] : i;
-        put_value(&l, out, t, s, col, &row[col]);
+        uint32_t col = whole ? i : s->key[i];
+        put_value(&l, m, col, &row[col]);
     }
-    list_end(&l, out);
+    list_end(&l, m->out);
 }
 
-static void put_moved(ls_buf *out, const template_ *t, const ls_schema *s, const char *title, const ls_value *key) {
-    list l = list_begin(out, title);
-    for (uint32_t i = 0; i < s->nkey; i++) put_value(&l, out, t, s, s->key[i], &key[i]);
-    list_end(&l, out);
+static void put_moved(message *m, const char *title, const ls_value *key) {
+    list l = list_begin(m->out, title);
+    for (uint32_t i = 0; i < m->schema->nkey; i++) put_value(&l, m, m->schema->key[i], &key[i]);
+    list_end(&l, m->out);
 }
 
 static void put_unchanged(ls_buf *out, const ls_schema *s, const ls_value *row) {
@@ -155,21 +178,28 @@ static void put_source(ls_buf *out, const ls_change *c) {
     ls_buf_char(out, '}');
 }
 
-static void put_row(ls_buf *out, const template_ *t, const ls_change *c) {
-    const ls_schema *s = c->schema;
-    put(out, t, t->pk);
-    if (c->after) put_columns(out, t, s, c->after);
-    if (c->flags & LS_MOVED_FROM) put_moved(out, t, s, ",\"moved_from\":[", c->moved);
-    if (c->before) put_identity(out, t, s, c->before);
-    if (c->flags & LS_MOVED_TO) put_moved(out, t, s, ",\"moved_to\":[", c->moved);
-    if (c->after) put_unchanged(out, s, c->after);
+static void put_row(message *m, const ls_change *c) {
+    put(m->out, m->t, m->t->pk);
+    if (c->after) put_columns(m, c->after);
+    if (c->flags & LS_MOVED_FROM) put_moved(m, ",\"moved_from\":[", c->moved);
+    if (c->before) put_identity(m, c->before, !c->schema->nkey || c->flags & LS_WHOLE_IDENTITY);
+    if (c->flags & LS_MOVED_TO) put_moved(m, ",\"moved_to\":[", c->moved);
+    if (c->after) put_unchanged(m->out, c->schema, c->after);
 }
 
 static bool is_row(const ls_change *c) { return c->action == 'I' || c->action == 'U' || c->action == 'D'; }
 
-static int encode(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) {
+static int no_document(const ls_change *c, int col, ls_error *err) {
+    return ls_fail(err, LS_FAIL,
+                   "table %s.%s, column \"%s\", position %s/%llu: the text is no JSON document, or nests deeper than %d, and cannot be "
+                   "embedded: mend the value, or take json = \"text\"",
+                   c->schema->schema, c->schema->table, c->schema->cols[col].name, c->tx->pos, (unsigned long long)c->seq, LS_JSON_DEPTH);
+}
+
+static int encode(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) {
     const ls_change *c = &b->changes[i];
     const template_ *t = template_of(c->schema);
+    message m = {.options = o, .t = t, .schema = c->schema, .out = out, .bad = -1};
     if (!t) return ls_fail_memory(err, "encoding a message");
     ls_buf_str(out, "{\"action\":\"");
     ls_buf_char(out, (char)c->action);
@@ -183,7 +213,8 @@ static int encode(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) {
         put_text(out, ",\"to_schema\":", c->to_schema);
         put_text(out, ",\"to_table\":", c->to_table);
     }
-    if (is_row(c)) put_row(out, t, c);
+    if (is_row(c)) put_row(&m, c);
+    if (m.bad >= 0) return no_document(c, m.bad, err);
     put_source(out, c);
     ls_buf_char(out, '}');
     return out->failed ? ls_fail_memory(err, "encoding a message") : 0;

@@ -77,13 +77,31 @@ static bool read_source(ls_json *j, ls_read_source *s, ls_error *err) {
     return PASS(j, "}}") && j->at == j->end;
 }
 
+/* The identity: the key, or the whole row. 1, 0 or -1 as read_values(). */
+static int read_identity(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape, ls_value *row, bool *whole, ls_error *err) {
+    const ls_schema *s = shape->schema;
+    const ls_json from = *j;
+    uint32_t n = 0;
+    int rc = read_values(d, w, j, shape, s->nkey > 0, row, &n, err);
+    *whole = rc == 0 && s->nkey;
+    if (!*whole) return rc == 1 && n < s->nkey ? 0 : rc;
+    for (uint32_t i = 0; i < s->nkey; i++) row[s->key[i]].state = LS_ABSENT;
+    *j = from;
+    n = 0;
+    if ((rc = read_values(d, w, j, shape, false, row, &n, err)) != 1 || n <= s->nkey) return rc < 0 ? -1 : 0;
+    for (uint32_t i = 0; i < s->nkey; i++)
+        if (row[s->key[i]].state == LS_ABSENT) return 0;
+    return 1;
+}
+
 /* The images; 1, 0 or -1 as read_values(). */
 static int read_row(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape, char action, ls_value **after, ls_value **before,
-                    ls_error *err) {
+                    bool *whole, ls_error *err) {
     const ls_schema *s = shape->schema;
-    uint32_t count = 0, keys = 0;
+    uint32_t count = 0;
     int rc = 1;
     *after = *before = NULL;
+    *whole = false;
     if (action != 'D') {
         if (!(*after = ls_work_values(w, s->ncols))) return ls_fail_memory(err, "reading a message");
         if (!PASS(j, ",\"columns\":[")) return 0;
@@ -92,8 +110,7 @@ static int read_row(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape
     if (action != 'I') {
         if (!(*before = ls_work_values(w, s->ncols))) return ls_fail_memory(err, "reading a message");
         if (!PASS(j, ",\"identity\":[")) return 0;
-        if ((rc = read_values(d, w, j, shape, s->nkey > 0, *before, &keys, err)) != 1) return rc;
-        if (keys < s->nkey) return 0;
+        if ((rc = read_identity(d, w, j, shape, *before, whole, err)) != 1) return rc;
     }
     if (action == 'D') return 1;
     if (PASS(j, ",\"unchanged\":[") && (rc = read_unchanged(j, shape, *after, &count)) != 1) return rc;
@@ -103,7 +120,8 @@ static int read_row(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape
 /* 1, 0 or -1 as read_values(). */
 static int read_change(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *shape, char action, ls_error *err) {
     ls_value *after, *before;
-    int rc = read_row(d, w, j, shape, action, &after, &before, err);
+    bool whole;
+    int rc = read_row(d, w, j, shape, action, &after, &before, &whole, err);
     if (rc != 1) return rc;
     if (!read_source(j, &d->source, err)) return 0;
     const ls_tx *tx = ls_read_tx(d, w, err);
@@ -111,7 +129,7 @@ static int read_change(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *sh
     ls_change *c = ls_work_add(w, shape->schema, tx, (uint8_t)action, d->source.seq);
     if (!c) return ls_fail_memory(err, "reading a message");
     c->sub = (uint32_t)d->source.sub;
-    c->flags = d->source.snapshot ? LS_SNAPSHOT : 0;
+    c->flags = (d->source.snapshot ? LS_SNAPSHOT : 0) | (whole ? LS_WHOLE_IDENTITY : 0);
     c->after = after;
     c->before = before;
     return 1;

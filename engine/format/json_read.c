@@ -425,6 +425,7 @@ static int add_change(ls_decoder *d, ls_work *w, ls_error *err) {
     if (action == 'U' || action == 'D') {
         if (!(c->before = ls_work_values(w, s->ncols))) return no_memory(err);
         if (fill(d, w, s, LS_IDENTITY, at, c->before, err) || check_key(d, s, c->before, err)) return -1;
+        if (s->nkey && d->lists[LS_IDENTITY].n > s->nkey) c->flags |= LS_WHOLE_IDENTITY;
     }
     if (action == 'I') return fill_moved(d, w, c, LS_WAS_AT, LS_MOVED_FROM, err);
     if (action == 'D') return fill_moved(d, w, c, LS_WENT_TO, LS_MOVED_TO, err);

@@ -22,6 +22,7 @@ typedef struct printer {
     const ls_stage *stage;
     const ls_log *log;
     ls_script *script;
+    ls_format_options format;
     ls_schemas schemas;
     ls_work *work;
     ls_buf line;
@@ -31,6 +32,7 @@ typedef struct printer {
 static int probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
     ls_schemas schemas = {0};
     ls_source_conf conf = ls_connector_source(stage, &schemas, NULL);
+    conf.inspect = true;
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;
@@ -105,7 +107,7 @@ static int print_batch(printer *p, ls_error *err) {
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
         ls_buf_clear(&p->line);
-        if (ls_format_list_sync.encode(b, i, &p->line, err)) return -1;
+        if (ls_format_list_sync.encode(&p->format, b, i, &p->line, err)) return -1;
         ls_buf_char(&p->line, '\n');
         if (p->line.failed) return ls_fail_memory(err, "printing a row");
         if (fwrite(p->line.data, 1, p->line.len, stdout) != p->line.len) return 1;
@@ -135,6 +137,7 @@ static int print_source(printer *p, ls_error *err) {
         ls_fail_memory(err, "starting");
         goto out;
     }
+    p->work->whole_identity = conf.whole_identity;
     ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .binlog = id.binlog};
     if (ops->start(source, &from, err)) goto out;
     hold_signals();
@@ -204,6 +207,7 @@ int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_en
     int rc = -1;
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
+        p.format = ls_connector_format(stage);
         rc = print_source(&p, err);
     } else if (stage->kafka.memory) {
         ls_fail(err, LS_USAGE, "kafka_conf = \"memory\" is an in-process broker: print finds nothing in it; give the brokers with --set or in the script");

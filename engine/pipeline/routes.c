@@ -13,6 +13,7 @@ struct ls_routes {
     const ls_connector_options *opt;
     ls_producer *producer;
     const ls_format_ops *format;
+    ls_format_options options;
     size_t limit;      /* bytes that may be in flight */
     ls_topic **topics; /* ntopics for each schema id up to nids; NULL: not looked up yet */
     size_t nids;
@@ -34,6 +35,7 @@ int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, const l
     r->opt = &w->stage->as.connector;
     r->producer = producer;
     r->format = format;
+    r->options = ls_connector_format(w->stage);
     r->limit = r->opt->memory > 2 * (size_t)LS_BATCH_SHARE ? r->opt->memory - LS_BATCH_SHARE : LS_BATCH_SHARE;
     for (size_t i = 0; i < r->opt->ntopics; i++) {
         ls_topic *t;
@@ -73,16 +75,16 @@ static int topics_of(ls_routes *r, const ls_schema *s, ls_topic ***out, ls_error
 
 /* Sends one message to one partition, waiting for room in the budget first: a message that is larger than the whole
  * budget goes when nothing else is in flight. */
-static int send_one(ls_routes *r, ls_topic *t, int partition, bool keyed, ls_delivery *d, ls_segment *s,
+static int send_one(ls_routes *r, ls_topic *t, int partition, bool keyed, bool tombstone, ls_delivery *d, ls_segment *s,
                     int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
     ls_inflight *f = ls_delivery_inflight(d);
-    size_t bytes = r->message.len + (keyed ? r->key.len : 0);
+    size_t bytes = (tombstone ? 0 : r->message.len) + (keyed ? r->key.len : 0);
     for (size_t now; (now = ls_inflight_bytes(f)) > 0 && now + bytes > r->limit;)
         if (pause(ctx, err)) return -1;
     for (;;) {
         ls_inflight_add(f, s, bytes);
-        if (ls_producer_send(r->producer, t, partition, keyed ? (r->key.data ? r->key.data : "") : NULL, r->key.len, r->message.data,
-                             r->message.len, s, err) == 0)
+        if (ls_producer_send(r->producer, t, partition, keyed ? (r->key.data ? r->key.data : "") : NULL, r->key.len,
+                             tombstone ? NULL : r->message.data, tombstone ? 0 : r->message.len, s, err) == 0)
             return 0;
         ls_inflight_unsent(f, s, bytes);
         if (err->code != LS_AGAIN || pause(ctx, err)) return -1;
@@ -111,12 +113,12 @@ static int partition_of(const ls_routes *r, const ls_schema *s, bool keyed, int 
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
                    void *ctx, ls_error *err) {
     const ls_change *c = &b->changes[i];
-    bool everywhere = c->action == 'T';
+    bool everywhere = c->action == 'T', buried = c->action == 'D' && r->opt->tombstones;
     ls_topic **topics = NULL;
     if (r->message.cap > LS_KEEP_MESSAGE) ls_buf_free(&r->message);
     ls_buf_clear(&r->message);
     ls_buf_clear(&r->key);
-    if (await_topics(r, c->schema, &topics, pause, ctx, err) || r->format->encode(b, i, &r->message, err)) return -1;
+    if (await_topics(r, c->schema, &topics, pause, ctx, err) || r->format->encode(&r->options, b, i, &r->message, err)) return -1;
     int keyed = r->format->key(b, i, &r->key, err);
     if (keyed < 0) return -1;
     if (r->message.failed || r->key.failed) return ls_fail_memory(err, "encoding a message");
@@ -124,7 +126,8 @@ int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_seg
         int n = ls_topic_count(topics[k]);
         int first = everywhere ? 0 : partition_of(r, c->schema, keyed, n), last = everywhere ? n - 1 : first;
         for (int p = first; p <= last; p++)
-            if (send_one(r, topics[k], p, keyed, d, s, pause, ctx, err))
+            if (send_one(r, topics[k], p, keyed, false, d, s, pause, ctx, err) ||
+                (buried && keyed && send_one(r, topics[k], p, keyed, true, d, s, pause, ctx, err)))
                 return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos,
                                   (unsigned long long)c->seq);
     }

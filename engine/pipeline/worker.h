@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "capture/source.h"
+#include "format/format.h"
 #include "kafka/client.h"
 #include "script/script.h"
 
@@ -45,6 +46,7 @@ typedef struct ls_worker {
     ls_error err; /* the worker's end: code LS_OK, or why; read after done */
 
     atomic_uint_fast64_t rows;  /* rows delivered, or written */
+    atomic_uint_fast64_t invalid; /* connector: rows with text that was not valid in its character set, mended or left out */
     atomic_int_fast64_t lag;    /* connector: microseconds from commit to delivery of the newest row; consumer: messages; -1 unknown */
     pthread_mutex_t place_lock; /* checkpoint below */
     char checkpoint[64];        /* for the status line; "" before the first */
@@ -82,6 +84,7 @@ int ls_worker_script(ls_worker *w, ls_script **out, ls_error *err) LS_MUST_CHECK
 
 /* What a stage's options say, in capture's and kafka's own structs. Borrowed from the stage. */
 ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, const atomic_bool *stop);
+ls_format_options ls_connector_format(const ls_stage *stage);
 ls_kafka_conf ls_stage_kafka(const ls_stage *stage, ls_memory_broker *memory);
 
 #endif

@@ -37,7 +37,11 @@ static const field connector_fields[] = {
     {.name = "server_id", .kind = UINT32, .at = offsetof(ls_connector_options, server_id)},
     {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
+    {.name = "identity", .kind = TEXT, .at = offsetof(ls_connector_options, identity)},
+    {.name = "json", .kind = TEXT, .at = offsetof(ls_connector_options, json)},
+    {.name = "tombstones", .kind = BOOL, .at = offsetof(ls_connector_options, tombstones)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
+    {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
 };
 

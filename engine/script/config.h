@@ -30,8 +30,11 @@ typedef struct ls_connector_options {
     int partitions, replication /* 0: 3, or what the cluster has */;
     const char *plugin, *slot, *publication /* or NULL */, *start;
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
+    const char *identity;  /* "key" | "full" */
+    const char *json;      /* "text" | "embed" */
+    const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
-    bool partition_root, ddl;
+    bool partition_root, ddl, tombstones;
     size_t memory; /* bytes */
 } ls_connector_options;
 

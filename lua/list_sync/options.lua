@@ -104,9 +104,32 @@ local connector = {
         doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
     },
     {
+        name = "identity", type = "choice", choices = { "key", "full" }, default = "key",
+        doc = [[What a message says of the row before an update or delete: "key": its key, "full": all columns, for which the server
+        must send them (REPLICA IDENTITY FULL on PostgreSQL, binlog_row_image = FULL on MySQL and MariaDB). A table without a key has
+        all columns there in any case.]],
+    },
+    {
+        name = "json", type = "choice", choices = { "text", "embed" }, default = "text",
+        doc = [[How a JSON column stands in a message: "text": as a string, the document's text; "embed": the document itself. Embedded, the
+        document null and NULL look the same, and so do the document "1" and 1 to a CSV file. Keys, and JSON inside an array, are text in
+        any case.]],
+    },
+    {
+        name = "tombstones", type = "boolean", default = false,
+        doc = [[A delete is followed by a message with its key and no value, so that a compacted topic forgets the row. Consumers pass over
+        it. Tables without a key have none.]],
+    },
+    {
         name = "row_image", type = "choice", only = "mysql", choices = { "full", "any" }, default = "full",
         doc = [["full": a server whose binlog_row_image leaves columns out of the binlog is refused. "any": it is taken; an update names
         the columns that were left out in unchanged, an insert leaves out those that took their default.]],
+    },
+    {
+        name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip" }, default = "stop",
+        doc = [[A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names
+        table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left
+        out. Neither is silent: a warning for the first row of a table, and a count.]],
     },
     {
         name = "filter", type = "hook",

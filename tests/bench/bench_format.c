@@ -59,7 +59,7 @@ static void encode(ls_work *w, ls_buf *out, size_t at[ROWS + 1]) {
     ls_buf_clear(out);
     for (uint32_t i = 0; i < ROWS; i++) {
         at[i] = out->len;
-        must(ls_format_list_sync.encode(&w->seen, i, out, &err), "encoding");
+        must(ls_format_list_sync.encode(&(const ls_format_options){0}, &w->seen, i, out, &err), "encoding");
     }
     at[ROWS] = out->len;
 }

@@ -1,7 +1,7 @@
 """The command line: its commands and options, stopping and going on, exit codes."""
 import json
 
-from lib import PG, Case, Raw, checkpoint, messages, pg, topic_partitions, values, wait_until
+from lib import PG, Case, Raw, checkpoint, messages, my, pg, topic_partitions, values, wait_until
 
 TABLE = "create table t (id int primary key, v varchar(20))"
 
@@ -37,6 +37,18 @@ class Commands(Case):
             self.run_to_end("check", script)
             self.assertIsNone(checkpoint(self.name(db)))
         self.assertEqual(topic_partitions(self.topic_of("postgres")), 0, "check made a topic")
+
+    def test_check_speaks_of_durability(self):
+        self.databases(TABLE)
+        script = self.script(self.connector("mysql"))
+        was = my("select @@global.sync_binlog, @@global.innodb_flush_log_at_trx_commit").split("\t")
+        try:
+            my("set global sync_binlog = 0, global innodb_flush_log_at_trx_commit = 1")
+            self.assertIn("warning: sync_binlog is 0 and innodb_flush_log_at_trx_commit is 1", self.run_to_end("check", script).log().replace(self.name("mysql") + ": ", ""))
+            my("set global sync_binlog = 1")
+            self.assertNotIn("warning", self.run_to_end("check", script).log())
+        finally:
+            my("set global sync_binlog = %s, global innodb_flush_log_at_trx_commit = %s" % tuple(was))
 
     def test_check_looks_at_brokers_and_folders(self):
         self.databases(TABLE)

@@ -77,7 +77,7 @@ TYPES = (
     ("lt", "ltree", None, None, (("'Top.Countries.Europe'", '"Top.Countries.Europe"'),)),
     ("ai", "integer[]", None, None, (("'{{1,2,3},{4,5,6},{7,8,9}}'", "[[1,2,3],[4,5,6],[7,8,9]]"), ("'{}'", "[]"), ("'{1,NULL}'", "[1,null]"), ("'[1:1][-2:-1][3:5]={{{1,2,3},{4,5,6}}}'", "[[[1,2,3],[4,5,6]]]"))),
     ("at", "text[]", None, None, (("""'{"meeting", "lunch"}'""", '["meeting","lunch"]'), ("""array['', 'NULL', null, 'a,b', 'a"b', 'a\\b', '{x}', ' ', E'\\n', 'é 😀']""", r'["","NULL",null,"a,b","a\"b","a\\b","{x}"," ","\n","é 😀"]'))),
-    ("ac", "char(4)[]", None, None, (("array['ab', '']", '["ab",""]'),)),
+    ("ac", "char(4)[]", None, None, (("array['ab', '']", '["ab  ","    "]'),)),
     ("ax", "bytea[]", None, None, ((r"array['\x00ff10'::bytea, '']", '["AP8Q",""]'),)),
     ("ao", "boolean[]", None, None, (("'{t,f,NULL}'", "[true,false,null]"),)),
     ("af", "double precision[]", None, None, (("'{0.1,NaN,-Infinity,1e20,1e21,-0,7.120236347223045e-307}'", '[0.1,"NaN","-Infinity",100000000000000000000,1e+21,-0,7.120236347223045e-307]'),)),

@@ -9,6 +9,7 @@
 #include "change/value.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The numbers that servers give, so that recorded seeds are read as what they were written; of others, not one. */
 static inline const char *charset(void *ctx, uint32_t collation) {
@@ -48,7 +49,7 @@ static inline int versioned(void *ctx, const char *schema, const char *table, bo
 
 static inline void warn(void *ctx, const char *text) {
     (void)ctx;
-    if (!*text) abort();
+    if (!*text || !ls_utf8_valid(text, strlen(text))) abort();
 }
 
 /* What stands in a message as it is must be JSON. */
@@ -59,9 +60,11 @@ static inline void read_document(const ls_value *v) {
     if (ls_json_read(&j, &document, &err) || ls_json_end(&j, &err)) abort();
 }
 
-static inline void read_image(ls_buf *text, const ls_schema *s, const ls_value *v) {
+/* Mended text is sent under one policy only. */
+static inline void read_image(ls_buf *text, const ls_schema *s, const ls_value *v, ls_invalid_policy policy) {
     for (uint32_t i = 0; v && i < s->ncols; i++) {
         if (v[i].state > LS_ABSENT) abort();
+        if (v[i].state == LS_PRESENT && v[i].mended && policy != LS_INVALID_REPLACE) abort();
         if (v[i].state <= LS_NULL) ls_value_json(text, &v[i], s->cols[i].type);
         if (v[i].state == LS_PRESENT && v[i].kind == LS_KIND_TEXT && !ls_utf8_valid(v[i].as.p, v[i].len)) abort();
         if (v[i].state == LS_PRESENT && v[i].kind == LS_KIND_JSON) read_document(&v[i]);

@@ -7,13 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* on_invalid_text, by all of the input's bytes: each input has one, and its neighbours have others. */
+static ls_invalid_policy policy_of(const uint8_t *data, size_t size) {
+    uint32_t h = 0x811c9dc5u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++) h = (h ^ data[i]) * 0x01000193u;
+    return (ls_invalid_policy)((h >> 16) % (LS_INVALID_SKIP + 1));
+}
+
 /* first: room for the first change's place. */
-static void read_batch(ls_work *w, ls_buf *text, char first[40]) {
+static void read_batch(ls_work *w, ls_buf *text, ls_invalid_policy policy, char first[40]) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         const ls_change *c = &w->seen.changes[i];
         ls_buf_clear(text);
-        read_image(text, c->schema, c->after);
-        read_image(text, c->schema, c->before);
+        read_image(text, c->schema, c->after, policy);
+        read_image(text, c->schema, c->before, policy);
         if (c->seq == 0 || text->failed) abort();
         if (!*first) memcpy(first, c->tx->pos, sizeof c->tx->pos);
     }
@@ -25,13 +32,13 @@ static void read_batch(ls_work *w, ls_buf *text, char first[40]) {
 }
 
 /* One event, copied to its own allocation so that a read beyond it is seen. */
-static int decode(ls_binlog *b, ls_work *w, ls_buf *text, char first[40], const uint8_t *p, size_t n) {
+static int decode(ls_binlog *b, ls_work *w, ls_buf *text, ls_invalid_policy policy, char first[40], const uint8_t *p, size_t n) {
     ls_error err;
     void *event = malloc(n ? n : 1);
     if (!event) return -1;
     memcpy(event, p, n);
     int rc = ls_binlog_event(b, event, n, w, &err);
-    for (; rc == 1; rc = ls_binlog_more(b, w, &err)) read_batch(w, text, first);
+    for (; rc == 1; rc = ls_binlog_more(b, w, &err)) read_batch(w, text, policy, first);
     if (rc < 0 && (err.code == LS_OK || !strstr(err.text, "offset "))) abort();
     free(event);
     return rc;
@@ -50,6 +57,7 @@ static void run(const uint8_t *data, size_t size, bool mariadb, const char *deli
                            .ddl = true,
                            .mariadb = mariadb,
                            .partial_rows = mariadb,
+                           .on_invalid_text = policy_of(data, size),
                            .lower_case = !mariadb,
                            .hold_max = size % 3 * 1000,
                            .schemas = &schemas,
@@ -63,12 +71,12 @@ static void run(const uint8_t *data, size_t size, bool mariadb, const char *deli
         ls_cursor_take(&length, LENGTH_AT);
         size_t n = (size_t)ls_cursor_le(&length, 4);
         if (length.failed || n == 0 || n > size) n = size;
-        if (decode(b, w, &text, first, data, n)) break;
+        if (decode(b, w, &text, conf.on_invalid_text, first, data, n)) break;
         data += n;
         size -= n;
-        if (ls_work_full(w)) read_batch(w, &text, first);
+        if (ls_work_full(w)) read_batch(w, &text, conf.on_invalid_text, first);
     }
-    read_batch(w, &text, first);
+    read_batch(w, &text, conf.on_invalid_text, first);
 out:
     ls_binlog_free(b);
     ls_work_free(w);

@@ -60,12 +60,12 @@ static void write_and_read(const ls_work *read, ls_schemas *schemas) {
         ls_error err;
         ls_batch b = read->seen;
         const ls_change *c = &b.changes[i], *again;
-        want(ls_format_list_sync.encode(&b, i, &out, &err) == 0);
+        want(ls_format_list_sync.encode(&(const ls_format_options){0}, &b, i, &out, &err) == 0);
         if (ls_decoder_read(d, w, out.data, out.len, &err) == 0) { /* an image whose every value is absent is not written */
             again = &w->seen.changes[0];
             want(c->action == again->action && c->seq == again->seq);
             ls_buf twice = {0};
-            want(ls_format_list_sync.encode(&w->seen, 0, &twice, &err) == 0);
+            want(ls_format_list_sync.encode(&(const ls_format_options){0}, &w->seen, 0, &twice, &err) == 0);
             want(twice.len == out.len && memcmp(twice.data, out.data, out.len) == 0);
             ls_buf_free(&twice);
         } else {

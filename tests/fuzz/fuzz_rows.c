@@ -46,7 +46,7 @@ static void send_and_read(ls_batch *b, uint32_t i, ls_buf *text) {
     ls_work *w = ls_work_new(&schemas, "", "");
     ls_error err;
     ls_buf_clear(text);
-    want(d && w && ls_format_list_sync.encode(b, i, text, &err) == 0);
+    want(d && w && ls_format_list_sync.encode(&(const ls_format_options){0}, b, i, text, &err) == 0);
     if (ls_decoder_read(d, w, text->data, text->len, &err)) {
         want(strstr(err.text, " was wanted") && !strstr(err.text, "JSON")); /* an image without values is not written */
     } else {
@@ -59,19 +59,19 @@ static void send_and_read(ls_batch *b, uint32_t i, ls_buf *text) {
     ls_decoder_free(d);
 }
 
-static void read_changes(ls_work *w, ls_buf *text, bool send) {
+static void read_changes(ls_work *w, ls_buf *text, ls_invalid_policy policy, bool send) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         const ls_change *c = &w->seen.changes[i];
         ls_buf_clear(text);
-        read_image(text, c->schema, c->after);
-        read_image(text, c->schema, c->before);
+        read_image(text, c->schema, c->after, policy);
+        read_image(text, c->schema, c->before, policy);
         want(!text->failed);
         if (send && i == 0 && names_differ(c->schema)) send_and_read(&w->seen, i, text);
     }
     ls_work_reset(w);
 }
 
-static void read_rows(ls_rows *r, ls_work *w) {
+static void read_rows(ls_rows *r, ls_work *w, bool mend) {
     const ls_tx tx = {.pos = "000000060000000000ab", .id = "0-1-2"};
     ls_buf text = {0}, plain = {0}, shown = {0};
     ls_error err = {0};
@@ -79,9 +79,9 @@ static void read_rows(ls_rows *r, ls_work *w) {
     const ls_tx *kept = ls_work_tx(w, &tx);
     int rc = ls_rows_inflate(r, &plain, &err);
     for (int n = 0; rc == 0 && n < ROWS_MAX && ls_rows_left(r); n++) {
-        rc = ls_rows_next(r, w, kept, &seq, &text, &err);
+        rc = ls_rows_next(r, w, kept, &seq, mend, &text, &err);
         if (rc && !err.text[0]) abort();
-        read_changes(w, &shown, n == 0 && !rc);
+        read_changes(w, &shown, mend ? LS_INVALID_REPLACE : LS_INVALID_STOP, n == 0 && !rc);
         kept = ls_work_tx(w, &tx);
     }
     ls_buf_free(&text);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (ls_maps_put(maps, TABLE_ID, map, nmap, true, &err) == 0 &&
         ls_rows_open(&r, maps, type, ls_cursor_over(event, HEAD + nrows), &err) == 0 && r.map &&
         ls_map_prepare(maps, r.map, TABLE_ID, &err) == 0)
-        read_rows(&r, w);
+        read_rows(&r, w, options & 4);
     ls_work_free(w);
     ls_maps_free(maps);
     free(map);

@@ -89,6 +89,7 @@ return {
     { script = (connector("")):gsub('"postgres"', '"oracle"'), want = 'case.lua:3: option "db_type" in connector "shop" must be one of "postgres", "mysql", not the text "oracle"' },
     { script = connector '  start = "earliest",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "slot", not the text "earliest"' },
     { script = mysql '  start = "slot",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "earliest", not the text "slot"' },
+    { script = connector '  on_invalid_text = "dead_letter",', want = 'case.lua:7: option "on_invalid_text" in connector "shop" must be one of "stop", "replace", "skip", not the text "dead_letter"' },
     { script = connector '  plugin = "decoderbufs",', want = 'case.lua:7: option "plugin" in connector "shop" must be one of "pgoutput", "wal2json", not the text "decoderbufs"' },
     { script = connector '  plugin = "wal2json",\n  partition_root = true,', want = 'case.lua:8: option "partition_root" in connector "shop" cannot be true with plugin = "wal2json", which sends changes under the partitions\' names: take it out and capture the partitions, or take plugin = "pgoutput"' },
     { script = connector '  slot = "Shop",', want = 'case.lua:7: option "slot" in connector "shop" must be 1 to 63 lower-case letters, digits and _, not the text "Shop"' },

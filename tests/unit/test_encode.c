@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,7 @@ static int teardown(void **state) {
 
 static const char *encoded(fixture *f, uint32_t i) {
     ls_buf_clear(&f->out);
-    if (ls_format_list_sync.encode(&f->work->seen, i, &f->out, &f->err)) fail_msg("%s", f->err.text);
+    if (ls_format_list_sync.encode(&(const ls_format_options){0}, &f->work->seen, i, &f->out, &f->err)) fail_msg("%s", f->err.text);
     return ls_buf_cstr(&f->out);
 }
 
@@ -100,6 +101,55 @@ static void test_moved_row(void **state) {
                                        "\"moved_from\":[{\"name\":\"id\",\"value\":7}],\"unchanged\":[\"note\"]," SOURCE(2) "}");
     assert_string_equal(key_of(f, 0), "7");
     assert_string_equal(key_of(f, 1), "8");
+    ls_schema_unref(s);
+}
+
+static void test_whole_identity(void **state) {
+    fixture *f = *state;
+    ls_schema *s = orders(f);
+    uint64_t seq = 0;
+    f->work->whole_identity = true;
+    assert_int_equal(ls_row_update(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), null), values(f, ls_value_int(7), text("2"), unchanged)), 0);
+    assert_int_equal(ls_row_remove(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("2"), absent)), 0);
+    assert_string_equal(encoded(f, 0), "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                                       "\"columns\":[{\"name\":\"id\",\"value\":7},{\"name\":\"total\",\"value\":\"2\"},{\"name\":\"note\",\"value\":null}],"
+                                       "\"identity\":[{\"name\":\"id\",\"value\":7},{\"name\":\"total\",\"value\":\"1\"},{\"name\":\"note\",\"value\":null}],"
+                                       SOURCE(1) "}");
+    assert_string_equal(encoded(f, 1), "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                                       "\"identity\":[{\"name\":\"id\",\"value\":7},{\"name\":\"total\",\"value\":\"2\"}]," SOURCE(2) "}");
+    assert_string_equal(key_of(f, 1), "7");
+    ls_schema_unref(s);
+}
+
+static void test_embedded_documents(void **state) {
+    fixture *f = *state;
+    static const ls_column_def cols[] = {{"id", 2, LS_TYPE_INTEGER}, {"doc", 3, LS_TYPE_JSON}, {"note", 4, LS_TYPE_STRING}};
+    static const uint16_t key[] = {1};
+    static const char *const documents[] = {"{\"a\":[1.50,\"x\"]}", "null", "\"s\"", "1e400"};
+    const ls_format_options embed = {.embed_json = true};
+    ls_schema *s = ls_schema_new(&f->schemas, "p", 1, "t", 1, cols, 3, key, 1);
+    uint64_t seq = 0;
+    for (uint32_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        char want[512];
+        assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text(documents[i]), text("{}"))), 0);
+        ls_buf_clear(&f->out);
+        assert_int_equal(ls_format_list_sync.encode(&embed, &f->work->seen, i, &f->out, &f->err), 0);
+        snprintf(want, sizeof want, "\"columns\":[{\"name\":\"id\",\"value\":7},{\"name\":\"doc\",\"value\":%s},{\"name\":\"note\",\"value\":\"{}\"}]", documents[i]);
+        assert_non_null(strstr(ls_buf_cstr(&f->out), want));
+        assert_string_equal(key_of(f, i), documents[i]);
+    }
+    assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, null, null, null)), 0);
+    assert_int_equal(ls_format_list_sync.encode(&embed, &f->work->seen, 4, &f->out, &f->err), 0);
+    char deep[512];
+    memset(deep, '[', 200), memset(deep + 200, ']', 200), deep[400] = '\0';
+    const char *const none[] = {"", "{\"a\"", "1 2", deep};
+    for (uint32_t i = 0; i < sizeof none / sizeof *none; i++) {
+        assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text(none[i]), null)), 0);
+        assert_int_equal(ls_format_list_sync.encode(&embed, &f->work->seen, 5 + i, &f->out, &f->err), -1);
+        static const char says[] = "table p.t, column \"doc\", position 0000000001a3b748/";
+        assert_memory_equal(f->err.text, says, sizeof says - 1);
+        assert_non_null(strstr(f->err.text, "json = \"text\""));
+    }
     ls_schema_unref(s);
 }
 
@@ -217,7 +267,7 @@ static void test_an_output_that_is_full(void **state) {
     ls_schema *s = orders(f);
     ls_work_add(f->work, s, f->tx, 'I', 1)->after = values(f, ls_value_int(1), null, null);
     f->out.max = 100;
-    assert_int_equal(ls_format_list_sync.encode(&f->work->seen, 0, &f->out, &f->err), -1);
+    assert_int_equal(ls_format_list_sync.encode(&(const ls_format_options){0}, &f->work->seen, 0, &f->out, &f->err), -1);
     ls_schema_unref(s);
 }
 
@@ -226,6 +276,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_the_documented_example),
         T(test_moved_row),
+        T(test_whole_identity),
+        T(test_embedded_documents),
         T(test_key_order_and_no_key),
         T(test_table_changes),
         T(test_source_members),

@@ -39,7 +39,7 @@ static int teardown(void **state) {
 
 static const char *encoded(fixture *f, uint32_t i) {
     ls_buf_clear(&f->out);
-    if (ls_format_list_sync.encode(&f->work->seen, i, &f->out, &f->err)) fail_msg("%s", f->err.text);
+    if (ls_format_list_sync.encode(&(const ls_format_options){0}, &f->work->seen, i, &f->out, &f->err)) fail_msg("%s", f->err.text);
     return ls_buf_cstr(&f->out);
 }
 
@@ -86,6 +86,10 @@ static const char *const messages[] = {
     T_HEAD("I") PK "\"columns\":[" COL("id", "1") "," COL("a", "2") "," COL("b", "\"x\"") "],"
         "\"source\":{\"v\":1,\"connector\":\"\",\"db\":\"mariadb\",\"ts\":-1,\"tx\":\"0-1-5\",\"pos\":\"1-00\",\"seq\":18,\"sub\":1,\"snapshot\":true}}",
     T_HEAD("D") PK "\"identity\":[" COL("id", "1") "]}",
+    T_HEAD("D") PK "\"identity\":[" COL("id", "1") "," COL("a", "7") "," COL("b", "null") "]," SOURCE(19) "}",
+    T_HEAD("U") PK "\"columns\":[" COL("id", "1") "," COL("a", "2") "," COL("b", "\"x\"") "],\"identity\":[" COL("id", "1") "," COL("b", "\"y\"") "]," SOURCE(20) "}",
+    "{\"action\":\"U\",\"schema\":\"p\",\"table\":\"two\",\"pk\":[{\"name\":\"c\"},{\"name\":\"a\"}],\"columns\":[" COL("a", "false") "," COL("b", "null")
+        "," COL("c", "\"q\"") "],\"identity\":[" COL("a", "true") "," COL("b", "[]") "," COL("c", "\"q\"") "]," SOURCE(21) "}",
 };
 enum { NMESSAGES = sizeof messages / sizeof *messages };
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-enum { BOOL = 16, BYTEA = 17, INT4 = 23, TEXT = 25, JSONB = 3802, FLOAT4 = 700, FLOAT8 = 701, MONEY = 790, BPCHAR = 1042,
+enum { BOOL = 16, BYTEA = 17, INT4 = 23, TEXT = 25, JSONB = 3802, FLOAT4 = 700, FLOAT8 = 701, MONEY = 790,
        TIMESTAMPTZ = 1184, INTERVAL = 1186, TIMETZ = 1266, BIT = 1560, NUMERIC = 1700, UUID = 2950 };
 
 static int read_as(const ls_pg_type *array, const char *text, ls_buf *out, ls_error *err) {
@@ -56,6 +56,29 @@ static void refuses(uint32_t element, const char *text, const char *because) {
     assert_string_equal(err.text, because);
 }
 
+/* An array is flagged if an element is, also one deep within it; one that was read before does not matter. */
+static void test_mended_elements(void **state) {
+    (void)state;
+    ls_arena arena = {0};
+    ls_pg_reader r = {.arena = &arena, .mend = true};
+    ls_pg_type array = array_of(ls_pg_type_by_oid(TEXT), ','), outer = array_of(&array, ';');
+    ls_value v;
+    ls_error err;
+    static const char mended[] = "[\"a\",null,\"\xef\xbf\xbd\\\"b\"]", nested[] = "[[\"a\"],[\"\xef\xbf\xbd\"]]";
+    static const char one[] = "{a,NULL,\"\xe2\x82\\\"b\"}", two[] = "{\"{a}\";\"{\xff}\"}", fine[] = "{a}";
+    assert_int_equal(array.read(&array, &r, one, sizeof one - 1, &v, &err), 0);
+    assert_true(v.mended && r.mended && v.len == sizeof mended - 1);
+    assert_memory_equal(v.as.p, mended, v.len);
+    assert_int_equal(array.read(&array, &r, fine, sizeof fine - 1, &v, &err), 0);
+    assert_true(!v.mended && r.mended);
+    r.mended = false;
+    assert_int_equal(outer.read(&outer, &r, two, sizeof two - 1, &v, &err), 0);
+    assert_true(v.mended && r.mended && v.len == sizeof nested - 1);
+    assert_memory_equal(v.as.p, nested, v.len);
+    ls_pg_reader_free(&r);
+    ls_arena_free(&arena);
+}
+
 static void test_elements(void **state) {
     (void)state;
     gives(INT4, "{}", "[]");
@@ -72,7 +95,6 @@ static void test_elements(void **state) {
     gives(INTERVAL, "{P1DT2H,PT0S}", "[\"P1DT2H\",\"PT0S\"]");
     gives(BIT, "{0101,1}", "[\"0101\",\"1\"]");
     gives(UUID, "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}", "[\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"]");
-    gives(BPCHAR, "{\"ab  \",\"    \",NULL}", "[\"ab\",\"\",null]");
     gives(JSONB, "{\"{\\\"a\\\": [1, \\\"x  y\\\"]}\",1,null}", "[\"{\\\"a\\\":[1,\\\"x  y\\\"]}\",\"1\",\"null\"]");
 }
 
@@ -166,7 +188,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elements),         cmocka_unit_test(test_quoting),       cmocka_unit_test(test_dimensions),
         cmocka_unit_test(test_delimiter),        cmocka_unit_test(test_arrays_in_arrays), cmocka_unit_test(test_many_elements),
-        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_malformed),        cmocka_unit_test(test_mended_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

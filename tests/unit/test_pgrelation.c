@@ -187,6 +187,7 @@ static void test_announced_types(void **state) {
 }
 
 static const answer catalog_types[] = {
+    {1014, {.typtype = 'b', .oid = 1014, .element = 1042, .delimiter = ',', .schema = "pg_catalog", .name = "_bpchar"}},
     {INT4_ARRAY, {.typtype = 'b', .oid = INT4_ARRAY, .element = INT4, .delimiter = ',', .schema = "pg_catalog", .name = "_int4"}},
     {INT_VECTOR, {.typtype = 'b', .oid = INT_VECTOR, .schema = "pg_catalog", .name = "int2vector"}},
     {MOOD, {.typtype = 'e', .oid = MOOD, .schema = "public", .name = "mood"}},
@@ -219,6 +220,7 @@ static void test_types_of_the_catalog(void **state) {
     } cases[] = {
         {JSONB, "[1, 2]", "\"[1,2]\"", LS_TYPE_JSON},
         {INT4_ARRAY, "{1,NULL}", "[1,null]", LS_TYPE_ARRAY},
+        {1014, "{\"ab  \",NULL}", "[\"ab  \",null]", LS_TYPE_ARRAY},
         {INT_VECTOR, "1 2", "\"1 2\"", LS_TYPE_STRING},
         {MOOD, "sad", "\"sad\"", LS_TYPE_STRING},
         {MOOD + 100, "{sad,\"NULL\",NULL}", "[\"sad\",\"NULL\",null]", LS_TYPE_ARRAY},
