@@ -264,7 +264,8 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
         s, err, "reading a table's columns",
         "SELECT c.oid, c.relkind, c.relreplident, a.attname, a.atttypid, a.attnum, a.attisdropped, a.attlen = -1,"
         " CASE WHEN age(a.xmin) <= 1000000000 THEN a.xmin::text ELSE '0' END," /* older ones may have numbers of this turn */
-        " a.attgenerated = 'v'"
+        " a.attgenerated = 'v',"
+        " EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum",
@@ -277,6 +278,7 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
         out->oid = (uint32_t)strtoul(PQgetvalue(res, 0, 0), NULL, 10);
         out->kind = *PQgetvalue(res, 0, 1);
         out->identity = *PQgetvalue(res, 0, 2);
+        out->deferrable = *PQgetvalue(res, 0, 10) == 't';
     }
     for (int i = 0; rc == 0 && i < rows && !PQgetisnull(res, i, 3); i++)
         rc = copy_column(res, i, arena, &out->cols[out->ncols++], err);

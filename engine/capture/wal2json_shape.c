@@ -228,7 +228,7 @@ static void find_key(draft *d, const ls_wal2json_facts *facts, bool has_identity
     /* the message's own primary key, in the catalog's order if that is the same one */
     bool same = nprimary == d->npk && all_in(d->pk, d->npk, primary, nprimary);
     const uint16_t *pk = same ? primary : d->pk;
-    size_t npk = d->npk;
+    size_t npk = facts->deferrable ? 0 : d->npk;
     bool whole = has_identity ? d->nidentity == d->n : facts->identity == 'f' || facts->identity == 'n';
     if (whole && npk) {
         set_key(d, pk, npk);

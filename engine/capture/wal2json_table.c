@@ -75,7 +75,7 @@ static bool is_table(const ls_wal2json_facts *facts) {
 
 /* The server drops such a table's UPDATE and DELETE: said once a table. */
 static void warn_without_identity(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts) {
-    bool none = facts->identity == 'n' || (facts->identity == 'd' && m->pk.given && !m->pk.n);
+    bool none = facts->identity == 'n' || (facts->identity == 'd' && (facts->deferrable || (m->pk.given && !m->pk.n)));
     if (t->warned || !facts->oid || !none) return;
     t->warned = true;
     r->conf->catalog.base.no_identity(r->conf->catalog.base.ctx, t->schema_name, t->name);

@@ -301,6 +301,27 @@ static void test_a_table_without_identity_is_told_once(void **state) {
     key_is(f, "");
 }
 
+/* PostgreSQL 18 lists a deferrable primary key in the messages, and drops what it cannot identify as the servers before. */
+static void test_a_deferrable_key_is_none(void **state) {
+    fixture *f = *state;
+    f->deferrable = true;
+    f->nprimary = 0;
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, INSERT("2", "\"b\""));
+    key_is(f, "");
+    assert_int_equal(f->asked, 1);
+    assert_int_equal(f->warned, 1);
+    open_decoder(f, "", 0);
+    f->identity = 'f';
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, ROW("D", ",\"identity\":[{\"name\":\"id\",\"typeoid\":23,\"value\":1},{\"name\":\"note\",\"typeoid\":25,\"value\":\"a\"}]"));
+    assert_string_equal(batch(f), "I1 after id=1 note=a; D2 before id=1 note=a; ");
+    key_is(f, "");
+    assert_int_equal(f->warned, 1);
+}
+
 /* ---- keys and schemas */
 
 #define INT(name, at, v) "{\"name\":\"" name "\",\"typeoid\":23,\"value\":" v ",\"position\":" at "}"
@@ -501,6 +522,7 @@ int main(void) {
         TEST(test_columns_of_later_are_not_unchanged),
         TEST(test_identity_full),
         TEST(test_a_delete_of_a_table_that_is_gone),
+        TEST(test_a_deferrable_key_is_none),
         TEST(test_a_table_without_identity_is_told_once),
         TEST(test_the_key),
         TEST(test_schemas_follow_the_messages),
