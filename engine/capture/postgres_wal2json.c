@@ -193,6 +193,7 @@ static int check_identity(ls_pg *s, bool checkpointed, ls_error *err) {
 
 /* Columns of the captured tables that differ from what pgoutput sends, in one line for each reason. */
 static int tell_limits(ls_pg *s, ls_error *err) {
+    bool published = PQserverVersion(s->side) >= 180000; /* pgoutput sends them then */
     static const char *const why[] = {"NaN and infinities of these columns come as null, which is what " NAME " before 2.6 makes of them",
                                       "these generated columns are sent, as " NAME " does and pgoutput does not"};
     ls_buf names[2] = {{0}, {0}};
@@ -212,7 +213,7 @@ static int tell_limits(ls_pg *s, ls_error *err) {
             name_one(&names[k], &n[k], schema, table, PQgetvalue(res, i, 2));
     }
     for (int k = 0; k < 2; k++) {
-        if (n[k] && !(k == 0 && s->quoted_numbers)) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
+        if (n[k] && !(k == 0 ? s->quoted_numbers : published)) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
         ls_buf_free(&names[k]);
     }
     PQclear(res);
