@@ -6,6 +6,8 @@ Everything follows from the seed."""
 import math
 from collections import Counter
 
+from lib import is_postgres
+
 POOL = 1000        # rows of a pool
 POOL_USES = 30     # rows that are taken from a pool before it is renewed, by its size
 COLUMNS = 6        # columns of a table, beside id, n and part
@@ -27,15 +29,15 @@ class Table:
 
     def create(self, db):
         columns = ["id bigint not null", "n int not null"] + (["part varchar(30) not null"] if self.key == "two" else [])
-        columns += ["c%d %s%s" % (i, k.type, "" if db == "postgres" else " null") for i, k in enumerate(self.kinds)]
+        columns += ["c%d %s%s" % (i, k.type, "" if is_postgres(db) else " null") for i, k in enumerate(self.kinds)]
         key = {"id": ", primary key (id)", "two": ", primary key (part, id)", "none": ""}[self.key]
         sql = "create table %s (%s%s);" % (self.name, ", ".join(columns), key)
         if self.key != "id":
-            sql += "create index on %s (id);" % self.name if db == "postgres" else "alter table %s add index (id);" % self.name
-        if db == "postgres" and self.key == "none":
+            sql += "create index on %s (id);" % self.name if is_postgres(db) else "alter table %s add index (id);" % self.name
+        if is_postgres(db) and self.key == "none":
             sql += "alter table %s replica identity full;" % self.name
-        pool = "create %stable pool.%s (k int primary key, %s);" if db == "postgres" else "create %stable pool_%s (k int primary key, %s);"
-        return sql + pool % ("unlogged " if db == "postgres" else "", self.name, ", ".join(c for c in columns if c[0] == "c"))
+        pool = "create %stable pool.%s (k int primary key, %s);" if is_postgres(db) else "create %stable pool_%s (k int primary key, %s);"
+        return sql + pool % ("unlogged " if is_postgres(db) else "", self.name, ", ".join(c for c in columns if c[0] == "c"))
 
 
 def tables_of(kinds):
@@ -50,7 +52,7 @@ class Load:
         self.counts = Counter()
         self.undo = []
         self.large = self.transactions = 0
-        self.postgres = db == "postgres"
+        self.postgres = is_postgres(db)
 
     def total(self):
         return sum(self.counts.values())
