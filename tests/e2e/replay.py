@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 
 from lib import KCAT, MIB, SERVERS, Case, is_postgres, my_command, psql_command, report, topic_partitions, wait_until
-from replay_load import FINISH, LARGE, Load
+from replay_load import FINISH, Load
 from replay_values import Sized, quoted
 
 CHANGES = int(os.environ.get("LIST_SYNC_E2E_REPLAY", "20000"))
@@ -83,6 +83,9 @@ class Replayed:
             self.wide.pop(id_, None)
         return pieces
 
+    def hash_of(self, piece):
+        return hash(piece)
+
     def take(self, id_):
         if id_ >= len(self.rows) or not self.rows[id_]:
             raise AssertionError("the row %d is not there" % id_)
@@ -127,18 +130,18 @@ class Replayed:
         if key is not None:
             raise AssertionError("key %r of a table without one" % key)
         if identity is not None:
-            h = row_hash(map(hash, pieces_of(identity)))
+            h = row_hash(map(self.hash_of, pieces_of(identity)))
             if self.bag[h] < 1:
                 raise AssertionError("the row %d is not there" % self.id_of(identity))
             self.bag[h] -= 1
             if not self.bag[h]:
                 del self.bag[h]
         if columns is not None:
-            self.bag[row_hash(map(hash, pieces_of(columns)))] += 1
+            self.bag[row_hash(map(self.hash_of, pieces_of(columns)))] += 1
 
-    def give(self, id_, hashes):
+    def give(self, id_, pieces):
         """Takes a row of the SELECT away; False when it is not there."""
-        h = row_hash(hashes)
+        h = row_hash(map(self.hash_of, pieces))
         if self.key == "none":
             self.bag[h] -= 1
             return self.bag[h] >= 0
@@ -209,8 +212,8 @@ class ReplayCase(Case):
 
     def select(self, db, t):
         """(id, [name","value":json of each column]) of a table, streamed."""
-        expressions = [(c, str, "{c}") for c in ("id", "n")] + ([("part", None, "{c}")] if t.key == "two" else [])
-        expressions += [("c%d" % i, k.form, k.select) for i, k in enumerate(t.kinds)]
+        expressions = [(c, None if c == "part" else str, "{c}") for c in t.head]
+        expressions += [(name, t.kinds[i].form, t.kinds[i].select) for name, i in t.live]
         if is_postgres(db):
             sql = ("set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'iso_8601'; set lc_monetary = 'C'; set extra_float_digits = 1; set bytea_output = 'hex'; set client_encoding = 'UTF8';"
                    "set search_path = pg_catalog; copy (select %s from public.%s) to stdout;" % (", ".join(e.format(c=c) for c, _, e in expressions), t.name))
@@ -273,7 +276,7 @@ class ReplayCase(Case):
         lines = []
         for place, pieces in wanted.items():
             t = next(t for t, _, _ in wrong if t.name == place[0])
-            types = dict(("c%d" % i, k.type) for i, k in enumerate(t.kinds))
+            types = {name: t.kinds[i].type for name, i in t.live}
             for name, want in (p.split(b'","value":', 1) for p in pieces):
                 have = last.get(place, {}).get(name)
                 if have != want:
@@ -286,7 +289,7 @@ class ReplayCase(Case):
             r = replayed[t.name]
             for id_, pieces in self.select(db, t):
                 rows += 1
-                if not r.give(id_, map(hash, pieces)):
+                if not r.give(id_, pieces):
                     count += 1
                     if len(wrong) < 20:
                         wrong.append((t, id_, pieces))
@@ -296,25 +299,32 @@ class ReplayCase(Case):
             self.fail("%d rows differ\n%s" % (count, self.explain(wrong)))
         return rows
 
-    def stream(self, db, kinds, setup="", **options):
-        """Runs the load on a server and compares; options: further ones of the connector."""
+    def stream(self, db, kinds, setup="", make=(Load, Replayed), **options):
+        """Runs the load on a server and compares; make: the classes of the load and of its tables as replayed; options: further ones of the
+        connector."""
         seed = int(os.environ.get("LIST_SYNC_E2E_SEED", random.randrange(2 ** 31)))
         what = " ".join([db] + sorted(options.values()))
         report("%s, seed %d" % (what, seed))
-        load = Load(db, kinds, Sized(random.Random(seed)), CHANGES)
+        load = make[0](db, kinds, Sized(random.Random(seed)), CHANGES)
         self.sql(db, setup + load.setup())
         schema = "public" if is_postgres(db) else self.id_
         self.topic = self.topic_of(db)
-        connector = self.start_connector(self.script(self.connector(
-            db, tables=["%s.%s" % (schema, t) for t in [t.name for t in load.tables] + [FINISH]], partitions=PARTITIONS, topic=self.topic, **options)))
+        script = self.script(self.connector(
+            db, tables=["%s.%s" % (schema, t) for t in [t.name for t in load.tables] + [FINISH]], partitions=PARTITIONS, topic=self.topic, **options))
+        connector = self.start_connector(script)
         done = {"began": time.monotonic()}
         writer = threading.Thread(target=self.write, args=(db, load, done))
+        if load.behind:
+            self.assertEqual(connector.stop(), 0)
         writer.start()
+        if load.behind:
+            writer.join()
+            connector = self.start_connector(script)
         wait_until(lambda: topic_partitions(self.topic) or done.get("code"), "the topic", programs=[connector])
         reader = Reader(self.topic)
         watch = threading.Thread(target=self.watch, args=(connector, reader, done), daemon=True)
         watch.start()
-        replayed = {t.name: Replayed(t) for t in load.tables}
+        replayed = {t.name: make[1](t) for t in load.tables}
         try:
             counts, sizes = self.replay(db, replayed, reader)
         except AssertionError as e:
@@ -327,12 +337,12 @@ class ReplayCase(Case):
         streamed = time.monotonic() - done["began"]
         self.assertEqual((connector.stop(), done["code"]), (0, 0), connector.log()[-3000:])
         self.assertEqual(counts, load.counts)
-        self.assertGreaterEqual(load.large, LARGE)
+        self.assertGreaterEqual(load.large, load.wanted)
         rows = self.compare(db, load, replayed)
         n = sum(counts.values())
-        report("%s: %s changes (%s) in %s transactions, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s; "
+        report("%s: %s changes (%s) in %s transactions%s, %d values of 1 MiB (in %d rows sent), mean of the other rows %d bytes; written in %d s, replayed after %d s, %s rows compared after %d s; "
                "%s messages with unchanged columns, this program's peak memory %d MiB"
-               % (what, format(n, ","), ", ".join("%s %s" % (format(c, ","), a) for a, c in sorted(counts.items())), format(load.transactions, ","), load.large, sizes[2],
+               % (what, format(n, ","), ", ".join("%s %s" % (format(c, ","), a) for a, c in sorted(counts.items())), format(load.transactions, ","), load.also(), load.large, sizes[2],
                   sizes[0] // sizes[1], done["seconds"], streamed, format(rows, ","), time.monotonic() - done["began"],
                   format(sum(r.partial for r in replayed.values()), ","), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
