@@ -176,8 +176,8 @@ class Altered(Replayed):
 
     def check_names(self, pieces, names, unchanged=()):
         have, want = [p[:p.index(b'"')] for p in pieces], [n for n in names if n not in unchanged]
-        if have != want:
-            raise AssertionError("the columns %s, not %s" % (have, want))
+        if have != want or len(have) + len(unchanged) != len(names):
+            raise AssertionError("the columns %s and %s unchanged, not %s" % (have, list(unchanged), names))
 
     def set(self, id_, columns, sections, old):
         pieces = pieces_of(columns)

@@ -54,7 +54,7 @@ class Alter(Servers):
         self.stream_postgres(make=(AlterLoad, Altered))
 
     def test_wal2json(self):
-        """Between transactions only: of one that left a large value alone and dropped its column the plugin does not say so."""
+        """Between transactions only: in one that changes columns, the plugin does not tell a large value that was left alone from a column that is gone."""
         self.stream_postgres(finite, make=(Between, Altered), plugin="wal2json")
 
     def test_mariadb(self):

@@ -246,6 +246,27 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
                                   "U4 after id=1 remark=? before id=1; ");
 }
 
+/* A savepoint has a number of its own, later than its transaction's: the whole old row tells that the column was gone. */
+static void test_a_column_dropped_in_a_savepoint(void **state) {
+    fixture *f = *state;
+    f->identity = 'f';
+    f->nprimary = 0;
+    ok(f, BEGIN);
+    ok(f, "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[" ID("1") "," NOTE("\"a\"") "],\"pk\":[]}");
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743, false};
+    ok(f, "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[" ID("2") "]" OLD_ID("1") ",\"pk\":[]}");
+    assert_string_equal(batch(f), "I1 after id=1 note=a; U2 after id=2 before id=1; ");
+    key_is(f, "");
+    f->cols[1] = (ls_wal2json_column){"note", 25, 2, false, true, 0, false};
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[" ID("1") "," NOTE("\"a\"") "],\"pk\":[]}");
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743, false};
+    ok(f, "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"t\"" OLD_ID("1") ",\"pk\":[]}");
+    assert_string_equal(batch(f), "I1 after id=1 note=a; D2 before id=1; ");
+    key_is(f, "");
+}
+
 /* A column that came after the update was made is not one of its row. */
 static void test_columns_of_later_are_not_unchanged(void **state) {
     fixture *f = *state;
@@ -519,6 +540,7 @@ int main(void) {
         TEST(test_a_dropped_column_is_none),
         TEST(test_a_virtual_column_is_left_out),
         TEST(test_a_column_dropped_or_renamed_later),
+        TEST(test_a_column_dropped_in_a_savepoint),
         TEST(test_columns_of_later_are_not_unchanged),
         TEST(test_identity_full),
         TEST(test_a_delete_of_a_table_that_is_gone),
