@@ -88,7 +88,8 @@ static int draft_find(const draft *d, const char *name, size_t n) {
 
 static void take_field(draft *d, const ls_w2j_field *f, const ls_wal2json_facts *facts) {
     const ls_wal2json_column *fact = fact_at(facts, f->position);
-    d->cols[d->n++] = (draft_column){f->name, f->name_len, f->type, f->position, !fact || fact->toastable};
+    bool toastable = !fact || fact->type != f->type || fact->toastable; /* of another type since: nobody tells */
+    d->cols[d->n++] = (draft_column){f->name, f->name_len, f->type, f->position, toastable};
 }
 
 static void take_fact(draft *d, const ls_wal2json_column *c) {
@@ -103,7 +104,7 @@ static bool is_later(const ls_wal2json_column *fact, uint32_t xid) {
 /* Is the column at this position, which an update of transaction xid leaves out, one whose value it did not change? `was`: its
  * number in the shape so far, or -1. last: the position of the last column that the update has. */
 static bool is_unchanged(const ls_w2j_table *t, int was, const ls_wal2json_column *fact, int32_t last, uint32_t xid) {
-    if (fact && !fact->toastable) return false;
+    if (fact && !fact->toastable && !is_later(fact, xid)) return false; /* later its type may be another */
     if (fact && fact->dropped && (was < 0 || !is_later(fact, xid))) return false;
     if (was >= 0) return t->cols[was].toastable;
     return fact && (fact->position < last || !is_later(fact, xid)); /* older than a column that is there, or than the update */

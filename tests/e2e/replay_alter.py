@@ -14,7 +14,7 @@ SPARES = 4       # kinds of a pool beside those that its table begins with
 FEWEST = 3       # columns beside id and the counted ones, at least
 MOST = 700       # versions that may add columns: PostgreSQL numbers 1,600 in a table's life, the dropped ones too
 UNNAMED = re.compile(r"uuid|inet|json$")  # the binlog of MariaDB does not tell these types, so that the server is asked, who knows of now only
-DEFAULTED = re.compile(r"(tiny|small|medium|big)?int\b|decimal|varchar|char")  # of MariaDB's and MySQL's that may have a literal as DEFAULT
+DEFAULTED = re.compile(r"(small|medium|big)?int\b|decimal|varchar|char")  # of MariaDB's and MySQL's that may have a literal as DEFAULT (drawn for tinyint, it may not fit)
 NOT_TEXT = re.compile(r"geometry|point|linestring|multipolygon|bit|.*blob|.*binary|vector|json")
 
 

@@ -246,6 +246,23 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
                                   "U4 after id=1 remark=? before id=1; ");
 }
 
+/* ... or it has another type since, of which an update can leave out nothing. */
+static void test_a_column_changed_in_type_later(void **state) {
+    fixture *f = *state;
+    static const char lacks[] = ROW("U", ",\"columns\":[" ID("1") ",{\"name\":\"z\",\"typeoid\":23,\"value\":7,\"position\":3}]" OLD_ID("1"));
+    f->cols[1] = (ls_wal2json_column){"note", 23, 2, false, false, 743, false};
+    f->cols[2] = (ls_wal2json_column){"z", 23, 3, false, false, 0, false};
+    f->ncols = 3;
+    ok(f, BEGIN);
+    ok(f, ROW("I", ",\"columns\":[" ID("1") "," NOTE("\"a\"") ",{\"name\":\"z\",\"typeoid\":23,\"value\":7,\"position\":3}]"));
+    ok(f, lacks);
+    assert_string_equal(batch(f), "I1 after id=1 note=a z=7; U2 after id=1 note=? z=7 before id=1; ");
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, lacks); /* nothing but the catalog's word, by which it is older than a column that is there */
+    assert_string_equal(batch(f), "U1 after id=1 note=? z=7 before id=1; ");
+}
+
 /* A savepoint has a number of its own, later than its transaction's: the whole old row tells that the column was gone. */
 static void test_a_column_dropped_in_a_savepoint(void **state) {
     fixture *f = *state;
@@ -540,6 +557,7 @@ int main(void) {
         TEST(test_a_dropped_column_is_none),
         TEST(test_a_virtual_column_is_left_out),
         TEST(test_a_column_dropped_or_renamed_later),
+        TEST(test_a_column_changed_in_type_later),
         TEST(test_a_column_dropped_in_a_savepoint),
         TEST(test_columns_of_later_are_not_unchanged),
         TEST(test_identity_full),
