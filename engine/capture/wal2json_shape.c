@@ -185,10 +185,21 @@ static void leave_out_dropped(const ls_w2j_message *m, const ls_wal2json_facts *
     d->n = kept;
 }
 
+/* The shape so far as transaction xid found it: without the columns that were dropped by then, and under the names of then. */
+static void take_shape(const ls_w2j_table *t, uint32_t xid, const ls_wal2json_facts *facts, draft *d) {
+    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++) {
+        const ls_wal2json_column *fact = fact_at(facts, t->cols[i].position);
+        if (!fact || is_later(fact, xid))
+            take_old(d, t, (int)i);
+        else if (!fact->dropped)
+            take_fact(d, fact);
+    }
+}
+
 /* The columns of a D, which has those of its identity, or of a T: the shape so far, or the catalog's, if the identity is in
  * it; else the identity alone. */
-static void other_columns(const ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts, draft *d) {
-    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++) take_old(d, t, (int)i);
+static void other_columns(const ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts, draft *d) {
+    take_shape(t, xid, facts, d);
     leave_out_dropped(m, facts, d);
     if (!t->schema || !has_all(d, &m->identity)) {
         d->n = 0;
@@ -381,7 +392,7 @@ int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m
     } else if (m->action == 'U') {
         update_columns(t, m, xid, facts, &d);
     } else {
-        other_columns(t, m, facts, &d);
+        other_columns(t, m, xid, facts, &d);
     }
     if (take_list(&d, m, &m->pk, "pk", d.pk, &d.npk, err) ||
         take_list(&d, m, &m->identity, "identity", d.identity, &d.nidentity, err) ||

@@ -12,6 +12,7 @@ from test_random_types import quote
 
 SPARES = 4       # kinds of a pool beside those that its table begins with
 FEWEST = 3       # columns beside id and the counted ones, at least
+SHORT = 60       # characters of a DEFAULT: a longer one may be stored out of line by ALTER TABLE itself, and then no message has it
 MOST = 700       # versions that may add columns: PostgreSQL numbers 1,600 in a table's life, the dropped ones too
 UNNAMED = re.compile(r"uuid|inet|json$")  # the binlog of MariaDB does not tell these types, so that the server is asked, who knows of now only
 DEFAULTED = re.compile(r"(small|medium|big)?int\b|decimal|varchar|char")  # of MariaDB's and MySQL's that may have a literal as DEFAULT (drawn for tinyint, it may not fit)
@@ -63,6 +64,8 @@ class AlterLoad(Load):
         if self.rnd.random() < 0.5 or not (self.postgres or DEFAULTED.match(kind.type)):
             return ""
         value = kind.make(self.values)
+        if len(value) > SHORT:
+            return ""
         return " default " + (quote(value) if self.postgres else value)
 
     def add(self, t):

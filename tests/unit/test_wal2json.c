@@ -246,6 +246,20 @@ static void test_a_column_dropped_or_renamed_later(void **state) {
                                   "U4 after id=1 remark=? before id=1; ");
 }
 
+/* The shape that a D makes has no column that was gone by then, which the next update would seem to leave out. */
+static void test_a_delete_behind_a_dropped_column(void **state) {
+    fixture *f = *state;
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, COMMIT);
+    f->known_to = 0xffffffff;
+    f->cols[1] = (ls_wal2json_column){"........pg.dropped.2........", 0, 2, true, true, 743, false};
+    ok(f, "{\"action\":\"B\",\"xid\":744,\"timestamp\":\"2000-01-01 01:00:00+00\",\"lsn\":\"0/2A3B748\"}");
+    ok(f, DELETE("1"));
+    ok(f, ROW("U", ",\"columns\":[" ID("1") "]" OLD_ID("1")));
+    assert_string_equal(batch(f), "I1 after id=1 note=a; D1 before id=1; U2 after id=1 before id=1; mark 1");
+}
+
 /* ... or it has another type since, of which an update can leave out nothing. */
 static void test_a_column_changed_in_type_later(void **state) {
     fixture *f = *state;
@@ -557,6 +571,7 @@ int main(void) {
         TEST(test_a_dropped_column_is_none),
         TEST(test_a_virtual_column_is_left_out),
         TEST(test_a_column_dropped_or_renamed_later),
+        TEST(test_a_delete_behind_a_dropped_column),
         TEST(test_a_column_changed_in_type_later),
         TEST(test_a_column_dropped_in_a_savepoint),
         TEST(test_columns_of_later_are_not_unchanged),
