@@ -15,7 +15,7 @@ FEWEST = 3       # columns beside id and the counted ones, at least
 SHORT = 60       # characters of a DEFAULT: a longer one may be stored out of line by ALTER TABLE itself, and then no message has it
 MOST = 700       # versions that may add columns: PostgreSQL numbers 1,600 in a table's life, the dropped ones too
 UNNAMED = re.compile(r"uuid|inet|json$")  # the binlog of MariaDB does not tell these types, so that the server is asked, who knows of now only
-DEFAULTED = re.compile(r"(small|medium|big)?int\b|decimal|varchar|char")  # of MariaDB's and MySQL's that may have a literal as DEFAULT (drawn for tinyint, it may not fit)
+DEFAULTED = re.compile(r"(small|medium|big)?int\b|decimal|varchar|char")  # of MariaDB's and MySQL's; what is drawn for a tinyint may not fit
 NOT_TEXT = re.compile(r"geometry|point|linestring|multipolygon|bit|.*blob|.*binary|vector|json")
 
 
