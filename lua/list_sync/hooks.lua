@@ -24,13 +24,13 @@ local function loop_over(filter, map)
         error(("it returned a %s; a hook returns false to leave the row out, and true or nothing to let it pass"):format(type(answer)), 0)
     end
     local function loop()
-        local changes, count, run = at.batch.changes, at.batch.count, at.run
+        local batch, count, run = at.batch, at.batch.count, at.run
         for i = 0, count - 1 do
-            local c = changes[i]
+            local c = batch.changes[i] -- a clone may have moved them
             local action = c.action
             if (action == INSERT or action == UPDATE or action == DELETE) and band(c.flags, DROPPED) == 0 then
                 local view, keep = new_row(i, run), nil
-                at.index = i
+                at.index, at.clones = i, batch.count
                 if filter then
                     at.hook = FILTER
                     keep = filter(view)
@@ -41,7 +41,10 @@ local function loop_over(filter, map)
                     keep = map(view)
                     if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
                 end
-                if keep == false then c.flags = bor(c.flags, DROPPED) end
+                if keep == false then
+                    c = batch.changes[i]
+                    c.flags = bor(c.flags, DROPPED)
+                end
             end
         end
     end

@@ -3,8 +3,12 @@ local check = require "list_sync.check"
 local place = require "list_sync.place"
 local row = require "list_sync.row"
 local script = require "list_sync.script"
+local values = require "list_sync.values"
 
-local ls = { absent = row.absent }
+local ls = {
+    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, array = values.array,
+    date = values.date, hmac = values.hmac, sha256 = values.sha256, keep_last = values.keep_last,
+}
 
 local function declare(kind, given)
     if not script.reading then

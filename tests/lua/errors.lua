@@ -167,7 +167,7 @@ return {
     { hooks = "shop", script = hook("    row.new.status = 5", "map"), want = first('column "status" (string) takes text, not a number: tostring() makes text of it', "map") },
     { hooks = "shop", script = hook("    row.new.day = '2026-1-2'", "map"), want = first('column "day" (date) takes text such as 2026-01-31, not another text', "map") },
     { hooks = "shop", script = hook("    row.new.id = nil", "map"), want = first('column "id" is part of the key, which cannot be NULL', "map") },
-    { hooks = "shop", script = hook("    row.new.note = {}", "map"), want = first('column "note" takes a text, a number, a boolean or nil, not a table', "map") },
+    { hooks = "shop", script = hook("    row.new.note = {}", "map"), want = first('column "note" takes a text, a number, a boolean or nil, not a table: ls.array{...} makes an array of one, ls.json(...) a document', "map") },
     { hooks = "shop", script = hook("    row.new.status = '\\255'", "map"), want = first('column "status" takes UTF-8 text, and these bytes are none', "map") },
     { hooks = "shop", script = hook("    row.new.note = ls.absent", "map"),
       want = first('column "note" cannot be set to ls.absent: nil writes NULL, row:drop("note") takes the column out', "map") },
