@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "change/columns.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,8 @@ typedef struct ls_connector_options {
     const char *identity;  /* "key" | "full" */
     const char *json;      /* "text" | "embed" */
     uint32_t server_id; /* 0: made from the name */
+    const ls_column_rule *columns;
+    size_t ncolumns;
     bool partition_root, ddl, tombstones;
     size_t memory; /* bytes */
 } ls_connector_options;

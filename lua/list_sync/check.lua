@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local place = require "list_sync.place"
+local values = require "list_sync.values"
 local C = ffi.C
 
 require("jit").off(true, true) -- runs a few times: not worth a trace
@@ -228,6 +229,91 @@ function types.kafka(at, option, value)
         fail(at, option.name, 'option %q in %s names no brokers: add ["bootstrap.servers"] = "host:9092"', option.name, at.title)
     end
     return { memory = false, pairs = out }
+end
+
+-- ---- columns ----
+
+local CASTS = {
+    boolean = C.LS_TYPE_BOOLEAN, integer = C.LS_TYPE_INTEGER, float = C.LS_TYPE_FLOAT, decimal = C.LS_TYPE_DECIMAL,
+    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON,
+}
+local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json" }
+local MASKS = { text = 1, sha256 = 2, hmac = 3, keep_last = 4 } -- enum ls_mask
+local PARTS = { "drop", "cast", "mask", "rename" }
+
+local function name_of_column(at, option, part, name)
+    if type(name) ~= "string" or name == "" or name:find "%z" then
+        fail(at, option.name, "%s.%s in %s names columns by texts, not by %s", option.name, part, at.title, shown({}, name))
+    end
+    return name
+end
+
+local readers = {}
+
+function readers.cast(at, option, name, to)
+    if not CASTS[to] then
+        fail(at, option.name, "%s.cast in %s: %q can be cast to one of %s, not to %s", option.name, at.title, name, quoted(CAST_NAMES), shown({}, to))
+    end
+    return { cast = tonumber(CASTS[to]) }
+end
+
+function readers.mask(at, option, name, mask)
+    if type(mask) == "string" then return { mask = MASKS.text, text = mask } end
+    if getmetatable(mask) ~= values.mask_meta then
+        fail(at, option.name, "%s.mask in %s: the mask of %q is a text, ls.sha256, ls.hmac(key) or ls.keep_last(n), not %s; row:mask in `map` "
+            .. "takes a function", option.name, at.title, name, shown({}, mask))
+    end
+    return { mask = MASKS[mask.kind], text = mask.secret, keep = mask.keep }
+end
+
+function readers.rename(at, option, name, to)
+    if type(to) ~= "string" or to == "" or to:find "%z" or #to > 255 then
+        fail(at, option.name, "%s.rename in %s: the new name of %q is 1 to 255 bytes of text, not %s", option.name, at.title, name, shown({}, to))
+    end
+    return { rename = to }
+end
+
+-- A rule a column, in the names' order, so that messages are the same whatever order the tables were walked in.
+function types.columns(at, option, value)
+    if type(value) ~= "table" then must(at, option, "a table of drop, cast, mask and rename", value) end
+    local rules, names = {}, {}
+    local function rule(part, name)
+        name = name_of_column(at, option, part, name)
+        if not rules[name] then
+            rules[name] = { name = name }
+            names[#names + 1] = name
+        end
+        return rules[name]
+    end
+    for part in pairs(value) do
+        if part ~= "drop" and not readers[part] then
+            local near = type(part) == "string" and nearest(part, PARTS)
+            fail(at, option.name, "option %q in %s has drop, cast, mask and rename, not %s%s", option.name, at.title, tostring(part),
+                near and ("; did you mean %q?"):format(near) or "")
+        end
+        if part ~= "drop" and type(value[part]) ~= "table" then
+            fail(at, option.name, "%s.%s in %s must be a table by column, not %s", option.name, part, at.title, shown({}, value[part]))
+        end
+    end
+    for part, reader in pairs(readers) do
+        for name, given in pairs(value[part] or {}) do
+            local into = rule(part, name)
+            for key, what in pairs(reader(at, option, name, given)) do into[key] = what end
+        end
+    end
+    local dropped = type(value.drop) == "string" and { value.drop } or value.drop or {}
+    if type(dropped) ~= "table" then fail(at, option.name, "%s.drop in %s must be a list of columns, not %s", option.name, at.title, shown({}, dropped)) end
+    for _, name in pairs(dropped) do
+        local into = rule("drop", name)
+        if into.cast or into.mask or into.rename then
+            fail(at, option.name, "%s in %s drops %q, and casts, masks or renames it too", option.name, at.title, name)
+        end
+        into.drop = 1
+    end
+    table.sort(names)
+    local out = {}
+    for i, name in ipairs(names) do out[i] = rules[name] end
+    return out
 end
 
 local writers = setmetatable({}, { __mode = "k" })

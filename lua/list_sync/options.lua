@@ -126,6 +126,14 @@ local connector = {
         the columns that were left out in unchanged, an insert leaves out those that took their default.]],
     },
     {
+        name = "columns", type = "columns",
+        doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
+        { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
+        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256,
+        ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of
+        an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
+    },
+    {
         name = "filter", type = "hook",
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },

@@ -2,7 +2,6 @@
 local ffi = require "list_sync.ffi"
 local json = require "list_sync.json"
 local place = require "list_sync.place"
-local script = require "list_sync.script"
 
 local C = ffi.C
 local values = {
@@ -89,7 +88,7 @@ values.mask_meta.__call = function(mask, value)
 end
 
 function values.hmac(key)
-    if type(key) ~= "string" or (key == "" and not script.offline) then
+    if type(key) ~= "string" or (key == "" and not require("list_sync.script").offline) then
         place.fail 'ls.hmac takes a secret key, as in ls.hmac(ls.env "PEPPER")'
     end
     local made = C.ls_hmac_key_new(key, #key)
