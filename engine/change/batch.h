@@ -54,7 +54,7 @@ bool ls_work_full(const ls_work *w);
 ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t action, uint64_t seq);
 /* Holds a reference to s until the reset (for a change whose schema a hook replaced). -1: memory. */
 int ls_work_hold(ls_work *w, const ls_schema *s) LS_MUST_CHECK;
-/* A change like *like at the end, for now: ls_work_order() puts it behind number `of`, a change or one of its clones, and the clones that
+/* A change like *like, added at the end until ls_work_order() puts it behind number `of`, a change or one of its clones, and the clones that
  * it has. A change's clones are made before those of the next. Its number; -1: memory; -2: there are `most` of them. */
 int ls_work_clone(ls_work *w, uint32_t of, const ls_change *like, uint32_t most) LS_MUST_CHECK;
 /* Puts the clones in their places, the marks behind them. -1: memory. */
