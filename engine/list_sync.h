@@ -57,7 +57,8 @@ typedef struct ls_value {
     uint32_t len;
     uint8_t kind;  /* enum ls_kind; only if state is LS_PRESENT */
     uint8_t state; /* enum ls_state */
-    uint16_t reserved;
+    uint8_t mended; /* 1: text that was not valid in its character set, U+FFFD stands for what was wrong */
+    uint8_t reserved;
     union {
         const char *p;
         int64_t i;

@@ -3,9 +3,11 @@
 #ifndef LS_ARENA_H
 #define LS_ARENA_H
 
+#include "base/limit.h"
+
 #include <stddef.h>
 
-enum { LS_ARENA_CHUNK = 256 * 1024 }; /* bytes; a larger allocation gets a chunk of its own */
+enum { LS_ARENA_CHUNK = LS_LIMIT(256 * 1024, 2048) }; /* bytes; a larger allocation gets a chunk of its own */
 
 typedef struct ls_arena_chunk ls_arena_chunk;
 typedef struct ls_arena {

@@ -8,7 +8,7 @@ static const char hex[] = "0123456789abcdef";
 void ls_base64_add(ls_buf *out, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
     size_t size = (n + 2) / 3 * 4;
-    if (!ls_buf_room(out, size)) return;
+    if (!n || !ls_buf_room(out, size)) return; /* nothing into an empty buffer: it has no memory to point into */
     char *o = out->data + out->len;
     for (; n >= 3; n -= 3, p += 3, o += 4) {
         uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
@@ -53,6 +53,7 @@ int ls_base64_read(ls_buf *out, const char *p, size_t n) {
 
 void ls_hex_add(ls_buf *out, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
+    if (!n) return;
     if (n > SIZE_MAX / 2 || !ls_buf_room(out, 2 * n)) {
         out->failed = true;
         return;
@@ -82,7 +83,7 @@ int ls_hex_read(uint8_t *out, const char *p, size_t n) {
 }
 
 /* Length of the well-formed sequence at p (RFC 3629, section 4), 0 if there is none within n bytes. */
-static size_t utf8_step(const uint8_t *p, size_t n) {
+static inline size_t utf8_step(const uint8_t *p, size_t n) {
     uint8_t a = p[0];
     size_t len = a < 0xc2 ? 0 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : a < 0xf5 ? 4 : 0;
     if (len == 0 || len > n) return 0;
@@ -109,6 +110,33 @@ bool ls_utf8_valid(const char *text, size_t n) {
         n -= step;
     }
     return true;
+}
+
+/* Where no sequence is well-formed: how many bytes are the beginning of one, at least 1. The byte behind them, which may begin
+ * another, is never taken. */
+static size_t utf8_bad(const uint8_t *p, size_t n) {
+    uint8_t whole[4] = {p[0], 0x80, 0x80, 0x80};
+    size_t len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4, i = 1;
+    if (n > 1) whole[1] = p[1];
+    if (n < 2 || !utf8_step(whole, len)) return 1; /* already its second byte is none */
+    while (i < len && i < n && (p[i] & 0xc0) == 0x80) i++;
+    return i;
+}
+
+void ls_utf8_mend(ls_buf *out, const char *text, size_t n) {
+    const uint8_t *p = (const uint8_t *)text;
+    size_t from = 0, i = 0;
+    while (i < n) {
+        size_t step = p[i] < 0x80 ? 1 : utf8_step(p + i, n - i);
+        if (step) {
+            i += step;
+            continue;
+        }
+        ls_buf_add(out, text + from, i - from);
+        ls_buf_str(out, LS_REPLACEMENT);
+        from = i += utf8_bad(p + i, n - i);
+    }
+    if (n > from) ls_buf_add(out, text + from, n - from);
 }
 
 enum { NEAREST_NAME_MAX = 64 }; /* bytes of a name that is compared */

@@ -16,6 +16,10 @@ void ls_hex_add(ls_buf *out, const void *p, size_t n); /* lower case */
 int ls_hex_read(uint8_t *out, const char *p, size_t n) LS_MUST_CHECK;
 /* Is it well-formed UTF-8 (no surrogates, no overlong forms)? */
 bool ls_utf8_valid(const char *p, size_t n);
+#define LS_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+/* Appends the text with a U+FFFD for each part that is not well-formed: as much of a sequence as has begun well, else one byte
+ * (Unicode, "substitution of maximal subparts", as the Web's decoders do it). At most three times the length. */
+void ls_utf8_mend(ls_buf *out, const char *p, size_t n);
 /* The name of `names` (n of them) nearest to `to`, or NULL when none is near: for "did you mean". */
 const char *ls_nearest(const char *to, const char *const *names, size_t n);
 /* Does name match a pattern with * and ?; a backslash makes the next character literal. */

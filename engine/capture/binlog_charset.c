@@ -409,3 +409,37 @@ int ls_charset_read(const ls_charset *c, ls_buf *out, const char *p, size_t n) {
     }
     return -1;
 }
+
+/* ---- what is no text of its character set, read a character at a time so that the readers above stay fast ---- */
+
+static size_t width_of(const ls_charset *c) {
+    return c->shape == UTF32 ? 4 : c->shape == UCS2 || c->shape == UTF16 || c->shape == UTF16LE ? 2 : 1;
+}
+
+/* Appends the character at p. Its bytes; 0: there is none. */
+static size_t read_one(const ls_charset *c, ls_buf *out, const char *p, size_t n) {
+    size_t width = width_of(c);
+    if (c->shape == MULTIBYTE) {
+        const uint8_t *at = (const uint8_t *)p;
+        size_t k = ls_multibyte_next(c->codes, &at, at + n) == LS_MULTIBYTE_BAD ? 0 : (size_t)((const char *)at - p);
+        return ls_charset_read(c, out, p, k) == 0 ? k : 0;
+    }
+    /* two of them are a pair of surrogates; they give nothing where the first is bad */
+    for (size_t k = width; k <= 2 * width && k <= n; k += width)
+        if (ls_charset_read(c, out, p, k) == 0) return k;
+    return 0;
+}
+
+void ls_charset_mend(const ls_charset *c, ls_buf *out, const char *p, size_t n) {
+    if (c->shape == UTF8) {
+        ls_utf8_mend(out, p, n);
+        return;
+    }
+    for (size_t step; n; p += step, n -= step) {
+        step = read_one(c, out, p, n);
+        if (step) continue;
+        ls_buf_str(out, LS_REPLACEMENT);
+        step = c->shape == MULTIBYTE ? ls_multibyte_bad(c->codes, (const uint8_t *)p, (const uint8_t *)p + n) : width_of(c);
+        if (step > n) step = n; /* a unit that is cut off */
+    }
+}

@@ -15,5 +15,7 @@ int ls_charsets_find(ls_charsets *all, const char *name, const ls_charset **out,
 bool ls_charset_is_utf8(const ls_charset *c);
 /* Appends the text as UTF-8. -1: invalid in this character set. */
 int ls_charset_read(const ls_charset *c, ls_buf *out, const char *p, size_t n) LS_MUST_CHECK;
+/* The same, with a U+FFFD for each byte, or code of several bytes, that is no character, and for a code that is cut off. */
+void ls_charset_mend(const ls_charset *c, ls_buf *out, const char *p, size_t n);
 
 #endif

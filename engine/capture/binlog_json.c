@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "capture/binlog_json_parts.h"
 #include "capture/binlog_value_parts.h"
+#include "capture/invalid.h"
 #include "change/number.h"
 
 #include <inttypes.h>
@@ -128,14 +129,27 @@ static size_t length(ls_cursor *in) {
 
 int ls_jsonb_take_text(ls_jsonb *r, const uint8_t *p, size_t n) {
     if (spend(r, p, n)) return -1;
-    return ls_utf8_valid((const char *)p, n) ? 0 : bad(r, p, "text is not valid UTF-8");
+    return r->mended || ls_utf8_valid((const char *)p, n) ? 0 : bad(r, p, "text is not valid UTF-8; " LS_INVALID_MEND);
+}
+
+void ls_jsonb_put_text(ls_jsonb *r, const uint8_t *p, size_t n) {
+    ls_buf text = {0};
+    if (!r->mended || ls_utf8_valid((const char *)p, n)) {
+        ls_json_string(r->out, (const char *)p, n);
+        return;
+    }
+    *r->mended = true;
+    ls_utf8_mend(&text, (const char *)p, n);
+    ls_json_string(r->out, text.data, text.len);
+    if (text.failed) r->out->failed = true;
+    ls_buf_free(&text);
 }
 
 static int text_of(ls_jsonb *r, ls_cursor *in, size_t n) {
     const uint8_t *p = ls_cursor_take(in, n);
     if (!p) return cut(r, in);
     if (ls_jsonb_take_text(r, p, n)) return -1;
-    ls_json_string(r->out, (const char *)p, n);
+    ls_jsonb_put_text(r, p, n);
     return 0;
 }
 
@@ -150,7 +164,7 @@ static int opaque_decimal(ls_jsonb *r, ls_cursor in) {
     c.meta = ls_cursor_u8(&in);
     c.scale = ls_cursor_u8(&in);
     if (in.failed || !ls_wire_decimal_fits(c.meta, c.scale)) return bad(r, at, "there is no DECIMAL");
-    int rc = ls_wire_read(&c, &in, &arena, &text, &v, r->err);
+    int rc = ls_wire_read(&c, &in, &arena, &text, NULL, &v, r->err);
     if (rc && r->change)
         ls_fail_in(r->err, "JSON: at byte %zu of the value of change %u", (size_t)(at - r->start), r->change);
     else if (rc)
@@ -303,7 +317,7 @@ int ls_jsonb_print_entries(ls_jsonb *r, const ls_jsonb_container *c, uint64_t fi
         if (i > first) ls_buf_char(r->out, ',');
         if (c->object) {
             if (ls_jsonb_key(r, c, i, &key, &len) || ls_jsonb_take_text(r, key, len)) return -1;
-            ls_json_string(r->out, (const char *)key, len);
+            ls_jsonb_put_text(r, key, len);
             ls_buf_char(r->out, ':');
         }
         if (ls_jsonb_entry(r, c, i, &type, &in) || ls_jsonb_print(r, type, in, depth)) return -1;
@@ -351,8 +365,8 @@ int ls_jsonb_print(ls_jsonb *r, uint8_t type, ls_cursor in, int depth) {
     }
 }
 
-int ls_jsonb_text(ls_buf *out, const uint8_t *p, size_t n, ls_error *err) {
-    ls_jsonb r = {.start = p, .budget = n, .out = out, .err = err};
+int ls_jsonb_text(ls_buf *out, const uint8_t *p, size_t n, bool *mended, ls_error *err) {
+    ls_jsonb r = {.start = p, .budget = n, .mended = mended, .out = out, .err = err};
     ls_cursor in = ls_cursor_over(p, n);
     if (n == 0) {
         ls_buf_str(out, "null");

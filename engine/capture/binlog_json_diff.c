@@ -226,7 +226,7 @@ static int find(const node *n, const leg *l, uint64_t *at, bool *is) {
 static int set(const change *c, node *n) {
     ls_jsonb *of = ls_arena_alloc(c->arena, sizeof *of);
     if (!of) return ls_fail_memory(c->err, "a JSON document");
-    *of = (ls_jsonb){.start = c->value, .budget = c->nvalue, .change = c->nth, .out = n->of->out, .err = c->err};
+    *of = (ls_jsonb){.start = c->value, .budget = c->nvalue, .change = c->nth, .mended = n->of->mended, .out = n->of->out, .err = c->err};
     *n = (node){.of = of, .in = ls_cursor_over(c->value, c->nvalue), .key = n->key, .nkey = n->nkey};
     n->type = ls_cursor_u8(&n->in);
     return n->in.failed ? unfit(c, "it has no value") : 0;
@@ -319,7 +319,7 @@ static int print(const node *n, int depth) {
             continue;
         }
         if (n->c.object) {
-            ls_json_string(out, p->one->key, p->one->nkey);
+            ls_jsonb_put_text(n->of, (const uint8_t *)p->one->key, p->one->nkey);
             ls_buf_char(out, ':');
         }
         if (print(p->one, depth + 1)) return -1;
@@ -328,10 +328,11 @@ static int print(const node *n, int depth) {
     return 0;
 }
 
-int ls_jsonb_change(ls_buf *out, const uint8_t *doc, size_t ndoc, const uint8_t *changes, size_t nchanges, ls_arena *arena, ls_error *err) {
+int ls_jsonb_change(ls_buf *out, const uint8_t *doc, size_t ndoc, const uint8_t *changes, size_t nchanges, ls_arena *arena, bool *mended,
+                    ls_error *err) {
     static const uint8_t null[] = {4, 0}; /* no bytes at all are null */
     if (ndoc == 0) doc = null, ndoc = sizeof null;
-    ls_jsonb of = {.start = doc, .budget = ndoc, .out = out, .err = err};
+    ls_jsonb of = {.start = doc, .budget = ndoc, .mended = mended, .out = out, .err = err};
     node root = {.of = &of, .in = ls_cursor_over(doc, ndoc)};
     change c = {.arena = arena, .err = err};
     root.type = ls_cursor_u8(&root.in);

@@ -15,7 +15,7 @@ enum { LS_JSONB_CHANGES_MAX = 65536 }; /* of one document in one row */
 /* Appends the changed document's text, as ls_jsonb_text() gives it. What it needs besides is allocated in the arena: by the changes,
  * not by the document's size. -1: memory, bytes that are no changes or no document, or a change that does not fit the document; the
  * error names the change, or the offset. */
-int ls_jsonb_change(ls_buf *out, const uint8_t *doc, size_t ndoc, const uint8_t *changes, size_t nchanges, ls_arena *arena,
+int ls_jsonb_change(ls_buf *out, const uint8_t *doc, size_t ndoc, const uint8_t *changes, size_t nchanges, ls_arena *arena, bool *mended,
                     ls_error *err) LS_MUST_CHECK;
 
 #endif

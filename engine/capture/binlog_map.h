@@ -6,10 +6,11 @@
 #ifndef LS_BINLOG_MAP_H
 #define LS_BINLOG_MAP_H
 
+#include "base/limit.h"
 #include "capture/binlog_value.h"
 #include "capture/source.h"
 
-enum { LS_MAPS_MAX = 4096 }; /* tables remembered; then all are forgotten between two statements */
+enum { LS_MAPS_MAX = LS_LIMIT(4096, 16) }; /* tables remembered; then all are forgotten between two statements */
 
 /* A column whose type does not travel with the log. The caller gives the name, the server's side fills in the rest. */
 typedef struct ls_asked_column {
@@ -37,6 +38,7 @@ typedef struct ls_binlog_conf {
     bool ddl;
     bool mariadb;
     bool partial_rows; /* images that lack columns are expected: no warning */
+    ls_invalid_policy on_invalid_text;
     bool lower_case; /* the server keeps names in lower case, whatever a statement says */
     size_t hold_max; /* bytes of a transaction's events that are held until it ends; of a larger one they are passed on as
                         they come, and can no more be taken back */
@@ -62,6 +64,7 @@ typedef struct ls_map {
     bool maybe_versioned; /* MariaDB: has the columns that a system-versioned table has */
     bool ready;        /* its rows can be decoded */
     bool partial_said, lost_said; /* a warning about partial images, one about lost documents was given */
+    bool invalid_said; /* ... about text that is not valid in its character set */
     uint64_t asked_id; /* the table id for which information_schema was asked */
 } ls_map;
 

@@ -210,3 +210,17 @@ uint32_t ls_multibyte_next(const ls_multibyte *m, const uint8_t **at, const uint
     *at = p + n;
     return u;
 }
+
+/* Is it the first byte of any code of several bytes? */
+static bool leads(const ls_multibyte *m, uint8_t first) {
+    const uint16_t *row = &m->two[(size_t)(first - HIGH) * ROW];
+    bool any = m->of->longest == 3 && first == THREE;
+    for (size_t i = 0; i < ROW && !any; i++) any = row[i] != 0;
+    return any;
+}
+
+size_t ls_multibyte_bad(const ls_multibyte *m, const uint8_t *p, const uint8_t *end) {
+    size_t whole = m->of->longest == 3 && *p == THREE ? 3 : 2, n = 1;
+    while (leads(m, *p) && n < whole && n < (size_t)(end - p) && p[n] >= HIGH) n++;
+    return n;
+}

@@ -19,5 +19,8 @@ const char *ls_multibyte_name(const ls_multibyte *m); /* the server's; static */
 void ls_multibyte_free(ls_multibyte *loaded);
 /* The next character of bytes at *at (one at least), which is moved behind it; LS_MULTIBYTE_BAD, *at as it was: there is none. */
 uint32_t ls_multibyte_next(const ls_multibyte *m, const uint8_t **at, const uint8_t *end);
+/* Where there is none: how many bytes, at least 1, are to be passed over as one code. None of them but the first is ASCII, so that
+ * a quote or a bracket behind a broken code stays. */
+size_t ls_multibyte_bad(const ls_multibyte *m, const uint8_t *p, const uint8_t *end);
 
 #endif

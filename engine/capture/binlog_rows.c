@@ -90,6 +90,7 @@ typedef struct image {
     const uint8_t *present;
     uint32_t n; /* columns that it has */
     bool keys_only; /* the other columns are passed over */
+    bool *mended;   /* as for ls_wire_read() */
     enum ls_state missing;    /* of columns that it lacks */
     ls_value *out;            /* a value for each of the schema's columns, LS_ABSENT so far */
     const ls_value *before;   /* in a row after, the row before; may be NULL */
@@ -106,10 +107,11 @@ typedef struct unread {
 /* Reads the key's columns among them, as far as that goes. */
 static void read_keys(ls_rows *r, const unread *rest, ls_value *out, ls_arena *arena, ls_buf *text) {
     ls_error unused;
+    bool mended;
     for (uint32_t i = rest->i, nth = rest->nth; i < r->map->ncols && !r->in.failed; i++) {
         const ls_wire_column *c = &r->map->cols[i];
         if (!has(rest->present, i) || has(rest->nulls, nth++)) continue;
-        if (!c->is_key || ls_wire_read(c, &r->in, arena, text, &out[c->at], &unused) || r->in.failed) {
+        if (!c->is_key || ls_wire_read(c, &r->in, arena, text, &mended, &out[c->at], &unused) || r->in.failed) {
             if (!c->is_key) ls_wire_skip(c, &r->in);
             if (c->is_key) out[c->at].state = LS_ABSENT;
         }
@@ -142,12 +144,12 @@ static int bad_value(ls_rows *r, const unread *rest, const ls_wire_column *bad, 
 
 /* A document that comes as changes of the one before. Where the event does not have that one, as under PARTIAL_JSON with another
  * row image than FULL, the new one is not known: neither sent nor said to be unchanged. */
-static int read_json(ls_rows *r, const ls_wire_column *c, const document *before, ls_value *out, ls_arena *arena, ls_buf *text,
-                     ls_error *err) {
+static int read_json(ls_rows *r, const ls_wire_column *c, const document *before, bool *mended, ls_value *out, ls_arena *arena,
+                     ls_buf *text, ls_error *err) {
     size_t n;
     const uint8_t *p = ls_wire_take(c, &r->in, &n);
     if (!p) return 0;
-    if (before->state == LS_PRESENT) return ls_wire_changed_json(before->p, before->n, p, n, arena, text, out, err);
+    if (before->state == LS_PRESENT) return ls_wire_changed_json(before->p, before->n, p, n, arena, text, mended, out, err);
     out->state = before->state == LS_NULL ? LS_NULL : LS_UNCHANGED;
     if (n == 0) return 0;
     if (before->state == LS_NULL) return ls_fail(err, LS_FAIL, "changes of a document that was NULL");
@@ -185,9 +187,9 @@ static int read_image(ls_rows *r, const image *of, ls_arena *arena, ls_buf *text
         } else if (!wanted) {
             ls_wire_skip(c, &r->in);
         } else if (changed) {
-            rc = read_json(r, c, d, &of->out[c->at], arena, text, err);
+            rc = read_json(r, c, d, of->mended, &of->out[c->at], arena, text, err);
         } else {
-            rc = ls_wire_read(c, &r->in, arena, text, &of->out[c->at], err);
+            rc = ls_wire_read(c, &r->in, arena, text, of->mended, &of->out[c->at], err);
         }
         const unread rest = {of->present, nulls, i + 1, nth};
         if (rc) return bad_value(r, &rest, c, of, arena, text, err);
@@ -226,14 +228,15 @@ static int add_row(const ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq,
     return ls_row_update(w, s, tx, seq, before, after);
 }
 
-int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf *text, ls_error *err) {
+int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, bool mend, ls_buf *text, ls_error *err) {
     const ls_map *m = r->map;
     ls_value *before = NULL, *after = NULL;
     const uint8_t *at = r->in.at;
     document *documents = r->json_changes ? ls_arena_alloc(&w->arena, r->njson * sizeof *documents) : NULL;
     if (r->json_changes && !documents) return ls_fail_memory(err, "a row");
+    r->mended = false;
     if (r->before) {
-        image of = {.present = r->before, .n = r->nbefore, .missing = LS_ABSENT, .documents = documents};
+        image of = {.present = r->before, .n = r->nbefore, .mended = &r->mended, .missing = LS_ABSENT, .documents = documents};
         /* of the row before only the key is sent on, and what the row after lacks */
         of.keys_only = m->schema->nkey && !w->whole_identity && (r->action == 'D' || r->nafter == m->ncols);
         if (!(of.out = before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
@@ -241,6 +244,7 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf 
     }
     if (r->after) {
         image of = {.present = r->after, .n = r->nafter, .missing = r->before ? LS_UNCHANGED : LS_ABSENT, .before = before, .documents = documents};
+        of.mended = mend ? &r->mended : NULL;
         if (!(of.out = after = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
         if (read_options(r, &of, err) || read_image(r, &of, &w->arena, text, err)) return -1;
     }

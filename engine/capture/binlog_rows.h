@@ -19,6 +19,7 @@ typedef struct ls_rows {
     bool json_changes; /* MySQL's PARTIAL_JSON: a row after may hold changes of the row before's documents */
     uint32_t njson;    /* JSON columns of the table, then */
     bool lost; /* changes came of a document that the event does not have: the new one can be told by nobody */
+    bool mended;       /* text of the row read last was not valid and was mended */
 } ls_rows;
 
 enum ls_rows_type { /* event types: WRITE, UPDATE, DELETE are three that follow one another */
@@ -38,7 +39,8 @@ int ls_rows_inflate(ls_rows *r, ls_buf *plain, ls_error *err) LS_MUST_CHECK;
 static inline bool ls_rows_left(const ls_rows *r) {
     return r->map && ls_cursor_left(&r->in) > 0;
 }
-/* Adds the next row to the batch; *seq counts. text is scratch. */
-int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, ls_buf *text, ls_error *err) LS_MUST_CHECK;
+/* Adds the next row to the batch; *seq counts. text is scratch. mend: text that is not valid in its character set is mended and its
+ * value flagged, which it always is in a row before: not all of that is sent. Else it is an error. */
+int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, bool mend, ls_buf *text, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "capture/binlog_inflate.h"
+#include "capture/binlog_json.h"
 #include "capture/binlog_json_diff.h"
 #include "capture/binlog_value_parts.h"
 #include "change/number.h"
@@ -35,11 +36,24 @@ int ls_wire_inflate(const uint8_t **p, size_t *n, ls_arena *arena, ls_error *err
     return ls_inflate(to, *n, from, left, head & RAW, err);
 }
 
+int ls_wire_mended_text(ls_arena *arena, const ls_buf *text, bool is, bool *mended, ls_value *out, ls_error *err) {
+    if (ls_wire_text(arena, text, out, err)) return -1;
+    if (is) out->mended = *mended = true;
+    return 0;
+}
+
+int ls_wire_binary_json(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out, ls_error *err) {
+    bool is = false;
+    if (ls_jsonb_text(text, p, n, mended ? &is : NULL, err)) return -1;
+    return ls_wire_mended_text(arena, text, is, mended, out, err);
+}
+
 int ls_wire_changed_json(const uint8_t *before, size_t nbefore, const uint8_t *changes, size_t nchanges, ls_arena *arena, ls_buf *text,
-                         ls_value *out, ls_error *err) {
+                         bool *mended, ls_value *out, ls_error *err) {
+    bool is = false;
     ls_buf_clear(text);
-    if (ls_jsonb_change(text, before, nbefore, changes, nchanges, arena, err)) return -1;
-    return ls_wire_text(arena, text, out, err);
+    if (ls_jsonb_change(text, before, nbefore, changes, nchanges, arena, mended ? &is : NULL, err)) return -1;
+    return ls_wire_mended_text(arena, text, is, mended, out, err);
 }
 
 /* What is no document (the column's check can be switched off) stays as it is. */

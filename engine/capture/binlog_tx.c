@@ -114,15 +114,24 @@ static void warn_lost(ls_binlog *b, ls_map *map) {
     b->conf.ask.warn(b->conf.ask.ctx, text);
 }
 
+/* One row, and what is to be done with it if it has mended text. */
+static int next_row(ls_binlog *b, ls_work *w, const ls_tx *tx, ls_error *err) {
+    bool mend = b->conf.on_invalid_text != LS_INVALID_STOP || b->seq < b->drop_to; /* what was delivered before stops nothing */
+    uint32_t from = w->seen.count;
+    if (ls_rows_next(&b->rows, w, tx, &b->seq, mend, &b->text, err)) return -1;
+    if (b->rows.lost) warn_lost(b, b->rows.map);
+    ls_bl_drop_delivered(b, w, from);
+    if (!b->rows.mended) return 0;
+    const ls_invalid how = {b->conf.on_invalid_text, b->conf.ask.ctx, b->conf.ask.warn};
+    return ls_invalid_settle(&how, w, from, &b->rows.map->invalid_said, err);
+}
+
 int ls_bl_run_rows(ls_binlog *b, ls_work *w, ls_error *err) {
     while (ls_rows_left(&b->rows)) {
         if (ls_work_full(w)) return 1;
         const ls_tx *tx = ls_bl_tx(b, w);
-        uint32_t from = w->seen.count;
         if (!tx) return ls_fail_memory(err, "a transaction");
-        if (ls_rows_next(&b->rows, w, tx, &b->seq, &b->text, err)) return -1;
-        if (b->rows.lost) warn_lost(b, b->rows.map);
-        ls_bl_drop_delivered(b, w, from);
+        if (next_row(b, w, tx, err)) return -1;
     }
     b->rows_open = false;
     return 0;

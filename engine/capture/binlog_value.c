@@ -1,8 +1,8 @@
 #include "capture/binlog_value.h"
 
 #include "base/text.h"
-#include "capture/binlog_json.h"
 #include "capture/binlog_value_parts.h"
+#include "capture/invalid.h"
 
 #include <string.h>
 
@@ -299,15 +299,29 @@ static int read_raw(const ls_wire_column *c, const uint8_t *p, size_t n, ls_aren
     return 0;
 }
 
+/* Text of no valid UTF-8, or in another character set. */
+static int read_converted(const ls_wire_column *c, const char *p, size_t n, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out,
+                          ls_error *err) {
+    if (ls_charset_read(c->charset, text, p, n) == 0) return ls_wire_text(arena, text, out, err);
+    if (!mended) return ls_fail(err, LS_FAIL, "text that is not valid in its character set: " LS_INVALID_MEND);
+    ls_buf_clear(text);
+    ls_charset_mend(c->charset, text, p, n);
+    if (ls_wire_mended_text(arena, text, true, mended, out, err)) return -1;
+    if (c->type != LS_TYPE_JSON) return 0;
+    if (ls_wire_json(out->as.p, out->len, arena, text, out, err)) return -1;
+    out->mended = 1;
+    return 0;
+}
+
 /* Text, bytes, and what looks like bytes on the wire. */
-static int read_string(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
+static int read_string(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out,
                        ls_error *err) {
     size_t n;
     const uint8_t *p = ls_wire_take(c, in, &n);
     if (!p) return 0;
     if (c->code == LS_WIRE_GEOMETRY) return ls_wire_geometry(p, n, arena, text, out, err);
     if (c->code == LS_WIRE_VECTOR) return ls_wire_vector(p, n, arena, text, out, err);
-    if (c->code == LS_WIRE_JSON) return ls_jsonb_text(text, p, n, err) ? -1 : ls_wire_text(arena, text, out, err);
+    if (c->code == LS_WIRE_JSON) return ls_wire_binary_json(p, n, arena, text, mended, out, err);
     if (c->asked == LS_ASKED_UUID || c->asked == LS_ASKED_INET4 || c->asked == LS_ASKED_INET6)
         return ls_wire_address(c, p, n, arena, text, out, err);
     if ((c->code == LS_WIRE_BLOB_COMPRESSED || c->code == LS_WIRE_VARCHAR_COMPRESSED) && ls_wire_inflate(&p, &n, arena, err))
@@ -321,12 +335,11 @@ static int read_string(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, 
         *out = ls_value_text(copy, n);
         return 0;
     }
-    if (ls_charset_read(c->charset, text, (const char *)p, n))
-        return ls_fail(err, LS_FAIL, "text that is not valid in its character set");
-    return ls_wire_text(arena, text, out, err);
+    return read_converted(c, (const char *)p, n, arena, text, mended, out, err);
 }
 
-int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out, ls_error *err) {
+int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out,
+                 ls_error *err) {
     ls_buf_clear(text);
     switch (c->type) {
     case LS_TYPE_INTEGER:
@@ -347,6 +360,6 @@ int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf
         return ls_wire_bits(c, in, arena, out, err);
     default:
         if (ls_wire_is_labelled(c->code)) return ls_wire_label(c, in, arena, text, out, err);
-        return read_string(c, in, arena, text, out, err);
+        return read_string(c, in, arena, text, mended, out, err);
     }
 }

@@ -88,14 +88,15 @@ bool ls_wire_has_collation(const ls_wire_column *c, bool mariadb);
 const char *ls_wire_unsupported(uint8_t code);
 /* Passes a value. A cursor that has failed afterwards is an error of the event. */
 void ls_wire_skip(const ls_wire_column *c, ls_cursor *in);
-/* Reads a value; its bytes are copied into the arena. `text` is scratch. A cursor that has failed afterwards is an
- * error of the event, *out is then undefined. -1: memory, or bytes that are no value of the type. */
-int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, ls_value *out,
+/* Reads a value; its bytes are copied into the arena. `text` is scratch. mended: set when it is text that was not valid in its
+ * character set, which was mended and flagged; NULL: that is an error. A cursor that has failed afterwards is an error of the
+ * event, *out is then undefined. -1: memory, or bytes that are no value of the type. */
+int ls_wire_read(const ls_wire_column *c, ls_cursor *in, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out,
                  ls_error *err) LS_MUST_CHECK;
 /* STRING, VARCHAR, BLOB and their like: the bytes behind their length; NULL, the cursor failed: there are fewer. */
 const uint8_t *ls_wire_take(const ls_wire_column *c, ls_cursor *in, size_t *n);
 /* MySQL's JSON: the document before with its changes (see binlog_json_diff.h). */
 int ls_wire_changed_json(const uint8_t *before, size_t nbefore, const uint8_t *changes, size_t nchanges, ls_arena *arena, ls_buf *text,
-                         ls_value *out, ls_error *err) LS_MUST_CHECK;
+                         bool *mended, ls_value *out, ls_error *err) LS_MUST_CHECK;
 
 #endif

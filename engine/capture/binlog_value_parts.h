@@ -12,6 +12,11 @@ static inline int64_t ls_wire_signed(uint64_t v, unsigned bytes) {
 bool ls_wire_decimal_fits(unsigned precision, unsigned scale); /* can there be such a DECIMAL? */
 /* A value's text, copied into the arena. -1: memory. */
 int ls_wire_text(ls_arena *arena, const ls_buf *text, ls_value *out, ls_error *err) LS_MUST_CHECK;
+/* The same of text that was mended if `is`; then it sets *mended, and flags the value. */
+int ls_wire_mended_text(ls_arena *arena, const ls_buf *text, bool is, bool *mended, ls_value *out, ls_error *err) LS_MUST_CHECK;
+/* MySQL's JSON. */
+int ls_wire_binary_json(const uint8_t *p, size_t n, ls_arena *arena, ls_buf *text, bool *mended, ls_value *out,
+                        ls_error *err) LS_MUST_CHECK;
 
 /* binlog_temporal.c */
 size_t ls_wire_temporal_bytes(const ls_wire_column *c);

@@ -225,6 +225,7 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .ddl = s->conf.ddl,
                                  .mariadb = s->mariadb,
                                  .partial_rows = s->conf.partial_rows,
+                                 .on_invalid_text = s->conf.on_invalid_text,
                                  .lower_case = s->lower_case,
                                  .hold_max = LS_MY_HOLD_MAX,
                                  .schemas = s->conf.schemas,

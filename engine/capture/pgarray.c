@@ -107,10 +107,15 @@ static int append_array(const ls_pg_type *type, ls_pg_reader *r, const char *p, 
 
 int ls_pg_read_array(const ls_pg_type *self, ls_pg_reader *r, const char *p, size_t n, ls_value *out, ls_error *err) {
     ls_arena *arena = r->arena;
+    bool before = r->mended;
     ls_buf_clear(&r->json);
+    r->mended = false;
     r->arena = &r->elements; /* an element lives until it is written */
     int rc = append_array(self, r, p, n, true, err);
     r->arena = arena;
     ls_arena_reset(&r->elements);
-    return rc ? -1 : ls_pg_value_of(r, &r->json, LS_KIND_JSON, out, err);
+    if (rc || ls_pg_value_of(r, &r->json, LS_KIND_JSON, out, err)) return -1;
+    out->mended = r->mended;
+    r->mended = before || r->mended;
+    return 0;
 }

@@ -1,6 +1,5 @@
 #include "capture/pgoutput.h"
 
-#include "base/text.h"
 #include "capture/pgrelation.h"
 #include "capture/pgtx.h"
 #include "change/row.h"
@@ -9,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SHOWN_KEY_MAX = 100 }; /* bytes of a key's value in an error's text */
 
 #define US_1970_TO_2000 UINT64_C(946684800000000) /* PostgreSQL counts from 2000-01-01 */
 
@@ -77,29 +74,13 @@ static int outside(const message *m) {
     return ls_fail(m->err, LS_FAIL, "pgoutput %s message outside of a transaction", m->name);
 }
 
-/* A key value of an error's text, cut where it is long. */
-static void show_text(ls_buf *out, const char *p, size_t n) {
-    size_t shown = n < SHOWN_KEY_MAX ? n : SHOWN_KEY_MAX;
-    while (shown < n && shown && ((uint8_t)p[shown] & 0xc0) == 0x80) shown--; /* not within a character */
-    if (!ls_utf8_valid(p, shown)) {
-        ls_buf_str(out, "(no valid text)");
-        return;
-    }
-    ls_buf_add(out, p, shown);
-    if (shown < n) ls_buf_str(out, "...");
-}
-
 /* Appends ", key id=7": what a tuple has of the row's key, in the server's text, since its values may be what is wrong. */
 static void show_key(ls_buf *out, const ls_pg_relation *t, ls_cursor values) {
-    const char *before = ", key ";
     for (uint32_t i = 0; i < t->ncols && !values.failed; i++) {
         if (ls_cursor_u8(&values) != 't') continue;
         size_t n = (size_t)ls_cursor_be(&values, 4);
         const char *p = (const char *)ls_cursor_take(&values, n);
-        if (!p || !t->schema->cols[i].key_at) continue;
-        ls_buf_fmt(out, "%s%s=", before, t->schema->cols[i].name);
-        show_text(out, p, n);
-        before = ", ";
+        if (p && t->schema->cols[i].key_at) ls_pg_show_key(out, t->schema->cols[i].name, p, n);
     }
 }
 
@@ -179,6 +160,8 @@ static ls_value *read_tuple(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_
         return NULL;
     }
     d->reader.arena = &w->arena;
+    /* of a row before not all is sent: what is, ls_invalid_settle() looks at */
+    d->reader.mend = kind == 'O' || d->conf.on_invalid_text != LS_INVALID_STOP || ls_pg_tx_again(&d->tx);
     m->values = m->c;
     for (uint32_t i = 0; i < ncols; i++) {
         if (read_value(d, m, t, i, kind == 'K' && !t->identity[i], &v[i])) return NULL;
@@ -232,12 +215,19 @@ static int remove_row(ls_pgoutput *d, ls_work *w, message *m, const ls_pg_relati
     return ls_row_remove(w, t->schema, tx, &d->tx.seq, before) ? row_memory(m) : 0;
 }
 
+/* What is to be done with a row that has mended text, `from` being the number of its first change. */
+static int settle(const ls_pgoutput *d, ls_work *w, ls_pg_relation *t, uint32_t from, ls_error *err) {
+    const ls_pg_catalog *catalog = &d->conf.catalog;
+    const ls_invalid how = {d->conf.on_invalid_text, catalog->ctx, catalog->warn};
+    return ls_invalid_settle(&how, w, from, &t->invalid_said, err);
+}
+
 /* An Insert, Update or Delete. */
 static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
     uint32_t oid = (uint32_t)ls_cursor_be(&m->c, 4);
     if (m->c.failed) return short_message(m);
     if (!d->tx.open) return outside(m);
-    const ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
+    ls_pg_relation *t = ls_pg_relations_find(&d->relations, oid);
     if (!t)
         return ls_fail(m->err, LS_FAIL, "pgoutput %s message for table %u, which no Relation message named", m->name,
                        oid);
@@ -245,9 +235,10 @@ static int row(ls_pgoutput *d, ls_work *w, message *m, uint8_t kind) {
     const ls_tx *tx = ls_pg_tx_held(&d->tx, w);
     if (!tx) return row_memory(m);
     uint32_t from = w->seen.count;
+    d->reader.mended = false;
     int rc = kind == 'I' ? insert(d, w, m, t, tx) : kind == 'U' ? update(d, w, m, t, tx) : remove_row(d, w, m, t, tx);
     if (rc == 0) ls_pg_tx_leave_out(&d->tx, w, from);
-    return rc;
+    return rc == 0 && d->reader.mended ? settle(d, w, t, from, m->err) : rc;
 }
 
 static int truncate(ls_pgoutput *d, ls_work *w, message *m) {

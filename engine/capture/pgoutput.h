@@ -6,6 +6,7 @@
 #define LS_PGOUTPUT_H
 
 #include "base/arena.h"
+#include "capture/invalid.h"
 #include "change/batch.h"
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ typedef struct ls_pg_catalog {
     int (*type)(void *ctx, uint32_t oid, ls_pg_type_info *out, ls_error *err);
     /* A captured table came whose UPDATE and DELETE the server refuses: once a table. */
     void (*no_identity)(void *ctx, const char *schema, const char *table);
+    void (*warn)(void *ctx, const char *text); /* of a row, see ls_invalid_settle() */
     /* NULL, or: a captured table came of whose rows before the server sends the key alone: once a table. */
     void (*key_alone)(void *ctx, const char *schema, const char *table);
 } ls_pg_catalog;
@@ -57,6 +59,7 @@ typedef struct ls_pgoutput_conf { /* strings are borrowed and outlive the decode
     ls_schemas *schemas;
     const char *delivered_pos; /* rows up to (delivered_pos, delivered_seq) are left out; "": none */
     uint64_t delivered_seq;
+    ls_invalid_policy on_invalid_text;
     ls_pg_catalog catalog;
 } ls_pgoutput_conf;
 

@@ -215,6 +215,7 @@ static int describe(ls_pg_relations *r, const wire_relation *m, ls_pg_relation *
     if (!(t->schema = make_schema(r, m, t->types, err))) return -1;
     const ls_pg_relation *was = ls_pg_relations_find(r, m->oid);
     t->warned = was && was->warned;
+    t->invalid_said = was && was->invalid_said;
     if (t->warned || m->identity == 'f') return 0;
     const ls_pg_catalog *catalog = &r->conf->catalog;
     void (*warn)(void *, const char *, const char *) = any_identity ? catalog->key_alone : catalog->no_identity;

@@ -11,6 +11,7 @@ typedef struct ls_pg_relation {
     uint32_t ncols;
     bool captured;            /* the patterns want it; what follows is set only then */
     bool warned;              /* of its missing identity */
+    bool invalid_said;        /* a warning about text that is not valid was given */
     const ls_schema *schema;  /* a reference */
     const ls_pg_type **types; /* ncols */
     bool *identity;           /* ncols: a column of the replica identity, as the message flags it */

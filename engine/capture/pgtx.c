@@ -1,8 +1,12 @@
 #include "capture/pgtx.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { SHOWN_KEY_MAX = 100 }; /* bytes of a key's value in an error's text */
 
 int ls_pg_tx_begin(ls_pg_tx *t, uint64_t commit_lsn, int64_t ts, uint32_t xid, ls_error *err) {
     if (t->open) return ls_fail(err, LS_FAIL, "%s Begin message inside transaction %s", t->plugin, t->tx.id);
@@ -44,6 +48,18 @@ void ls_pg_tx_leave_out(const ls_pg_tx *t, ls_work *w, uint32_t from) {
     for (uint32_t i = from; i < w->seen.count; i++)
         if (w->seen.changes[i].seq > t->delivered_seq) w->seen.changes[kept++] = w->seen.changes[i];
     w->seen.count = kept;
+}
+
+void ls_pg_show_key(ls_buf *key, const char *name, const char *p, size_t n) {
+    size_t shown = n < SHOWN_KEY_MAX ? n : SHOWN_KEY_MAX;
+    while (shown < n && shown && ((uint8_t)p[shown] & 0xc0) == 0x80) shown--; /* not within a character */
+    ls_buf_fmt(key, "%s%s=", key->len ? ", " : ", key ", name);
+    if (!ls_utf8_valid(p, shown)) {
+        ls_buf_str(key, "(no valid text)");
+        return;
+    }
+    ls_buf_add(key, p, shown);
+    if (shown < n) ls_buf_str(key, "...");
 }
 
 int ls_pg_tx_in_row(const ls_pg_tx *t, const ls_schema *s, uint32_t col, const char *key, ls_error *err) {

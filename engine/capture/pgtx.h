@@ -32,8 +32,14 @@ int ls_pg_tx_begin(ls_pg_tx *t, uint64_t commit_lsn, int64_t ts, uint32_t xid, l
 int ls_pg_tx_commit(ls_pg_tx *t, ls_work *w, uint64_t commit_lsn, uint64_t end, ls_error *err) LS_MUST_CHECK;
 /* The transaction's data in this batch: one that goes on in the next batch is copied there again. NULL: memory. */
 const ls_tx *ls_pg_tx_held(ls_pg_tx *t, ls_work *w);
+/* Is the next row one that was delivered before? */
+static inline bool ls_pg_tx_again(const ls_pg_tx *t) {
+    return t->within && t->seq < t->delivered_seq;
+}
 /* Takes out of w's changes from number `from` on those that were delivered before. */
 void ls_pg_tx_leave_out(const ls_pg_tx *t, ls_work *w, uint32_t from);
+/* Appends a key column's value, as the server sent it, to the key that the next one shows: ", key id=7". It is cut where it is long. */
+void ls_pg_show_key(ls_buf *key, const char *name, const char *p, size_t n);
 /* Puts table, column, transaction and row in front of what *err says of a value; key: ", key id=7", or NULL. Gives -1. */
 int ls_pg_tx_in_row(const ls_pg_tx *t, const ls_schema *s, uint32_t col, const char *key, ls_error *err);
 

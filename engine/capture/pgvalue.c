@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "capture/invalid.h"
 #include "capture/pggeometry.h"
 #include "change/number.h"
 #include "change/time.h"
@@ -98,13 +99,22 @@ READ(read_money) {
 
 /* ---- texts */
 
-READ(read_text) {
-    (void)self, (void)r;
-    if (!ls_utf8_valid(p, n))
+static int mend_text(ls_pg_reader *r, const char *p, size_t n, ls_value *out, ls_error *err) {
+    if (!r->mend)
         return ls_fail(err, LS_FAIL,
                        "the text (%zu bytes) is not valid UTF-8: mend the value in the database, or make the "
-                       "database's encoding UTF8 so that the server checks what it stores",
+                       "database's encoding UTF8 so that the server checks what it stores; " LS_INVALID_MEND,
                        n);
+    ls_buf_clear(&r->text);
+    ls_utf8_mend(&r->text, p, n);
+    if (ls_pg_value_of(r, &r->text, LS_KIND_TEXT, out, err)) return -1;
+    out->mended = r->mended = true;
+    return 0;
+}
+
+READ(read_text) {
+    (void)self;
+    if (!ls_utf8_valid(p, n)) return mend_text(r, p, n, out, err);
     *out = ls_value_text(p, n);
     return 0;
 }

@@ -7,11 +7,15 @@
 #include "base/buf.h"
 #include "list_sync.h"
 
+#include <stdbool.h>
+
 enum { LS_PG_DIMENSIONS = 6 }; /* of an array: PostgreSQL's MAXDIM */
 
 /* The memory that reading works in. One thread. */
 typedef struct ls_pg_reader {
     ls_arena *arena;   /* borrowed: bytes that a value points to and that do not stand in the server's text */
+    bool mend;         /* text that is not valid UTF-8 is mended and its value flagged; else it is an error */
+    bool mended;       /* that was done: set by the readers, cleared by whoever looks */
     ls_buf text;       /* from here on the readers' own; ls_pg_reader_free() */
     ls_buf json;       /* an array's JSON on its way */
     ls_arena elements; /* an array's elements */

@@ -126,11 +126,17 @@ static void key_alone(void *ctx, const char *schema, const char *table) {
                      "has its key alone in identity = \"full\": of its rows before an UPDATE or DELETE the server sends no more");
 }
 
+static void warn(void *ctx, const char *text) {
+    const ls_pg *s = ctx;
+    ls_log_line(&s->log, LS_WARN, "%s", text);
+}
+
 ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
     return (ls_pg_catalog){.ctx = s,
                            .settle = settle,
                            .keys = keys,
                            .type = type,
                            .no_identity = no_identity,
-                           .key_alone = s->conf->whole_identity ? key_alone : NULL};
+                           .key_alone = s->conf->whole_identity ? key_alone : NULL,
+                           .warn = warn};
 }

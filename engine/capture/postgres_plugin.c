@@ -38,6 +38,7 @@ static void *pgoutput_decoder(ls_pg *s, const ls_resume *from) {
                              .schemas = s->conf->schemas,
                              .delivered_pos = from->delivered_pos,
                              .delivered_seq = from->delivered_seq,
+                             .on_invalid_text = s->conf->on_invalid_text,
                              .catalog = ls_pg_catalog_of(s)};
     return ls_pgoutput_new(&conf);
 }

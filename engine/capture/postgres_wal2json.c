@@ -304,6 +304,7 @@ static void *wal2json_decoder(ls_pg *s, const ls_resume *from) {
                              .schemas = s->conf->schemas,
                              .delivered_pos = from->delivered_pos,
                              .delivered_seq = from->delivered_seq,
+                             .on_invalid_text = s->conf->on_invalid_text,
                              .catalog = {.base = ls_pg_catalog_of(s), .table = table}};
     conf.catalog.base.no_identity = no_identity;
     return ls_wal2json_new(&conf);

@@ -6,6 +6,7 @@
 #define LS_SOURCE_H
 
 #include "base/log.h"
+#include "capture/invalid.h"
 #include "change/batch.h"
 
 #include <stdatomic.h>
@@ -27,6 +28,7 @@ typedef struct ls_source_conf {
     bool partial_rows;    /* binlog: row_image = "any" */
     bool whole_identity;  /* identity = "full": a server that does not send rows before whole is refused */
     bool inspect;         /* `check`: also warns of what a start need not speak of */
+    ls_invalid_policy on_invalid_text;
     uint32_t server_id;   /* binlog; 0: made from the name */
     const char *start;    /* "now" | "earliest" | "slot" */
     ls_schemas *schemas;

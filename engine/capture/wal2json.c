@@ -87,6 +87,21 @@ static int server_text(ls_wal2json *d, ls_work *w, const ls_w2j_field *f, const 
     }
 }
 
+/* A value of the row under way is wrong: says where, and what the message has of the row's key. */
+static int in_row(const ls_wal2json *d, const ls_w2j_table *t, uint32_t col, ls_error *err) {
+    const ls_w2j_fields *row = d->m.columns.n ? &d->m.columns : &d->m.identity;
+    ls_buf key = {0};
+    for (size_t i = 0; i < row->n; i++)
+        for (uint32_t k = 0; k < t->schema->nkey; k++) {
+            const ls_column *c = &t->schema->cols[t->schema->key[k]];
+            const ls_w2j_field *f = &row->at[i];
+            if (c->name_len == f->name_len && memcmp(c->name, f->name, f->name_len) == 0) ls_pg_show_key(&key, c->name, f->value.p, f->value.n);
+        }
+    ls_pg_tx_in_row(&d->tx, t->schema, col, ls_buf_cstr(&key), err);
+    ls_buf_free(&key);
+    return -1;
+}
+
 static int read_value(ls_wal2json *d, ls_work *w, const ls_w2j_table *t, const ls_w2j_field *f, uint32_t col, ls_value *out,
                       ls_error *err) {
     const char *p = "";
@@ -98,7 +113,7 @@ static int read_value(ls_wal2json *d, ls_work *w, const ls_w2j_table *t, const l
     const ls_pg_type *type = t->cols[col].type;
     d->reader.arena = &w->arena;
     if (server_text(d, w, f, &p, &n, err) == 0 && type->read(type, &d->reader, p, n, out, err) == 0) return 0;
-    return ls_pg_tx_in_row(&d->tx, t->schema, col, NULL, err);
+    return in_row(d, t, col, err);
 }
 
 /* ---- rows */
@@ -108,6 +123,7 @@ static ls_value *row_after(ls_wal2json *d, ls_work *w, const ls_w2j_table *t, ls
     const ls_w2j_fields *row = &d->m.columns;
     ls_value *v = ls_work_values(w, t->schema->ncols);
     if (!v) ls_fail_memory(err, "reading a row");
+    d->reader.mend = d->conf.on_invalid_text != LS_INVALID_STOP || ls_pg_tx_again(&d->tx);
     size_t f = 0;
     for (uint32_t col = 0; v && col < t->schema->ncols; col++) {
         if (f < row->n && row->at[f].position == t->cols[col].position) {
@@ -123,6 +139,7 @@ static ls_value *row_after(ls_wal2json *d, ls_work *w, const ls_w2j_table *t, ls
 static ls_value *row_before(ls_wal2json *d, ls_work *w, const ls_w2j_table *t, ls_error *err) {
     ls_value *v = ls_work_values(w, t->schema->ncols);
     if (!v) ls_fail_memory(err, "reading a row");
+    d->reader.mend = true; /* not all of it is sent: what is, ls_invalid_settle() looks at */
     for (size_t i = 0; v && i < d->m.identity.n; i++)
         if (read_value(d, w, t, &d->m.identity.at[i], t->identity[i], &v[t->identity[i]], err)) return NULL;
     return v;
@@ -162,6 +179,13 @@ static int outside(const ls_wal2json *d, ls_error *err) {
     return ls_fail(err, LS_FAIL, "wal2json %c message outside of a transaction", d->m.action);
 }
 
+/* What is to be done with a row that has mended text, `from` being the number of its first change. */
+static int settle(const ls_wal2json *d, ls_work *w, ls_w2j_table *t, uint32_t from, ls_error *err) {
+    const ls_pg_catalog *catalog = &d->conf.catalog.base;
+    const ls_invalid how = {d->conf.on_invalid_text, catalog->ctx, catalog->warn};
+    return ls_invalid_settle(&how, w, from, &t->invalid_said, err);
+}
+
 /* An I, U, D or T. */
 static int change(ls_wal2json *d, ls_work *w, ls_error *err) {
     ls_w2j_table *t;
@@ -173,6 +197,7 @@ static int change(ls_wal2json *d, ls_work *w, ls_error *err) {
     if (!tx) return row_memory(err);
     uint32_t from = w->seen.count;
     int rc = 0;
+    d->reader.mended = false;
     if (d->m.action == 'I') {
         rc = insert(d, w, t, tx, err);
     } else if (d->m.action == 'U') {
@@ -183,7 +208,7 @@ static int change(ls_wal2json *d, ls_work *w, ls_error *err) {
         rc = row_memory(err);
     }
     if (rc == 0) ls_pg_tx_leave_out(&d->tx, w, from);
-    return rc;
+    return rc == 0 && d->reader.mended ? settle(d, w, t, from, err) : rc;
 }
 
 /* ---- messages */

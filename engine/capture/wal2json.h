@@ -31,7 +31,7 @@ typedef struct ls_wal2json_facts { /* a table as the catalog has it now, which m
 } ls_wal2json_facts;
 
 typedef struct ls_wal2json_catalog {
-    /* ctx, settle, keys, type and no_identity are asked as pgoutput's decoder asks them. */
+    /* ctx, settle, keys, type, no_identity and warn are asked as pgoutput's decoder asks them. */
     ls_pg_catalog base;
     /* The table of that name, in `arena`'s memory. */
     int (*table)(void *ctx, const char *schema, const char *table, ls_arena *arena, ls_wal2json_facts *out, ls_error *err);
@@ -43,6 +43,7 @@ typedef struct ls_wal2json_conf { /* as ls_pgoutput_conf */
     ls_schemas *schemas;
     const char *delivered_pos;
     uint64_t delivered_seq;
+    ls_invalid_policy on_invalid_text;
     ls_wal2json_catalog catalog;
 } ls_wal2json_conf;
 

@@ -25,6 +25,7 @@ typedef struct ls_w2j_table {
     char *schema_name, *name;
     bool captured; /* the patterns want it, and it is a table */
     bool warned;   /* of its missing identity */
+    bool invalid_said; /* a warning about text that is not valid was given */
     uint64_t known_to;       /* what committed up to this place is in what the catalog said last */
     const ls_schema *schema; /* a reference; NULL: no shape yet. What follows is set with it */
     ls_w2j_column *cols;     /* schema->ncols */

@@ -73,6 +73,7 @@ void ls_work_reset(ls_work *w) {
     w->nmarks = w->nclones = 0;
     w->has_read_to = false;
     w->kept_bytes = 0;
+    w->invalid = 0;
     w->last_schema = NULL;
 }
 

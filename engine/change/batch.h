@@ -5,13 +5,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limit.h"
 #include "change/place.h"
 #include "change/schema.h"
 
 enum {
-    LS_BATCH_ROWS = 1024,         /* changes at which a batch closes */
+    LS_BATCH_ROWS = LS_LIMIT(1024, 16), /* changes at which a batch closes */
     LS_BATCH_BYTES = 1024 * 1024, /* bytes of arena and kept buffers at which a batch closes */
-    LS_BATCH_MARKS = 4096         /* marks at which a batch closes */
+    LS_BATCH_MARKS = LS_LIMIT(4096, 16) /* marks at which a batch closes */
 };
 
 /* "Once the batch's first `changes` changes are delivered, the source may be started again at `place`." */
@@ -30,6 +31,7 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     ls_place read_to; /* if has_read_to: the log is read up to here, though marks are kept back; gtid unused */
     bool has_read_to;
     size_t kept_bytes; /* bytes of the kept buffers */
+    uint32_t invalid; /* rows with text that was not valid in its character set: mended, or left out */
     ls_schemas *schemas;
     bool whole_identity; /* identity = "full": rows before are kept whole; set before the first row */
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */

@@ -27,13 +27,14 @@ static void with_commas(ls_buf *out, uint64_t v) {
 /* A stage's workers stand side by side: its rows and lag are their sums. */
 static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
     const ls_stage *stage = s->workers[i].stage;
-    uint64_t rows = 0;
+    uint64_t rows = 0, invalid = 0;
     int64_t lag = -1;
     ls_worker *first = &s->workers[i];
     for (; i < s->nworkers && s->workers[i].stage == stage; i++) {
         uint64_t now = atomic_load(&s->workers[i].rows);
         int64_t l = atomic_load(&s->workers[i].lag);
         rows += now - s->last_rows[i];
+        invalid += atomic_load(&s->workers[i].invalid);
         s->last_rows[i] = now;
         if (l >= 0) lag = (lag < 0 ? 0 : lag) + l;
     }
@@ -49,6 +50,10 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         pthread_mutex_lock(&first->place_lock);
         if (first->checkpoint[0]) ls_buf_fmt(out, "  checkpoint %s", first->checkpoint);
         pthread_mutex_unlock(&first->place_lock);
+    }
+    if (invalid) {
+        ls_buf_str(out, "  invalid text ");
+        with_commas(out, invalid);
     }
     return i;
 }

@@ -6,6 +6,7 @@
 #include "pipeline/delivery.h"
 #include "pipeline/routes.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,8 @@ typedef struct connector {
     int64_t confirmed_at; /* ls_clock_ms() */
 } connector;
 
-/* FNV-1a over the options that change which rows of a transaction are counted. */
+/* FNV-1a over the options that change which rows of a transaction are counted. Not on_invalid_text: a row that it leaves out is
+ * counted like any other, so that what has stopped in the middle of a transaction goes on there under another policy. */
 static uint64_t options_hash(const ls_connector_options *o) {
     uint64_t h = 0xcbf29ce484222325u;
     const char *texts[] = {o->db_type, o->plugin ? o->plugin : "", o->publication ? o->publication : "",
@@ -282,6 +284,7 @@ static int pump(connector *c, ls_retry *retry, ls_error *err) {
         if (ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, LS_READ_WAIT_MS, err)) return -1;
         ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
+        atomic_fetch_add(&c->worker->invalid, c->work->invalid);
         if (c->work->has_read_to) c->read_to = c->work->read_to;
         if (ls_clock_ms() - c->confirmed_at >= LS_CONFIRM_MS && confirm(c, err)) return -1;
     }
@@ -314,6 +317,8 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         goto out;
     }
     rc = sessions(&c, err);
+    uint64_t invalid = atomic_load(&w->invalid);
+    if (invalid) ls_log_line(&w->log, LS_WARN, "rows with text that was not valid in its character set: %" PRIu64 " in this run", invalid);
     if (c.delivery && ls_delivery_finish(c.delivery, LS_DRAIN_MS, &late) && rc == 0) {
         *err = late;
         rc = -1;

@@ -83,6 +83,10 @@ ls_kafka_conf ls_stage_kafka(const ls_stage *stage, ls_memory_broker *memory) {
     return (ls_kafka_conf){.pairs = (const ls_pair *)(const void *)k->pairs, .npairs = k->npairs, .memory = k->memory ? memory : NULL};
 }
 
+static ls_invalid_policy on_invalid(const char *option) {
+    return strcmp(option, "skip") == 0 ? LS_INVALID_SKIP : strcmp(option, "replace") == 0 ? LS_INVALID_REPLACE : LS_INVALID_STOP;
+}
+
 ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, const atomic_bool *stop) {
     const ls_connector_options *o = &stage->as.connector;
     return (ls_source_conf){.name = o->name,
@@ -102,6 +106,7 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .ddl = o->ddl,
                             .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
                             .whole_identity = strcmp(o->identity, "full") == 0,
+                            .on_invalid_text = on_invalid(o->on_invalid_text),
                             .server_id = o->server_id,
                             .start = o->start,
                             .schemas = schemas,

@@ -41,6 +41,7 @@ static const field connector_fields[] = {
     {.name = "json", .kind = TEXT, .at = offsetof(ls_connector_options, json)},
     {.name = "tombstones", .kind = BOOL, .at = offsetof(ls_connector_options, tombstones)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
+    {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
 };
 

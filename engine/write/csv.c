@@ -7,10 +7,10 @@
 #include <string.h>
 
 enum {
-    LS_CSV_TABLES_MAX = 10000, /* tables that something is remembered of; past it all are forgotten and learnt again */
-    LS_CSV_BUCKETS = 1024,
-    LS_CSV_LAYOUTS = 256,      /* schemas whose layouts are kept */
-    LS_CSV_TRUNCATES = 1024,   /* truncates remembered, so that one that comes from every partition is written once */
+    LS_CSV_TABLES_MAX = LS_LIMIT(10000, 4), /* tables that something is remembered of; past it all are forgotten and learnt again */
+    LS_CSV_BUCKETS = LS_LIMIT(1024, 2),
+    LS_CSV_LAYOUTS = LS_LIMIT(256, 2),      /* schemas whose layouts are kept */
+    LS_CSV_TRUNCATES = LS_LIMIT(1024, 4),   /* truncates remembered, so that one that comes from every partition is written once */
     LS_CSV_KEEP_ROW = 1024 * 1024 /* bytes of row buffer kept between rows */
 };
 

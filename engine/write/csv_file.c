@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 * 1024 };
+enum { READ_BYTES = LS_LIMIT(64 * 1024, 64) };
 
 static int io_error(ls_error *err, const char *what, const char *path) {
     int e = errno;
@@ -79,14 +79,15 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
     }
 }
 
-/* Does the first record begin as this writer begins a header? A file that somebody else wrote is left as it is. */
+/* Does the first record begin as this writer begins a header, or is it a beginning of that? A file that somebody else wrote is left as
+ * it is. */
 static bool is_ours(const scan *s, const ls_csv_conf *conf) {
-    const ls_buf *first = s->records ? &s->first : NULL;
-    static const char action[] = "action";
-    size_t n = sizeof action - 1;
-    if (!conf->header || !first) return true;
-    size_t skip = first->len >= 3 && memcmp(first->data, bom, 3) == 0 ? 3 : 0;
-    return first->len > skip + n && memcmp(first->data + skip, action, n) == 0 && first->data[skip + n] == conf->delimiter;
+    const char action[] = {'a', 'c', 't', 'i', 'o', 'n', conf->delimiter};
+    const ls_buf *first = &s->first;
+    size_t skip = first->len >= 3 && memcmp(first->data, bom, 3) == 0 ? 3 : 0, n = first->len - skip;
+    if (!conf->header) return true;
+    if (n >= sizeof action || s->records) return n > sizeof action - 1 && memcmp(first->data + skip, action, sizeof action) == 0;
+    return memcmp(first->data + skip, action, n) == 0 || (first->len < 3 && memcmp(first->data, bom, first->len) == 0);
 }
 
 /* What is cut off, if it has a line end in it: a record that a crash cut has one in a quoted cell only, but so has a whole file
@@ -134,6 +135,8 @@ static bool no_memory_for(const ls_buf *record) {
 static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     char bytes[READ_BYTES];
     size_t at = 0;
+    ls_buf_room(&s->first, 1); /* an empty record is at a place in memory too; without memory the check below sees it */
+    ls_buf_room(&s->second, 1);
     for (;;) {
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR) continue;
@@ -188,6 +191,7 @@ static int take_over(ls_csv_files *f, ls_csv_part *p, int fd, ls_error *err) {
     scan s = {.first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
     int rc = scan_file(&s, f->conf, fd, p->path, err);
     if (rc == 0 && s.records) rc = learn_part(p, f->conf, &s, err);
+    if (rc == 0 && !s.records && !is_ours(&s, f->conf)) p->cells = SIZE_MAX; /* no header goes behind what stands there */
     ls_buf_free(&s.first);
     ls_buf_free(&s.second);
     return rc;

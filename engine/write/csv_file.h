@@ -5,12 +5,13 @@
 #define LS_CSV_FILE_H
 
 #include "base/buf.h"
+#include "base/limit.h"
 #include "write/writer.h"
 
 enum {
-    LS_CSV_OPEN_FILES = 64,                /* parts held open; past it the one longest unused is closed, and opened again to append */
-    LS_CSV_PART_BUFFER = 64 * 1024,        /* bytes gathered for a part before they are written */
-    LS_CSV_ALL_BUFFERS = 128 * 1024,       /* ... for all parts of one ls_csv_files, of which a writer has one or two */
+    LS_CSV_OPEN_FILES = LS_LIMIT(64, 2),   /* parts held open; past it the one longest unused is closed, and opened again to append */
+    LS_CSV_PART_BUFFER = LS_LIMIT(64 * 1024, 128),  /* bytes gathered for a part before they are written */
+    LS_CSV_ALL_BUFFERS = LS_LIMIT(128 * 1024, 192), /* ... for all parts of one ls_csv_files, of which a writer has one or two */
     LS_CSV_PARTS_MAX = 10000,              /* parts of one name */
     LS_CSV_RECORD_MAX = 16 * 1024 * 1024   /* bytes of a first record that is read back */
 };

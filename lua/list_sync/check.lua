@@ -403,6 +403,9 @@ function rules.csv_writer(at, out)
         local key = at.given.quote and "quote" or "delimiter"
         fail(at, key, "delimiter and quote in %s are the same character", at.title)
     end
+    for _, key in ipairs { "delimiter", "quote" } do -- rows begin with I, D or T, unquoted, and the header with action and table
+        if out[key]:find "%a" then fail(at, key, "option %q in %s must not be a letter, and is %q", key, at.title, out[key]) end
+    end
     for _, key in ipairs { "null", "absent" } do
         for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
             if out[key]:find(sign, 1, true) then

@@ -126,6 +126,12 @@ local connector = {
         the columns that were left out in unchanged, an insert leaves out those that took their default.]],
     },
     {
+        name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip" }, default = "stop",
+        doc = [[A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names
+        table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left
+        out. Neither is silent: a warning for the first row of a table, and a count.]],
+    },
+    {
         name = "columns", type = "columns",
         doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
         { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
@@ -191,8 +197,8 @@ local csv_writer = {
     },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
-    { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells.]] },
-    { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within.]] },
+    { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells: no letter.]] },
+    { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within: no letter.]] },
     { name = "newline", type = "choice", choices = { "\n", "\r\n" }, default = "\n", doc = [[What ends a line.]] },
     { name = "null", type = "text", empty = true, default = "", doc = [[How NULL is written. An empty string is written as "".]] },
     {

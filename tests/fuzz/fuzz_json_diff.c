@@ -19,17 +19,13 @@ static uint8_t *own(const uint8_t *p, size_t n) {
     return copy;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    ls_cursor in = ls_cursor_over(data, size);
+/* mended: NULL, text that is not valid UTF-8 is refused. */
+static void change(const uint8_t *doc, size_t n, const uint8_t *changes, size_t nchanges, bool *mended) {
+    size_t size = n + nchanges;
     ls_arena arena = {0};
     ls_buf text = {0};
     ls_error err = {0};
-    size_t n = (size_t)ls_cursor_le(&in, 2);
-    if (in.failed || n > ls_cursor_left(&in)) return 0;
-    size_t nchanges = ls_cursor_left(&in) - n;
-    uint8_t *doc = own(in.at, n), *changes = own(in.at + n, nchanges);
-    if (ls_jsonb_change(&text, doc, n, changes, nchanges, &arena, &err)) {
+    if (ls_jsonb_change(&text, doc, n, changes, nchanges, &arena, mended, &err)) {
         if (strncmp(err.text, "JSON: ", 6) != 0 || !ls_utf8_valid(err.text, strlen(err.text))) abort();
     } else {
         ls_json j = ls_json_over(text.data, text.len);
@@ -39,6 +35,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     ls_arena_free(&arena);
     ls_buf_free(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ls_cursor in = ls_cursor_over(data, size);
+    bool mended = false;
+    size_t n = (size_t)ls_cursor_le(&in, 2);
+    if (in.failed || n > ls_cursor_left(&in)) return 0;
+    size_t nchanges = ls_cursor_left(&in) - n;
+    uint8_t *doc = own(in.at, n), *changes = own(in.at + n, nchanges);
+    change(doc, n, changes, nchanges, NULL);
+    change(doc, n, changes, nchanges, &mended);
     free(doc);
     free(changes);
     return 0;

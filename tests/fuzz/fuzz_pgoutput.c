@@ -1,6 +1,7 @@
 /* Any bytes as a row of pgoutput messages, each behind its length (4 bytes, big endian): decoded or refused, and what
  * is decoded can be read. The seeds were recorded from a PostgreSQL 15 server. */
 #include "base/cursor.h"
+#include "base/text.h"
 #include "capture/pgoutput.h"
 #include "change/value.h"
 
@@ -50,19 +51,35 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
     (void)ctx, (void)schema, (void)table;
 }
 
-static void read_image(ls_buf *text, const ls_schema *s, const ls_value *v) {
-    for (uint32_t i = 0; v && i < s->ncols; i++)
+static void warn(void *ctx, const char *text) {
+    (void)ctx;
+    if (!ls_utf8_valid(text, strlen(text))) abort();
+}
+
+/* Mended text is sent under one policy only. */
+static void read_image(ls_buf *text, const ls_schema *s, const ls_value *v, ls_invalid_policy policy) {
+    for (uint32_t i = 0; v && i < s->ncols; i++) {
         if (v[i].state <= LS_NULL) ls_value_json(text, &v[i], s->cols[i].type);
+        if (v[i].state == LS_PRESENT && v[i].kind == LS_KIND_TEXT && !ls_utf8_valid(v[i].as.p, v[i].len)) abort();
+        if (v[i].state == LS_PRESENT && v[i].mended && policy != LS_INVALID_REPLACE) abort();
+    }
+}
+
+/* on_invalid_text, by all of the input's bytes: each input has one, and its neighbours have others. */
+static ls_invalid_policy policy_of(const uint8_t *data, size_t size) {
+    uint32_t h = 0x811c9dc5u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++) h = (h ^ data[i]) * 0x01000193u;
+    return (ls_invalid_policy)((h >> 16) % (LS_INVALID_SKIP + 1));
 }
 
 /* first: room for the first change's place. */
-static void read_batch(ls_work *w, ls_buf *text, char first[40]) {
+static void read_batch(ls_work *w, ls_buf *text, ls_invalid_policy policy, char first[40]) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         const ls_change *c = &w->seen.changes[i];
         ls_buf_clear(text);
         ls_buf_str(text, c->schema->schema);
-        read_image(text, c->schema, c->after);
-        read_image(text, c->schema, c->before);
+        read_image(text, c->schema, c->after, policy);
+        read_image(text, c->schema, c->before, policy);
         for (uint32_t k = 0; c->moved && k < c->schema->nkey; k++)
             if (c->moved[k].state == LS_PRESENT) ls_value_print(text, &c->moved[k]);
         if (c->seq == 0 || text->failed) abort();
@@ -92,16 +109,17 @@ static void run(const uint8_t *data, size_t size, const char *delivered_pos, uin
                              .schemas = &schemas,
                              .delivered_pos = delivered_pos,
                              .delivered_seq = delivered_seq,
-                             .catalog = {.settle = settle, .keys = keys, .type = type, .no_identity = no_identity}};
+                             .on_invalid_text = policy_of(data, size),
+                             .catalog = {.settle = settle, .keys = keys, .type = type, .no_identity = no_identity, .warn = warn}};
     ls_pgoutput *d = w ? ls_pgoutput_new(&conf) : NULL;
     ls_cursor c = ls_cursor_over(data, size);
     while (d && ls_cursor_left(&c)) {
         size_t n = (size_t)ls_cursor_be(&c, 4);
         if (n > ls_cursor_left(&c)) n = ls_cursor_left(&c);
         if (c.failed || decode(d, w, ls_cursor_take(&c, n), n)) break;
-        if (ls_work_full(w)) read_batch(w, &text, first);
+        if (ls_work_full(w)) read_batch(w, &text, conf.on_invalid_text, first);
     }
-    if (w) read_batch(w, &text, first);
+    if (w) read_batch(w, &text, conf.on_invalid_text, first);
     ls_pgoutput_free(d);
     ls_work_free(w);
     ls_buf_free(&text);

@@ -16,13 +16,13 @@ ls.connector {
     name = "stock", db_type = "mariadb", host = "db2", port = 3307, user = "repl", password = ls.env "LIST_SYNC_TEST_PASSWORD",
     tables = { "stock.*", "!stock.log" }, topic = { "{database}.{table}", "all" },
     kafka_conf = { ["bootstrap.servers"] = brokers, ["linger.ms"] = 5, ["socket.keepalive.enable"] = true },
-    partitions = partitions, replication = 2, server_id = 4294967295, start = "earliest", ddl = true,
+    partitions = partitions, replication = 2, server_id = 4294967295, start = "earliest", ddl = true, on_invalid_text = "replace",
     filter = function() end, memory = small and "8MiB" or 64 * 1024 * 1024,
 }
 
 ls.connector {
     name = "exact", db_type = "postgres", host = "db", user = "u", database = "d", tables = "public.*", topic = "t", kafka_conf = "b:1",
-    slot = "my_slot", publication = "pub", partition_root = false, plugin = "pgoutput", start = "slot", map = function() end,
+    slot = "my_slot", publication = "pub", partition_root = false, plugin = "pgoutput", start = "slot", on_invalid_text = "skip", map = function() end,
 }
 
 ls.consumer {

@@ -33,11 +33,11 @@ static inline const char *read_hex(const ls_wire_column *c, const char *hex, boo
     assert_int_equal(ls_hex_read(bytes, hex, n * 2), 0);
     for (size_t short_n = 0; shorter && short_n < n; short_n++) {
         ls_cursor in = ls_cursor_over(bytes, short_n);
-        assert_int_equal(ls_wire_read(c, &in, &arena, &scratch, &v, &err), 0);
+        assert_int_equal(ls_wire_read(c, &in, &arena, &scratch, NULL, &v, &err), 0);
         assert_true(in.failed);
     }
     ls_cursor in = ls_cursor_over(bytes, n), skip = in;
-    int rc = ls_wire_read(c, &in, &arena, &scratch, &v, &err);
+    int rc = ls_wire_read(c, &in, &arena, &scratch, NULL, &v, &err);
     ls_wire_skip(c, &skip);
     assert_int_equal(in.failed, skip.failed);
     assert_ptr_equal(in.at, skip.at);

@@ -53,6 +53,8 @@ typedef struct fixture {
     size_t ntypes;
     int types_asked;
     bool type_fails;
+    ls_invalid_policy policy;
+    char said[2048]; /* warnings, a | behind each */
 } fixture;
 
 /* ---- the catalog */
@@ -89,6 +91,12 @@ static inline void note_no_identity(void *ctx, const char *schema, const char *t
     f->warned++;
 }
 
+static inline void note_warning(void *ctx, const char *text) {
+    fixture *f = ctx;
+    size_t n = strlen(f->said);
+    snprintf(f->said + n, sizeof f->said - n, "%s|", text);
+}
+
 /* ---- set-up */
 
 static inline void open_decoder(fixture *f, const char *delivered_pos, uint64_t delivered_seq) {
@@ -100,7 +108,8 @@ static inline void open_decoder(fixture *f, const char *delivered_pos, uint64_t 
                              .schemas = &f->schemas,
                              .delivered_pos = delivered_pos,
                              .delivered_seq = delivered_seq,
-                             .catalog = {f, answer_settle, answer_keys, answer_type, note_no_identity}};
+                             .on_invalid_text = f->policy,
+                             .catalog = {f, answer_settle, answer_keys, answer_type, note_no_identity, note_warning, NULL}};
     f->d = ls_pgoutput_new(&conf);
     assert_non_null(f->d);
 }

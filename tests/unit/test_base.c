@@ -111,6 +111,17 @@ static void test_base64(void **state) {
     ls_buf_free(&b);
 }
 
+/* An empty value that is the first to be printed; clang's sanitizer minds what became of a pointer to nothing. */
+static void test_nothing_into_an_empty_buffer(void **state) {
+    (void)state;
+    ls_buf b = {0};
+    ls_base64_add(&b, "", 0);
+    ls_hex_add(&b, "", 0);
+    assert_null(b.data);
+    assert_int_equal(b.len, 0);
+    assert_false(b.failed);
+}
+
 static void test_hex(void **state) {
     (void)state;
     ls_buf b = {0};
@@ -131,6 +142,37 @@ static void test_utf8(void **state) {
                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc2", "\xe2\x82", "\xff", "12345678\xe2\x82"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(ls_utf8_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(ls_utf8_valid(bad[i], strlen(bad[i])));
+}
+
+static void mends(const char *text, const char *want) {
+    ls_buf b = {0};
+    ls_utf8_mend(&b, text, strlen(text));
+    assert_true(ls_utf8_valid(b.data, b.len));
+    buf_is(&b, want);
+    ls_buf_free(&b);
+}
+
+/* Each part that begins well is one U+FFFD, as in the examples of the Unicode standard (section 3.9, tables 8 to 11). */
+static void test_utf8_mended(void **state) {
+    (void)state;
+#define R LS_REPLACEMENT
+    mends("12345678\xe2\x82\xac plain \xf0\x9f\x98\x80", "12345678\xe2\x82\xac plain \xf0\x9f\x98\x80");
+    mends("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41", R R R R R R R R "A");
+    mends("\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41", R R R R R R R R "A");
+    mends("\xf4\x91\x92\x93\xff\x41\x80\xbf\x42", R R R R R "A" R R "B");
+    mends("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", R R R R "A");
+    mends("\x61\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64", "a" R R R "b" R "c" R R "d");
+    mends("a\xe2\x82", "a" R); /* cut off at the end */
+    mends("\xf0\x9f\x98", R);
+    mends("\xc3\"\xf0\x9f\"", R "\"" R "\""); /* what is ASCII is never taken */
+    mends("\xff\xff", R R);
+#undef R
+    ls_buf b = {.max = 5};
+    ls_utf8_mend(&b, "a\xff\xff", 3);
+    assert_true(b.failed);
+    ls_buf_free(&b);
+    ls_utf8_mend(&b, NULL, 0);
+    assert_int_equal(b.len, 0);
 }
 
 static void test_nearest(void **state) {
@@ -190,7 +232,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),     cmocka_unit_test(test_buf_keeps_to_its_limit), cmocka_unit_test(test_arena),
         cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_utf8_mended),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_nothing_into_an_empty_buffer),
         cmocka_unit_test(test_glob),    cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static const char *print(const char *hex) {
     assert_int_equal(ls_hex_read(bytes, hex, n * 2), 0);
     uint8_t *own = malloc(n ? n : 1);
     memcpy(own, bytes, n);
-    if (ls_jsonb_text(&text, own, n, &err)) {
+    if (ls_jsonb_text(&text, own, n, NULL, &err)) {
         const char *what = strncmp(err.text, "JSON: ", 6) == 0 ? err.text + 6 : err.text;
         snprintf(out, sizeof out, "%s", what);
     } else {
@@ -62,7 +62,7 @@ static void test_scalars(void **state) {
     is("0affffffffffffffff", "18446744073709551615");
     is("0c0161", "\"a\"");
     is("0c00", "\"\"");
-    is("0c04220a01c2", "at byte 2 of the document text is not valid UTF-8");
+    is("0c04220a01c2", "at byte 2 of the document text is not valid UTF-8; on_invalid_text = \"replace\" or \"skip\" goes on from here");
     is("0c03220a01", "\"\\\"\\n\\u0001\"");
 }
 

@@ -22,7 +22,7 @@ static const char *change_raw(const char *doc, const uint8_t *changes, size_t n)
     ls_buf text = {0};
     ls_arena arena = {0};
     ls_error err;
-    if (ls_jsonb_change(&text, d, ndoc, changes, n, &arena, &err)) {
+    if (ls_jsonb_change(&text, d, ndoc, changes, n, &arena, NULL, &err)) {
         assert_memory_equal(err.text, "JSON: ", 6);
         snprintf(out, sizeof out, "%s", err.text + 6);
     } else {

@@ -99,6 +99,48 @@ static void test_a_file_of_somebody_else(void **state) {
 }
 
 /* Rows that went to a file without a name are not written. */
+/* Its one line has no end: it is no header that a crash cut. */
+static void test_a_file_of_somebody_else_without_a_line_end(void **state) {
+    fixture *f = *state;
+    static const char *const letters[] = {"Dear reader", "actions", "a", "\xef\xbb\xbf" "b", "\xef\xbb"};
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+        bool torn = i == 2 || i == 4; /* these are beginnings of one */
+        put_file(f, "_c.csv", letters[i], strlen(letters[i]));
+        open_csv(f);
+        assert_file(f, "_c.csv", torn ? "" : letters[i]);
+        add(f, f->orders, 'I', NULL, "3|x|y");
+        flush(f);
+        close_csv(f);
+        open_csv(f);
+        add(f, f->orders, 'I', NULL, "4|x|y");
+        flush(f);
+        close_csv(f);
+        if (!torn) assert_file(f, "_c.csv", letters[i]);
+        assert_file(f, torn ? "_c.csv" : "_c-2.csv", "action,table,id,a,b\nI,public.orders,3,x,y\nI,public.orders,4,x,y\n");
+        FILE *out = torn ? NULL : file(f, "_c-2.csv", "w");
+        if (out) fclose(out);
+    }
+}
+
+/* There is no byte of the record that the part is to be known by. */
+static void test_a_file_of_empty_records(void **state) {
+    fixture *f = *state;
+    put_file(f, "_c.csv", "\n", 1);
+    put_file(f, "_c-2.csv", "action,table,id,a,b\n", 20);
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "1|x|y");
+    flush(f);
+    assert_file(f, "_c.csv", "\n");
+    assert_file(f, "_c-2.csv", "action,table,id,a,b\nI,public.orders,1,x,y\n");
+    close_csv(f);
+    f->conf.header = false;
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "2|x|y");
+    flush(f);
+    assert_file(f, "_c.csv", "\n"); /* one cell */
+    assert_file(f, "_c-2.csv", "action,table,id,a,b\nI,public.orders,1,x,y\nI,public.orders,2,x,y\n");
+}
+
 static void test_a_file_that_is_taken_away(void **state) {
     fixture *f = *state;
     char path[200], other[200];
@@ -246,6 +288,8 @@ int main(void) {
         T(test_a_file_that_another_program_writes),
         T(test_too_many_headers),
         T(test_a_file_of_somebody_else),
+        T(test_a_file_of_somebody_else_without_a_line_end),
+        T(test_a_file_of_empty_records),
         T(test_a_file_that_is_taken_away),
         T(test_a_torn_header_is_written_again),
         T(test_a_long_file_is_cut_in_the_right_place),

@@ -121,12 +121,15 @@ static int emit(run *r) {
 
 static const char *const all_tables[] = {"*.*"};
 
+static void pg_warning(void *ctx, const char *text) { (void)ctx, (void)text; }
+
 static int of_pgoutput(run *r, const uint8_t *p, size_t n) {
     ls_pgoutput_conf conf = {.tables = all_tables,
                              .ntables = 1,
                              .schemas = &r->schemas,
                              .delivered_pos = "",
-                             .catalog = {NULL, pg_settle, pg_keys, pg_type, pg_no_identity}};
+                             .on_invalid_text = LS_INVALID_REPLACE,
+                             .catalog = {NULL, pg_settle, pg_keys, pg_type, pg_no_identity, pg_warning, NULL}};
     ls_pgoutput *d = ls_pgoutput_new(&conf);
     int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
     for (size_t at = 0, len; rc == 0 && at < n; at += len) {
@@ -148,7 +151,8 @@ static int of_wal2json(run *r, const uint8_t *p, size_t n) {
                              .ntables = 1,
                              .schemas = &r->schemas,
                              .delivered_pos = "",
-                             .catalog = {{NULL, pg_settle, pg_keys, pg_type, pg_no_identity}, pg_table}};
+                             .on_invalid_text = LS_INVALID_REPLACE,
+                             .catalog = {{NULL, pg_settle, pg_keys, pg_type, pg_no_identity, pg_warning, NULL}, pg_table}};
     ls_wal2json *d = ls_wal2json_new(&conf);
     int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
     for (const uint8_t *end = p + n, *next; rc == 0 && p < end; p = next + 1) {
@@ -168,6 +172,7 @@ static int of_binlog(run *r, const uint8_t *p, size_t n) {
                            .ddl = true,
                            .mariadb = true,
                            .hold_max = 2000,
+                           .on_invalid_text = LS_INVALID_REPLACE,
                            .schemas = &r->schemas,
                            .ask = {NULL, my_charset, my_columns, my_versioned, my_warning}};
     ls_binlog *b = NULL;
@@ -312,17 +317,17 @@ static void seeds(decode_fn *decode, const char *folder, const char *const *name
 
 static void test_pgoutput(void **state) {
     (void)state;
-    SEEDS(of_pgoutput, "pgoutput", "alter", "arrays", "full", "geometry", "key_change", "toast", "transaction", "types", "using_index");
+    SEEDS(of_pgoutput, "pgoutput", "alter", "arrays", "full", "geometry", "invalid_text", "key_change", "toast", "transaction", "types", "using_index");
 }
 
 static void test_wal2json(void **state) {
     (void)state;
-    SEEDS(of_wal2json, "wal2json", "alter", "full", "transaction", "types");
+    SEEDS(of_wal2json, "wal2json", "alter", "full", "invalid_text", "transaction", "types");
 }
 
 static void test_binlog(void **state) {
     (void)state;
-    SEEDS(of_binlog, "binlog", "compressed", "held", "mariadb_types", "minimal", "statements", "types", "xa", "xa_prepared");
+    SEEDS(of_binlog, "binlog", "compressed", "held", "invalid_text", "mariadb_types", "minimal", "statements", "types", "xa", "xa_prepared");
 }
 
 static void test_messages(void **state) {

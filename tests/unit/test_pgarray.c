@@ -56,6 +56,29 @@ static void refuses(uint32_t element, const char *text, const char *because) {
     assert_string_equal(err.text, because);
 }
 
+/* An array is flagged if an element is, also one deep within it; one that was read before does not matter. */
+static void test_mended_elements(void **state) {
+    (void)state;
+    ls_arena arena = {0};
+    ls_pg_reader r = {.arena = &arena, .mend = true};
+    ls_pg_type array = array_of(ls_pg_type_by_oid(TEXT), ','), outer = array_of(&array, ';');
+    ls_value v;
+    ls_error err;
+    static const char mended[] = "[\"a\",null,\"\xef\xbf\xbd\\\"b\"]", nested[] = "[[\"a\"],[\"\xef\xbf\xbd\"]]";
+    static const char one[] = "{a,NULL,\"\xe2\x82\\\"b\"}", two[] = "{\"{a}\";\"{\xff}\"}", fine[] = "{a}";
+    assert_int_equal(array.read(&array, &r, one, sizeof one - 1, &v, &err), 0);
+    assert_true(v.mended && r.mended && v.len == sizeof mended - 1);
+    assert_memory_equal(v.as.p, mended, v.len);
+    assert_int_equal(array.read(&array, &r, fine, sizeof fine - 1, &v, &err), 0);
+    assert_true(!v.mended && r.mended);
+    r.mended = false;
+    assert_int_equal(outer.read(&outer, &r, two, sizeof two - 1, &v, &err), 0);
+    assert_true(v.mended && r.mended && v.len == sizeof nested - 1);
+    assert_memory_equal(v.as.p, nested, v.len);
+    ls_pg_reader_free(&r);
+    ls_arena_free(&arena);
+}
+
 static void test_elements(void **state) {
     (void)state;
     gives(INT4, "{}", "[]");
@@ -165,7 +188,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elements),         cmocka_unit_test(test_quoting),       cmocka_unit_test(test_dimensions),
         cmocka_unit_test(test_delimiter),        cmocka_unit_test(test_arrays_in_arrays), cmocka_unit_test(test_many_elements),
-        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_malformed),        cmocka_unit_test(test_mended_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

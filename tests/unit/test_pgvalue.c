@@ -169,6 +169,32 @@ static void test_texts(void **state) {
     refuses(*state, BPCHAR, "\xc3 ", "not valid UTF-8");
 }
 
+static void mends(fixture *f, const ls_pg_type *t, const char *text, const char *want) {
+    ls_error err;
+    ls_value v;
+    f->r.mended = false;
+    if (read_text(f, t, text, &v, &err)) fail_msg("%s: %s", text, err.text);
+    assert_int_equal(v.len, strlen(want));
+    assert_memory_equal(v.as.p, want, v.len);
+    assert_true(v.mended && f->r.mended);
+}
+
+static void test_mended_texts(void **state) {
+    fixture *f = *state;
+    f->r.mend = true;
+    mends(f, ls_pg_type_by_oid(TEXT), "a\xff\xe2\x82z", "a\xef\xbf\xbd\xef\xbf\xbdz");
+    mends(f, ls_pg_type_by_oid(BPCHAR), "\xc3 ", "\xef\xbf\xbd");
+    mends(f, ls_pg_type_by_oid(JSON), "[1, \"\xff\"]", "[1,\"\xef\xbf\xbd\"]");
+    mends(f, ls_pg_type_by_oid(JSON), "\"\xe2\"", "\"\xef\xbf\xbd\"");
+    mends(f, &ls_pg_type_string, "\xe9", "\xef\xbf\xbd");
+    f->r.mended = false;
+    ls_value v;
+    ls_error err;
+    assert_int_equal(read_text(f, ls_pg_type_by_oid(TEXT), "fine", &v, &err), 0);
+    assert_false(v.mended || f->r.mended);
+    refuses(*state, UUID, "\xff", "no uuid"); /* what is no text stays an error */
+}
+
 static void test_bytea(void **state) {
     gives(*state, BYTEA, "\\x00ff10", LS_TYPE_BYTES, LS_KIND_BYTES, "AP8Q");
     gives(*state, BYTEA, "\\x", LS_TYPE_BYTES, LS_KIND_BYTES, "");
@@ -258,6 +284,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_floats, setup, teardown),
         cmocka_unit_test_setup_teardown(test_numeric, setup, teardown),
         cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mended_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytea, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_money, setup, teardown),

@@ -342,6 +342,7 @@ static void check_connectors(const ls_config *c) {
     assert_string_equal(o->slot, "shop_eu");
     assert_string_equal(o->plugin, "pgoutput");
     assert_string_equal(o->start, "now");
+    assert_string_equal(o->on_invalid_text, "stop");
     assert_null(o->publication);
     assert_true(o->partition_root && !o->ddl && o->partitions == 3 && o->replication == 0 && o->memory == 24 << 20);
     s = &c->stages[1];
@@ -358,6 +359,7 @@ static void check_connectors(const ls_config *c) {
     assert_list(o->topics, o->ntopics, "{database}.{table} all");
     assert_null(o->slot);
     assert_string_equal(o->start, "earliest");
+    assert_string_equal(o->on_invalid_text, "replace");
     assert_true(o->port == 3307 && o->partitions == 12 && o->replication == 2 && o->server_id == UINT32_MAX && o->ddl && o->memory == 8 << 20);
     s = &c->stages[2];
     o = &s->as.connector;
@@ -365,6 +367,7 @@ static void check_connectors(const ls_config *c) {
     assert_string_equal(o->slot, "my_slot");
     assert_string_equal(o->publication, "pub");
     assert_string_equal(o->start, "slot");
+    assert_string_equal(o->on_invalid_text, "skip");
     assert_string_equal(s->kafka.pairs[0].value, "b:1");
 }
 

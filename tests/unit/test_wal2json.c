@@ -147,11 +147,11 @@ static void test_values_that_are_none(void **state) {
     fixture *f = *state;
     ok(f, BEGIN);
     refused(f, INSERT("\"x\"", "\"a\""),
-            "table public.t, column \"id\", transaction 0000000001a3b748 (xid 742), row 1: the server's text (1 bytes) is no integer");
+            "table public.t, column \"id\", key id=x, transaction 0000000001a3b748 (xid 742), row 1: the server's text (1 bytes) is no integer");
     open_decoder(f, "", 0);
     ok(f, BEGIN);
     refused(f, INSERT("1", "[1,2]"),
-            "table public.t, column \"note\", transaction 0000000001a3b748 (xid 742), row 1: an array or object (5 bytes) stands where a "
+            "table public.t, column \"note\", key id=1, transaction 0000000001a3b748 (xid 742), row 1: an array or object (5 bytes) stands where a "
             "value was wanted");
 }
 
@@ -469,6 +469,65 @@ static void test_an_identity_that_is_too_wide(void **state) {
     ls_buf_free(&m);
 }
 
+/* Rows 1, 2 (invalid), 3 and 4 (one whose key changes, invalid), 5; the escapes stand beside what is invalid. */
+static void invalid_rows(fixture *f, ls_invalid_policy policy, uint64_t delivered_seq) {
+    f->policy = policy;
+    f->said[0] = '\0';
+    open_decoder(f, delivered_seq ? "0000000001a3b748" : "", delivered_seq);
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, INSERT("2", "\"\\\"\xff\\\\\""));
+    ok(f, UPDATE("3", "\"\xe2\x82\"", "1"));
+    ok(f, INSERT("4", "\"d\""));
+    ok(f, COMMIT);
+}
+
+#define R "\xef\xbf\xbd"
+#define NOT_VALID "transaction 0000000001a3b748 (742), row 2: text that is not valid in its character set: "
+
+static void test_invalid_text(void **state) {
+    fixture *f = *state;
+    invalid_rows(f, LS_INVALID_REPLACE, 0);
+    assert_string_equal(batch(f), "I1 after id=1 note=a; I2 after id=2 note=\"" R "\\; D3 before id=1 to 3; I4 after id=3 note=" R " from 1; "
+                                  "I5 after id=4 note=d; mark 5");
+    assert_int_equal(f->w->invalid, 2);
+    assert_string_equal(f->said, "table public.t, column \"note\", key id=2, " NOT_VALID
+                                 "U+FFFD is sent for what is invalid (on_invalid_text = \"replace\"); said once a table, counted for each row|");
+    invalid_rows(f, LS_INVALID_SKIP, 0);
+    assert_string_equal(batch(f), "I1 after id=1 note=a; I5 after id=4 note=d; mark 2");
+    assert_int_equal(f->w->invalid, 2);
+    assert_non_null(strstr(f->said, NOT_VALID "the change is left out"));
+    for (int policy = LS_INVALID_STOP; policy <= LS_INVALID_SKIP; policy++) {
+        invalid_rows(f, (ls_invalid_policy)policy, 4);
+        assert_string_equal(batch(f), "I5 after id=4 note=d; mark 1");
+        assert_int_equal(f->w->invalid, 0);
+        assert_string_equal(f->said, "");
+    }
+}
+
+/* What is not sent of a row before does not matter; what is stops. Names are never mended. */
+static void test_invalid_text_in_other_places(void **state) {
+    fixture *f = *state;
+    static const char *const old = ROW("D", ",\"identity\":[{\"name\":\"id\",\"typeoid\":23,\"value\":1},{\"name\":\"note\",\"typeoid\":25,\"value\":\"\xff\"}]");
+    f->identity = 'f';
+    ok(f, BEGIN);
+    ok(f, INSERT("1", "\"a\""));
+    ok(f, old);
+    assert_string_equal(batch(f), "I1 after id=1 note=a; D2 before id=1; ");
+    refused(f, INSERT("2", "\"\xff\""),
+            "table public.t, column \"note\", key id=2, transaction 0000000001a3b748 (xid 742), row 3: the text (1 bytes) is not valid UTF-8: mend the value "
+            "in the database, or make the database's encoding UTF8 so that the server checks what it stores; on_invalid_text = \"replace\" or "
+            "\"skip\" goes on from here");
+    f->policy = LS_INVALID_REPLACE;
+    f->nprimary = 0;
+    open_decoder(f, "", 0);
+    ok(f, BEGIN);
+    ok(f, "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"k\",\"identity\":[{\"name\":\"note\",\"typeoid\":25,\"value\":\"\xff\"}],\"pk\":[]}");
+    assert_string_equal(batch(f), "D1 before note=" R "; ");
+    assert_int_equal(decode_bytes(f, "{\"action\":\"T\",\"schema\":\"public\",\"table\":\"\xff\"}", 45), -1);
+    assert_non_null(strstr(f->err.text, "is not a name in UTF-8"));
+}
+
 /* Each message cut off at each of its bytes is refused, and read not beyond. */
 static void test_cut_off_messages(void **state) {
     static const char *const whole[] = {BEGIN, INSERT("1", "\"\\u00e9\""), UPDATE("1", "null", "1"), DELETE("1"), TRUNCATE, COMMIT};
@@ -509,6 +568,8 @@ int main(void) {
         TEST(test_cut_off_messages),
         TEST(test_a_catalog_that_does_not_answer),
         TEST(test_an_identity_that_is_too_wide),
+        TEST(test_invalid_text),
+        TEST(test_invalid_text_in_other_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,8 @@ typedef struct fixture {
     uint32_t settled;
     int asked, warned;
     bool type_fails;
+    ls_invalid_policy policy;
+    char said[2048]; /* warnings, a | behind each */
 } fixture;
 
 static inline int answer_keys(void *ctx, uint32_t table, ls_arena *arena, ls_pg_keys *out, ls_error *err) {
@@ -81,6 +83,12 @@ static inline void note_no_identity(void *ctx, const char *schema, const char *t
     f->warned++;
 }
 
+static inline void note_warning(void *ctx, const char *text) {
+    fixture *f = ctx;
+    size_t n = strlen(f->said);
+    snprintf(f->said + n, sizeof f->said - n, "%s|", text);
+}
+
 static inline int answer_table(void *ctx, const char *schema, const char *table, ls_arena *arena, ls_wal2json_facts *out,
                                ls_error *err) {
     fixture *f = ctx;
@@ -102,7 +110,8 @@ static inline void open_decoder(fixture *f, const char *delivered_pos, uint64_t 
                              .schemas = &f->schemas,
                              .delivered_pos = delivered_pos,
                              .delivered_seq = delivered_seq,
-                             .catalog = {{f, answer_settle, answer_keys, answer_type, note_no_identity}, answer_table}};
+                             .on_invalid_text = f->policy,
+                             .catalog = {{f, answer_settle, answer_keys, answer_type, note_no_identity, note_warning, NULL}, answer_table}};
     f->d = ls_wal2json_new(&conf);
     assert_non_null(f->d);
 }
