@@ -141,6 +141,16 @@ int ls_row_number(ls_batch *b, const ls_value *v, int type, ls_number *out);
  * 0, or -1 when memory is out. */
 int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n);
 
+/* A text's value as a number, rounded to a double where it has more digits (decimals). 1, or 0: it is no number. */
+int ls_row_rounded(ls_batch *b, const ls_value *v, double *out);
+/* A date or time as microseconds: since 1970 (UTC), or of a time of day since midnight. 1; 2: infinity; 3: -infinity; 0: it is no point
+ * in time that 64 bits hold. */
+int ls_row_time(ls_batch *b, const ls_value *v, int64_t *us);
+/* The bytes of a bytes column, or of base64 text. *p as in ls_row_text(). 1, or 0: it is no base64, or memory is out. */
+int ls_row_bytes(ls_batch *b, const ls_value *v, const char **p, size_t *n);
+/* A number as messages write it, not terminated; its length, 0: memory is out. */
+size_t ls_number_text(double d, char out[32]);
+
 /* Writing. `image` is 1 for the row after, 0 for the row before; `col` a column number of the change's schema. The bytes
  * are copied into the batch. Each gives 0, or -1 with the reason in ls_row_error(). The value is checked against the
  * column's type; a LS_TYPE_DECIMAL takes decimal text, LS_TYPE_BYTES takes raw bytes through ls_row_set_bytes. */
@@ -151,13 +161,23 @@ int ls_row_set_number(ls_batch *b, uint32_t change, int image, uint32_t col, dou
 int ls_row_set_int(ls_batch *b, uint32_t change, int image, uint32_t col, int64_t i);
 int ls_row_set_uint(ls_batch *b, uint32_t change, int image, uint32_t col, uint64_t u);
 int ls_row_set_bool(ls_batch *b, uint32_t change, int image, uint32_t col, int on);
+/* JSON text into an array, set, vector or geometry column. */
+int ls_row_set_json(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n);
 
 /* Adds a column behind the others (enum ls_type), or takes one out of both images; the change gets another schema.
  * A key column is not taken out: -1. ls_row_add gives the new column's number. */
 int ls_row_add(ls_batch *b, uint32_t change, const char *name, size_t n, int type);
 int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col);
+/* Another name for a column, key columns too, in both images. */
+int ls_row_rename(ls_batch *b, uint32_t change, uint32_t col, const char *name, size_t n);
+/* A copy of the row as it is now, which goes behind it and the copies made before: its number, or -1. Moves batch->changes. */
+int ls_row_clone(ls_batch *b, uint32_t change);
 /* action: U -> D, U -> I, I -> U. */
 int ls_row_set_action(ls_batch *b, uint32_t change, int action);
+/* Another type for a column: its values are to be written next, in both images. */
+int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type);
+/* The value that a moved row's other half has for a key column, number `at` of the key. */
+int ls_row_set_moved(ls_batch *b, uint32_t change, uint32_t at, const char *p, size_t n);
 /* Other names for this row's schema and table. */
 int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
 
@@ -171,9 +191,15 @@ typedef struct ls_hook_place {
     ls_batch *batch; /* NULL between two runs */
     uint32_t run;    /* grows with each batch that the hooks see */
     uint32_t index;
+    uint32_t clones; /* changes from this number on are the row's clones: alive as it is */
     uint32_t hook; /* enum ls_hook */
 } ls_hook_place;
 
+/* base/digest.c: an HMAC key, and the hash of bytes in hex, key NULL: plain SHA-256. */
+typedef struct ls_hmac_key ls_hmac_key;
+ls_hmac_key *ls_hmac_key_new(const void *key, size_t n);
+void ls_hmac_key_free(ls_hmac_key *k);
+void ls_digest_hex(const ls_hmac_key *key, const void *p, size_t n, char out[64]);
 /* base/text.c: the name of `names` (n of them) nearest to `to`, or NULL when none is near. */
 const char *ls_nearest(const char *to, const char *const *names, size_t n);
 /* kafka/client.c: why the engine owns this librdkafka property, or NULL. */

@@ -58,6 +58,7 @@ void ls_work_free(ls_work *w) {
     free(w->memory);
     free(w->seen.changes);
     free(w->marks);
+    free(w->parents);
     ls_buf_free(&w->text);
     ls_arena_free(&w->arena);
     free(w);
@@ -69,7 +70,7 @@ void ls_work_reset(ls_work *w) {
     if (w->text.cap > LS_BATCH_BYTES) ls_buf_free(&w->text); /* a large value's room goes back */
     w->seen.count = 0;
     w->seen.generation++;
-    w->nmarks = 0;
+    w->nmarks = w->nclones = 0;
     w->has_read_to = false;
     w->kept_bytes = 0;
     w->invalid = 0;
@@ -98,6 +99,37 @@ ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t 
     ls_change *c = &w->seen.changes[w->seen.count++];
     *c = (ls_change){.schema = s, .tx = tx, .action = action, .seq = seq, .whole_table = 1};
     return c;
+}
+
+int ls_work_clone(ls_work *w, uint32_t of, const ls_change *like, uint32_t most) {
+    uint32_t first = w->seen.count - w->nclones, parent = of < first ? of : w->parents[of - first], siblings = 0;
+    while (siblings < w->nclones && w->parents[w->nclones - 1 - siblings] == parent) siblings++;
+    if (siblings == most) return -2;
+    size_t cap = w->cap_parents;
+    if (!grow(&w->parents, w->nclones, &cap, sizeof *w->parents)) return -1;
+    w->cap_parents = (uint32_t)cap;
+    ls_change *c = ls_work_add(w, like->schema, like->tx, like->action, like->seq);
+    if (!c) return -1;
+    *c = *like;
+    c->sub = w->seen.changes[parent].sub + siblings + 1;
+    w->parents[w->nclones++] = parent;
+    return (int)(w->seen.count - 1);
+}
+
+int ls_work_order(ls_work *w) {
+    uint32_t left = w->nclones, at = w->seen.count, parent = at - left;
+    if (!left) return 0;
+    ls_change *all = w->seen.changes, *clones = ls_arena_alloc(&w->arena, left * sizeof *clones);
+    if (!clones) return -1;
+    memcpy(clones, all + parent, left * sizeof *clones);
+    for (uint32_t i = 0; i < w->nmarks; i++)
+        for (uint32_t k = 0, was = w->marks[i].changes; k < left && w->parents[k] < was; k++) w->marks[i].changes++;
+    while (left) { /* from the end on: what is written over has been moved */
+        bool behind = w->parents[left - 1] == parent - 1;
+        all[--at] = behind ? clones[--left] : all[--parent];
+    }
+    w->nclones = 0;
+    return 0;
 }
 
 ls_value *ls_work_values(ls_work *w, size_t n) {

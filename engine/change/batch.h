@@ -38,6 +38,8 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     ls_buf text;        /* ls_row_text()'s result */
     char why[256];      /* ls_row_error() */
     uint32_t cap_changes, cap_marks;
+    uint32_t *parents; /* of the clones that hooks have made, in order: the changes they go behind */
+    uint32_t nclones, cap_parents;
     ls_batch_memory *memory;
     const ls_schema *last_schema; /* the newest one held: a run of rows of one table takes one reference */
 } ls_work;
@@ -54,6 +56,11 @@ bool ls_work_full(const ls_work *w);
 ls_change *ls_work_add(ls_work *w, const ls_schema *s, const ls_tx *tx, uint8_t action, uint64_t seq);
 /* Holds a reference to s until the reset (for a change whose schema a hook replaced). -1: memory. */
 int ls_work_hold(ls_work *w, const ls_schema *s) LS_MUST_CHECK;
+/* A change like *like, added at the end until ls_work_order() puts it behind number `of`, a change or one of its clones, and the clones that
+ * it has. A change's clones are made before those of the next. Its number; -1: memory; -2: there are `most` of them. */
+int ls_work_clone(ls_work *w, uint32_t of, const ls_change *like, uint32_t most) LS_MUST_CHECK;
+/* Puts the clones in their places, the marks behind them. -1: memory. */
+int ls_work_order(ls_work *w) LS_MUST_CHECK;
 /* n values, all LS_ABSENT; NULL when memory is out. */
 ls_value *ls_work_values(ls_work *w, size_t n);
 /* A copy of *tx in the arena, its connector and db the work's own where they are NULL; NULL when memory is out. A transaction that goes on in the next batch is copied again. */

@@ -1,4 +1,4 @@
-/* edit.c - what a hook does to a row: the ls_row_* functions of list_sync.h. */
+/* edit.c - what a hook does to a row: the ls_row_* functions of list_sync.h that write. */
 #include "base/json.h"
 #include "base/text.h"
 #include "change/batch.h"
@@ -13,7 +13,7 @@
 
 enum {
     LS_TABLE_NAME_MAX = 255, /* bytes of a schema's, table's or column's name that a hook gives */
-    LS_NUMBER_TEXT_MAX = 512 /* bytes of a number's text that is read as a number */
+    LS_CLONES_MAX = 256      /* clones that hooks may make of one row */
 };
 static const double whole_max = 9007199254740992.0; /* 2^53: whole numbers up to here are exact in a double */
 
@@ -35,83 +35,12 @@ static const struct {
     [LS_TYPE_JSON] = {"json", "a JSON document's text"},
     [LS_TYPE_UUID] = {"uuid", "text such as 00112233-4455-6677-8899-aabbccddeeff"},
     [LS_TYPE_BITS] = {"bits", "text of 0 and 1"},
-    [LS_TYPE_ARRAY] = {"array", "no value but NULL"},
-    [LS_TYPE_SET] = {"set", "no value but NULL"},
-    [LS_TYPE_GEOMETRY] = {"geometry", "no value but NULL"},
-    [LS_TYPE_VECTOR] = {"vector", "no value but NULL"},
+    [LS_TYPE_ARRAY] = {"array", "ls.array{...}"},
+    [LS_TYPE_SET] = {"set", "ls.array{...} of texts"},
+    [LS_TYPE_GEOMETRY] = {"geometry", "ls.json{ srid = ..., wkb = base64 text }"},
+    [LS_TYPE_VECTOR] = {"vector", "ls.array{...} of numbers"},
     [LS_TYPE_UNKNOWN] = {"unknown", "any value"},
 };
-
-/* ---- reading ---- */
-
-int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n) {
-    if (v->kind == LS_KIND_TEXT || v->kind == LS_KIND_JSON) {
-        *p = v->len ? v->as.p : "";
-        *n = v->len;
-        return 0;
-    }
-    ls_work *w = ls_work_of(b);
-    ls_buf_clear(&w->text);
-    ls_value_print(&w->text, v);
-    if (w->text.failed) return -1;
-    *p = w->text.len ? w->text.data : "";
-    *n = w->text.len;
-    return 0;
-}
-
-static int as_uint(uint64_t u, ls_number *out) {
-    out->d = (double)u;
-    out->i = (int64_t)u;
-    out->u = u;
-    return u <= (uint64_t)whole_max ? 1 : u <= INT64_MAX ? 2 : 3;
-}
-
-static int as_int(int64_t i, ls_number *out) {
-    if (i >= 0) return as_uint((uint64_t)i, out);
-    out->d = (double)i;
-    out->i = i;
-    return i >= -(int64_t)whole_max ? 1 : 2;
-}
-
-/* An integer's text that fits in 64 bits; 0 when it does not. */
-static int from_digits(const char *p, size_t n, ls_number *out) {
-    bool negative = *p == '-';
-    uint64_t u = 0;
-    for (size_t i = negative; i < n; i++) {
-        uint64_t digit = (uint64_t)(p[i] - '0');
-        if (u > (UINT64_MAX - digit) / 10) return 0;
-        u = u * 10 + digit;
-    }
-    if (!negative) return as_uint(u, out);
-    return u <= (uint64_t)INT64_MAX + 1 ? as_int((int64_t)(0 - u), out) : 0;
-}
-
-static int from_text(const char *p, size_t n, int type, ls_number *out) {
-    char text[LS_NUMBER_TEXT_MAX], *end;
-    if (type == LS_TYPE_INTEGER && ls_number_is_integer(p, n)) return from_digits(p, n, out);
-    if (n == 0 || n >= sizeof text) return 0;
-    memcpy(text, p, n);
-    text[n] = '\0';
-    out->d = strtod(text, &end);
-    return end == text + n;
-}
-
-int ls_row_number(ls_batch *b, const ls_value *v, int type, ls_number *out) {
-    const char *p;
-    size_t n;
-    switch ((enum ls_kind)v->kind) {
-    case LS_KIND_INT: return as_int(v->as.i, out);
-    case LS_KIND_UINT: return as_uint(v->as.u, out);
-    case LS_KIND_DOUBLE: out->d = v->as.d; return 1;
-    case LS_KIND_TEXT: return from_text(v->as.p, v->len, type, out);
-    case LS_KIND_FLOAT: /* 0.1 as the float's text says, which is what a consumer reads, not 0.10000000149011612 */
-        return ls_row_text(b, v, &p, &n) ? 0 : from_text(p, n, LS_TYPE_FLOAT, out);
-    case LS_KIND_BOOL:
-    case LS_KIND_BYTES:
-    case LS_KIND_JSON: break;
-    }
-    return 0;
-}
 
 /* ---- writing ---- */
 
@@ -318,6 +247,55 @@ int ls_row_set_bytes(ls_batch *b, uint32_t change, int image, uint32_t col, cons
     return put_bytes(b, v, LS_KIND_BYTES, p, n);
 }
 
+/* Is every element of the array one of that kind? */
+static bool all_are(const ls_json_value *array, ls_json_kind kind) {
+    ls_json j = ls_json_inside(array);
+    ls_json_value v;
+    ls_error err;
+    int more;
+    while ((more = ls_json_element(&j, &v, &err)) == 1)
+        if (v.kind != kind) return false;
+    return more == 0;
+}
+
+static bool is_geometry(const ls_json_value *object) {
+    ls_json j = ls_json_inside(object);
+    ls_json_value key, v;
+    ls_error err;
+    unsigned srid = 0, wkb = 0, others = 0;
+    while (ls_json_member(&j, &key, &v, &err) == 1) {
+        if (ls_json_is(&key, "srid") && v.kind == LS_JSON_NUMBER)
+            srid++;
+        else if (ls_json_is(&key, "wkb") && v.kind == LS_JSON_STRING)
+            wkb++;
+        else
+            others++;
+    }
+    return srid == 1 && wkb == 1 && !others;
+}
+
+int ls_row_set_json(ls_batch *b, uint32_t change, int image, uint32_t col, const char *p, size_t n) {
+    const ls_column *c;
+    ls_value *v = value_at(b, change, image, col, &c);
+    ls_json j = ls_json_over(p, n);
+    ls_json_value given;
+    ls_error err;
+    if (!v) return -1;
+    if (!ls_utf8_valid(p, n) || ls_json_read(&j, &given, &err) || ls_json_end(&j, &err)) return refuse_type(b, c, "text that is no JSON");
+    bool array = given.kind == LS_JSON_ARRAY, fits = false;
+    switch ((enum ls_type)c->type) {
+    case LS_TYPE_ARRAY: fits = array || given.kind == LS_JSON_OBJECT; break; /* on a consumer an embedded document is one, too */
+    case LS_TYPE_UNKNOWN: fits = array; break;
+    case LS_TYPE_SET: fits = array && all_are(&given, LS_JSON_STRING); break;
+    case LS_TYPE_VECTOR: fits = array && all_are(&given, LS_JSON_NUMBER); break;
+    case LS_TYPE_GEOMETRY: fits = given.kind == LS_JSON_OBJECT && is_geometry(&given); break;
+    case LS_TYPE_JSON: return put_bytes(b, v, LS_KIND_TEXT, p, n);
+    default: break;
+    }
+    if (!fits) return refuse_type(b, c, array ? "an array (or elements) like this one" : "a table like this one");
+    return put_bytes(b, v, LS_KIND_JSON, p, n);
+}
+
 /* A whole number for an integer, float or decimal column; `of` already holds it. */
 static int put_whole(ls_batch *b, ls_value *v, const ls_column *c, ls_value of) {
     ls_buf text = {0};
@@ -441,6 +419,57 @@ int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col) {
     close_gap(c->after, col, ncols);
     close_gap(c->before, col, ncols);
     return 0;
+}
+
+int ls_row_rename(ls_batch *b, uint32_t change, uint32_t col, const char *name, size_t n) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    if (col >= c->schema->ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    if (!is_name(name, n)) return refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+    int same = ls_schema_find(c->schema, name, n);
+    if (same == (int)col) return 0;
+    if (same >= 0) return refuse(b, "there is a column \"%.*s\" already", (int)n, name);
+    return take_schema(b, c, ls_schema_renamed(c->schema, col, name, n));
+}
+
+int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type) {
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    if (col >= c->schema->ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    if (type < 0 || type > LS_TYPE_UNKNOWN) return refuse(b, "there is no type %d", type);
+    return c->schema->cols[col].type == type ? 0 : take_schema(b, c, ls_schema_retyped(c->schema, col, type));
+}
+
+int ls_row_set_moved(ls_batch *b, uint32_t change, uint32_t at, const char *p, size_t n) {
+    ls_work *w = ls_work_of(b);
+    ls_change *c = change_at(b, change);
+    if (!c || !c->moved) return c ? 0 : -1;
+    if (at >= c->schema->nkey) return refuse(b, "the key has no column %u", at);
+    if (!ls_utf8_valid(p, n)) return refuse(b, "a key column takes UTF-8 text, and these bytes are none");
+    ls_value *moved = ls_work_values(w, c->schema->nkey);
+    if (!moved) return refuse_memory(b);
+    memcpy(moved, c->moved, c->schema->nkey * sizeof *moved);
+    if (put_bytes(b, &moved[at], LS_KIND_TEXT, p, n)) return -1;
+    c->moved = moved;
+    return 0;
+}
+
+static ls_value *copy_of(ls_work *w, const ls_value *row, uint32_t ncols) {
+    ls_value *copy = ls_work_values(w, ncols);
+    if (copy && ncols) memcpy(copy, row, ncols * sizeof *copy);
+    return copy;
+}
+
+int ls_row_clone(ls_batch *b, uint32_t change) {
+    ls_work *w = ls_work_of(b);
+    ls_change *c = change_at(b, change);
+    if (!c) return -1;
+    ls_change like = *c;
+    if (like.after && !(like.after = copy_of(w, like.after, like.schema->ncols))) return refuse_memory(b);
+    if (like.before && !(like.before = copy_of(w, like.before, like.schema->ncols))) return refuse_memory(b);
+    int rc = ls_work_clone(w, change, &like, LS_CLONES_MAX);
+    if (rc == -2) return refuse(b, "a row is cloned %d times at most", LS_CLONES_MAX);
+    return rc < 0 ? refuse_memory(b) : rc;
 }
 
 /* What an update says of the row before, made from the row after: its key, or without a key all that is known. */

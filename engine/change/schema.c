@@ -8,8 +8,9 @@
 typedef struct step {
     struct step *next;
     ls_schema *to;
-    int type;      /* with a column more; else -1 */
-    uint32_t col;  /* without this column; else UINT32_MAX */
+    enum { WITH, WITHOUT, RENAMED, RETYPED, NAMED } kind;
+    int type;      /* of the new column, or the column's new one */
+    uint32_t col;  /* the column that is taken out, or changed */
 } step;
 
 typedef struct whole_schema { /* `seen` stands first: the ABI's part */
@@ -91,13 +92,13 @@ int ls_schema_find(const ls_schema *s, const char *name, size_t n) {
 }
 
 /* Takes over `to`, also when it fails. */
-static const ls_schema *remember(const ls_schema *s, ls_schema *to, int type, uint32_t col) {
+static const ls_schema *remember(const ls_schema *s, ls_schema *to, int kind, int type, uint32_t col) {
     step *t = to && !ls_schema_at_limit(s) ? malloc(sizeof *t) : NULL;
     if (!t) {
         ls_schema_unref(to);
         return NULL;
     }
-    *t = (step){.next = whole(s)->steps, .to = to, .type = type, .col = col};
+    *t = (step){.next = whole(s)->steps, .to = to, .kind = kind, .type = type, .col = col};
     whole(s)->steps = t;
     whole(s)->reg->shapes++;
     return to;
@@ -114,7 +115,7 @@ static ls_column_def *defs_of(const ls_schema *s, size_t more) {
 
 const ls_schema *ls_schema_with(const ls_schema *s, const char *name, size_t n, int type) {
     for (step *t = whole(s)->steps; t; t = t->next) {
-        const ls_column *last = t->type == type ? &t->to->cols[t->to->ncols - 1] : NULL;
+        const ls_column *last = t->kind == WITH && t->type == type ? &t->to->cols[t->to->ncols - 1] : NULL;
         if (last && last->name_len == n && memcmp(last->name, name, n) == 0) return t->to;
     }
     ls_column_def *d = defs_of(s, 1);
@@ -123,12 +124,12 @@ const ls_schema *ls_schema_with(const ls_schema *s, const char *name, size_t n, 
     ls_schema *to = ls_schema_new(whole(s)->reg, s->schema, s->schema_len, s->table, s->table_len, d, s->ncols + 1,
                                   s->key, s->nkey);
     free(d);
-    return remember(s, to, type, UINT32_MAX);
+    return remember(s, to, WITH, type, 0);
 }
 
 const ls_schema *ls_schema_without(const ls_schema *s, uint32_t col) {
     for (step *t = whole(s)->steps; t; t = t->next)
-        if (t->col == col) return t->to;
+        if (t->kind == WITHOUT && t->col == col) return t->to;
     ls_column_def *d = defs_of(s, 0);
     uint16_t *key = malloc((s->nkey ? s->nkey : 1) * sizeof *key);
     ls_schema *to = NULL;
@@ -139,19 +140,44 @@ const ls_schema *ls_schema_without(const ls_schema *s, uint32_t col) {
     }
     free(d);
     free(key);
-    return remember(s, to, -1, col);
+    return remember(s, to, WITHOUT, 0, col);
+}
+
+const ls_schema *ls_schema_renamed(const ls_schema *s, uint32_t col, const char *name, size_t n) {
+    for (step *t = whole(s)->steps; t; t = t->next) {
+        const ls_column *c = t->kind == RENAMED && t->col == col ? &t->to->cols[col] : NULL;
+        if (c && c->name_len == n && memcmp(c->name, name, n) == 0) return t->to;
+    }
+    ls_column_def *d = defs_of(s, 0);
+    if (!d) return NULL;
+    d[col].name = name;
+    d[col].name_len = n;
+    ls_schema *to = ls_schema_new(whole(s)->reg, s->schema, s->schema_len, s->table, s->table_len, d, s->ncols, s->key, s->nkey);
+    free(d);
+    return remember(s, to, RENAMED, 0, col);
+}
+
+const ls_schema *ls_schema_retyped(const ls_schema *s, uint32_t col, int type) {
+    for (step *t = whole(s)->steps; t; t = t->next)
+        if (t->kind == RETYPED && t->col == col && t->type == type) return t->to;
+    ls_column_def *d = defs_of(s, 0);
+    if (!d) return NULL;
+    d[col].type = (uint8_t)type;
+    ls_schema *to = ls_schema_new(whole(s)->reg, s->schema, s->schema_len, s->table, s->table_len, d, s->ncols, s->key, s->nkey);
+    free(d);
+    return remember(s, to, RETYPED, type, col);
 }
 
 const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t sn, const char *table, size_t tn) {
     for (step *t = whole(s)->steps; t; t = t->next)
-        if (t->type < 0 && t->col == UINT32_MAX && t->to->schema_len == sn && t->to->table_len == tn &&
+        if (t->kind == NAMED && t->to->schema_len == sn && t->to->table_len == tn &&
             memcmp(t->to->schema, schema, sn) == 0 && memcmp(t->to->table, table, tn) == 0)
             return t->to;
     ls_column_def *d = defs_of(s, 0);
     if (!d) return NULL;
     ls_schema *to = ls_schema_new(whole(s)->reg, schema, sn, table, tn, d, s->ncols, s->key, s->nkey);
     free(d);
-    return remember(s, to, -1, UINT32_MAX);
+    return remember(s, to, NAMED, 0, 0);
 }
 
 void *ls_schema_cache(const ls_schema *s) { return whole(s)->cache; }

@@ -15,7 +15,7 @@ enum {
 
 typedef struct ls_schemas {
     uint32_t last_id;
-    uint32_t shapes; /* schemas that ls_schema_with, _without and _named have made and that live */
+    uint32_t shapes; /* schemas that ls_schema_with, _without, _renamed, _retyped and _named have made and that live */
 } ls_schemas;
 
 /* What ls_schema_new() copies from. */
@@ -34,10 +34,12 @@ void ls_schema_unref(const ls_schema *s); /* NULL is fine */
 /* Column number of that name, or -1. Exact bytes. */
 int ls_schema_find(const ls_schema *s, const char *name, size_t n);
 
-/* The schema with a column more, less, or under another table name: made once, then found again, owned by s (borrowed
+/* The schema with a column more, less, under another name or of another type, or under another table name: made once, then found again, owned by s (borrowed
  * by the caller, who takes a reference to keep it). NULL when memory is out, or at LS_SHAPES_MAX: ls_schema_at_limit(). */
 const ls_schema *ls_schema_with(const ls_schema *s, const char *name, size_t n, int type);
 const ls_schema *ls_schema_without(const ls_schema *s, uint32_t col);
+const ls_schema *ls_schema_renamed(const ls_schema *s, uint32_t col, const char *name, size_t n);
+const ls_schema *ls_schema_retyped(const ls_schema *s, uint32_t col, int type);
 const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t sn, const char *table, size_t tn);
 
 bool ls_schema_at_limit(const ls_schema *s); /* are there LS_SHAPES_MAX of them? */

@@ -1,6 +1,7 @@
 #include "change/time.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* Howard Hinnant's calendar formulas ("chrono-Compatible Low-Level Date Algorithms"): eras of 400 years from March. */
 int64_t ls_time_days(int64_t year, int month, int day) {
@@ -115,4 +116,58 @@ int ls_time_from_postgres(ls_buf *out, const char *p, size_t n, bool zoned) {
     if (zoned) ls_buf_char(out, 'Z');
     if (bc) ls_buf_str(out, " BC");
     return 0;
+}
+
+static int64_t number_of(const char *p, size_t n) {
+    int64_t v = 0;
+    for (size_t i = 0; i < n; i++) v = v * 10 + (p[i] - '0');
+    return v;
+}
+
+/* "HH:MM:SS[.ffffff]", all of it. */
+static int read_clock(const char *p, size_t n, int64_t *us) {
+    size_t clock = three_parts(p, n, ':'), hours = clock - 6;
+    if (!clock || hours > 3) return 0;
+    *us = (number_of(p, hours) * 3600 + number_of(p + hours + 1, 2) * 60 + number_of(p + hours + 4, 2)) * 1000000;
+    if (clock == n) return 1;
+    size_t digits_n = n - clock - 1;
+    if (p[clock] != '.' || !digits_n || digits_n > 6 || run_of_digits(p + clock + 1, digits_n) != digits_n) return 0;
+    int64_t fraction = number_of(p + clock + 1, digits_n);
+    for (size_t i = digits_n; i < 6; i++) fraction *= 10;
+    *us += fraction;
+    return 1;
+}
+
+static bool there_is(int64_t year, int64_t month, int64_t day) {
+    static const int lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1]) return false;
+    return month != 2 || day < 29 || (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+}
+
+int ls_time_read(const char *p, size_t n, int64_t *us) {
+    enum { YEAR_DIGITS = 7 };
+    int64_t clock = 0;
+    if (n == 8 && memcmp(p, "infinity", 8) == 0) return 2;
+    if (n == 9 && memcmp(p, "-infinity", 9) == 0) return 3;
+    bool bc = n > 3 && memcmp(p + n - 3, " BC", 3) == 0;
+    if (bc) n -= 3;
+    size_t date = three_parts(p, n, '-'), years = date - 6;
+    if (!date) {
+        bool negative = n && *p == '-';
+        if (bc || !read_clock(p + negative, n - negative, us)) return 0;
+        if (negative) *us = -*us;
+        return 1;
+    }
+    if (years > YEAR_DIGITS) return 0;
+    int64_t year = number_of(p, years), month = number_of(p + years + 1, 2), day = number_of(p + years + 4, 2);
+    if (bc) year = 1 - year; /* 1 BC is the year 0 of the calendar that is reckoned with */
+    if ((!bc && !year) || !there_is(year, month, day)) return 0;
+    if (date < n) {
+        size_t rest = n - date - 1;
+        if (p[date] != 'T') return 0;
+        if (rest && p[n - 1] == 'Z') rest--;
+        if (!read_clock(p + date + 1, rest, &clock)) return 0;
+    }
+    int64_t days = ls_time_days(year, (int)month, (int)day);
+    return __builtin_mul_overflow(days, INT64_C(86400000000), us) || __builtin_add_overflow(*us, clock, us) ? 0 : 1;
 }

@@ -22,4 +22,8 @@ void ls_time_clock(ls_buf *out, int64_t hours, int minutes, int seconds, int mic
  * T for the blank, Z for +00, no trailing zeros of the fraction, " BC" and "infinity" kept. -1 on another text. */
 int ls_time_from_postgres(ls_buf *out, const char *p, size_t n, bool zoned) LS_MUST_CHECK;
 
+/* A canonical date, datetime or timestamp -> microseconds since 1970; a time of day, or a TIME of MySQL and MariaDB -> its
+ * microseconds. Gives 1; 2 for infinity, 3 for -infinity; 0: another text, a zero or partial date, or more than 64 bits hold. */
+int ls_time_read(const char *p, size_t n, int64_t *us);
+
 #endif

@@ -26,6 +26,7 @@ typedef struct connector {
     ls_producer *producer;
     ls_delivery *delivery;
     ls_routes *routes;
+    ls_columns *columns; /* NULL: none */
     ls_script *script; /* NULL: no hooks */
     const ls_source_ops *ops;
     ls_source *source; /* NULL between two sessions */
@@ -261,6 +262,7 @@ static int send_batch(connector *c, ls_error *err) {
     ls_batch *b = &c->work->seen;
     ls_segment *s;
     if (!b->count && !c->work->nmarks) return 0;
+    if (c->columns && ls_columns_run(c->columns, c->work, err)) return -1;
     if (c->script && b->count && ls_script_run(c->script, b, err)) return -1;
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
@@ -309,7 +311,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", c.opt->db_type);
         goto out;
     }
-    if (ls_worker_script(w, &c.script, err)) goto out;
+    if (ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
     if (open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
         goto out;
@@ -326,6 +328,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
 out:
     close_session(&c);
     ls_work_free(c.work);
+    ls_columns_free(c.columns);
     ls_routes_free(c.routes);
     if (c.producer) ls_producer_close(c.producer);
     ls_delivery_free(c.delivery);

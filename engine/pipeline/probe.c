@@ -22,6 +22,7 @@ typedef struct printer {
     const ls_stage *stage;
     const ls_log *log;
     ls_script *script;
+    ls_columns *columns;
     ls_format_options format;
     ls_schemas schemas;
     ls_work *work;
@@ -80,7 +81,7 @@ static int probe_folder(const ls_stage *stage, ls_error *err) {
 
 int ls_probe_stage(const ls_stage *stage, const ls_log *log, ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
-    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : probe_folder(stage, err);
+    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folder(stage, err);
     if (rc == 0) rc = probe_kafka(stage, &stage_log, err);
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
     return rc;
@@ -103,6 +104,7 @@ static bool interrupted(void) {
 /* 1: the last wanted row is out, or nobody reads any more. */
 static int print_batch(printer *p, ls_error *err) {
     ls_batch *b = &p->work->seen;
+    if (p->columns && ls_columns_run(p->columns, p->work, err)) return -1;
     if (p->script && b->count && ls_script_run(p->script, b, err)) return -1;
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
@@ -208,7 +210,7 @@ int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_en
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
         p.format = ls_connector_format(stage);
-        rc = print_source(&p, err);
+        rc = ls_connector_columns(&p.columns, stage, &p.schemas, &stage_log, err) ? -1 : print_source(&p, err);
     } else if (stage->kafka.memory) {
         ls_fail(err, LS_USAGE, "kafka_conf = \"memory\" is an in-process broker: print finds nothing in it; give the brokers with --set or in the script");
     } else {
@@ -217,6 +219,7 @@ int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_en
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
 out:
     ls_work_free(p.work);
+    ls_columns_free(p.columns);
     ls_script_close(p.script);
     ls_buf_free(&p.line);
     return rc;

@@ -117,6 +117,13 @@ ls_format_options ls_connector_format(const ls_stage *stage) {
     return (ls_format_options){.embed_json = strcmp(stage->as.connector.json, "embed") == 0};
 }
 
+int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *schemas, const ls_log *log, ls_error *err) {
+    const ls_connector_options *o = &stage->as.connector;
+    bool one_table = o->ntables == 1 && ls_pattern_is_exact(o->tables[0]);
+    *out = o->ncolumns ? ls_columns_new(o->columns, o->ncolumns, schemas, one_table, log) : NULL;
+    return o->ncolumns && !*out ? ls_fail_memory(err, "starting") : 0;
+}
+
 void ls_worker_show_checkpoint(ls_worker *w, const char *text) {
     pthread_mutex_lock(&w->place_lock);
     snprintf(w->checkpoint, sizeof w->checkpoint, "%s", text);

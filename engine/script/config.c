@@ -141,6 +141,43 @@ static void read_kafka(lua_State *L, ls_config *c, ls_kafka_options *k) {
     lua_pop(L, 2);
 }
 
+static const char *text_of(lua_State *L, ls_config *c, const char *name) {
+    lua_getfield(L, -1, name);
+    const char *text = text_on_top(L, c);
+    lua_pop(L, 1);
+    return text;
+}
+
+static int number_of(lua_State *L, const char *name, int none) {
+    lua_getfield(L, -1, name);
+    int n = lua_isnumber(L, -1) ? (int)lua_tonumber(L, -1) : none;
+    lua_pop(L, 1);
+    return n;
+}
+
+/* The options' columns: a list of { name, drop, cast, mask, text, keep, rename }, the numbers as in columns.h. */
+static void read_columns(lua_State *L, ls_config *c, ls_connector_options *o) {
+    lua_getfield(L, -1, "columns");
+    o->ncolumns = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
+    ls_column_rule *rules = take(L, c, (o->ncolumns ? o->ncolumns : 1) * sizeof *rules);
+    for (size_t i = 0; i < o->ncolumns; i++) {
+        ls_column_rule *r = &rules[i];
+        lua_rawgeti(L, -1, (int)i + 1);
+        r->name = text_of(L, c, "name");
+        r->drop = number_of(L, "drop", 0) != 0;
+        r->cast = number_of(L, "cast", -1);
+        r->mask = (ls_mask)number_of(L, "mask", LS_MASK_NONE);
+        r->keep = (unsigned)number_of(L, "keep", 0);
+        r->rename = text_of(L, c, "rename");
+        lua_getfield(L, -1, "text");
+        r->text = text_on_top(L, c);
+        r->text_len = lua_objlen(L, -1); /* a secret may hold NUL bytes */
+        lua_pop(L, 2);
+    }
+    o->columns = rules;
+    lua_pop(L, 1);
+}
+
 static bool is_set(lua_State *L, const char *name) {
     lua_getfield(L, -1, name);
     bool set = !lua_isnil(L, -1);
@@ -161,12 +198,19 @@ static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
     read_kafka(L, c, &s->kafka);
     if (s->is_connector) {
         read_fields(L, c, connector_fields, COUNT(connector_fields), &s->as.connector);
+        read_columns(L, c, &s->as.connector);
         s->name = s->as.connector.name;
     } else {
         read_fields(L, c, consumer_fields, COUNT(consumer_fields), &s->as.consumer);
         s->name = s->as.consumer.name;
         lua_getfield(L, -1, "writer");
-        read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+        s->as.consumer.lua_writer = is_set(L, "write");
+        if (s->as.consumer.lua_writer) {
+            s->has_hooks = true;
+            s->as.consumer.flush_every = (ls_flush_every){(size_t)number_of(L, "flush_rows", 0), number_of(L, "flush_ms", 0)};
+        } else {
+            read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+        }
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

@@ -41,5 +41,6 @@ int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     else if (rc)
         ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
     lua_settop(L, 0);
-    return rc ? -1 : 0;
+    if (rc) return -1;
+    return ls_work_order(ls_work_of(b)) ? ls_fail_memory(err, "running a hook") : 0;
 }

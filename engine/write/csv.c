@@ -401,7 +401,8 @@ static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
     return 0;
 }
 
-static int flush(ls_writer *w, ls_error *err) {
+static int flush(ls_writer *w, const ls_position *at, size_t n, ls_error *err) {
+    (void)at, (void)n;
     csv *c = (csv *)(void *)w;
     if (ls_csv_files_flush(c->inserts, err)) return -1;
     return c->deletes == c->inserts ? 0 : ls_csv_files_flush(c->deletes, err);

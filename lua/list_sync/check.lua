@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local place = require "list_sync.place"
+local values = require "list_sync.values"
 local C = ffi.C
 
 require("jit").off(true, true) -- runs a few times: not worth a trace
@@ -230,10 +231,95 @@ function types.kafka(at, option, value)
     return { memory = false, pairs = out }
 end
 
+-- ---- columns ----
+
+local CASTS = {
+    boolean = C.LS_TYPE_BOOLEAN, integer = C.LS_TYPE_INTEGER, float = C.LS_TYPE_FLOAT, decimal = C.LS_TYPE_DECIMAL,
+    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON,
+}
+local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json" }
+local MASKS = { text = 1, sha256 = 2, hmac = 3, keep_last = 4 } -- enum ls_mask
+local PARTS = { "drop", "cast", "mask", "rename" }
+
+local function name_of_column(at, option, part, name)
+    if type(name) ~= "string" or name == "" or name:find "%z" then
+        fail(at, option.name, "%s.%s in %s names columns by texts, not by %s", option.name, part, at.title, shown({}, name))
+    end
+    return name
+end
+
+local readers = {}
+
+function readers.cast(at, option, name, to)
+    if not CASTS[to] then
+        fail(at, option.name, "%s.cast in %s: %q can be cast to one of %s, not to %s", option.name, at.title, name, quoted(CAST_NAMES), shown({}, to))
+    end
+    return { cast = tonumber(CASTS[to]) }
+end
+
+function readers.mask(at, option, name, mask)
+    if type(mask) == "string" then return { mask = MASKS.text, text = mask } end
+    if getmetatable(mask) ~= values.mask_meta then
+        fail(at, option.name, "%s.mask in %s: the mask of %q is a text, ls.sha256, ls.hmac(key) or ls.keep_last(n), not %s; row:mask in `map` "
+            .. "takes a function", option.name, at.title, name, shown({}, mask))
+    end
+    return { mask = MASKS[mask.kind], text = mask.secret, keep = mask.keep }
+end
+
+function readers.rename(at, option, name, to)
+    if type(to) ~= "string" or to == "" or to:find "%z" or #to > 255 then
+        fail(at, option.name, "%s.rename in %s: the new name of %q is 1 to 255 bytes of text, not %s", option.name, at.title, name, shown({}, to))
+    end
+    return { rename = to }
+end
+
+-- A rule a column, in the names' order, so that messages are the same whatever order the tables were walked in.
+function types.columns(at, option, value)
+    if type(value) ~= "table" then must(at, option, "a table of drop, cast, mask and rename", value) end
+    local rules, names = {}, {}
+    local function rule(part, name)
+        name = name_of_column(at, option, part, name)
+        if not rules[name] then
+            rules[name] = { name = name }
+            names[#names + 1] = name
+        end
+        return rules[name]
+    end
+    for part in pairs(value) do
+        if part ~= "drop" and not readers[part] then
+            local near = type(part) == "string" and nearest(part, PARTS)
+            fail(at, option.name, "option %q in %s has drop, cast, mask and rename, not %s%s", option.name, at.title, tostring(part),
+                near and ("; did you mean %q?"):format(near) or "")
+        end
+        if part ~= "drop" and type(value[part]) ~= "table" then
+            fail(at, option.name, "%s.%s in %s must be a table by column, not %s", option.name, part, at.title, shown({}, value[part]))
+        end
+    end
+    for part, reader in pairs(readers) do
+        for name, given in pairs(value[part] or {}) do
+            local into = rule(part, name)
+            for key, what in pairs(reader(at, option, name, given)) do into[key] = what end
+        end
+    end
+    local dropped = type(value.drop) == "string" and { value.drop } or value.drop or {}
+    if type(dropped) ~= "table" then fail(at, option.name, "%s.drop in %s must be a list of columns, not %s", option.name, at.title, shown({}, dropped)) end
+    for _, name in pairs(dropped) do
+        local into = rule("drop", name)
+        if into.cast or into.mask or into.rename then
+            fail(at, option.name, "%s in %s drops %q, and casts, masks or renames it too", option.name, at.title, name)
+        end
+        into.drop = 1
+    end
+    table.sort(names)
+    local out = {}
+    for i, name in ipairs(names) do out[i] = rules[name] end
+    return out
+end
+
 local writers = setmetatable({}, { __mode = "k" })
 
 function types.writer(at, option, value)
-    if not writers[value] then must(at, option, "made by ls.csv_writer", value) end
+    if not writers[value] then must(at, option, "made by ls.csv_writer or ls.writer", value) end
     return value
 end
 
@@ -302,7 +388,34 @@ function rules.connector(at, out)
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 
+function types.flush_every(at, option, value)
+    if type(value) ~= "table" then must(at, option, "a table of rows and ms", value) end
+    for key in pairs(value) do
+        if key ~= "rows" and key ~= "ms" then
+            fail(at, option.name, "option %q in %s has rows and ms, not %s", option.name, at.title, tostring(key))
+        end
+    end
+    return {
+        rows = value.rows and types.integer(at, { name = option.name, min = 1, max = 1e9 }, value.rows),
+        ms = value.ms and types.integer(at, { name = option.name, min = 1, max = 600000 }, value.ms),
+    }
+end
+
+function rules.writer(_, out)
+    local every = out.flush_every or {}
+    out.flush_rows, out.flush_ms = every.rows or 10000, every.ms or 500
+    writers[out] = true
+end
+
 function rules.consumer(at, out)
+    if out.writer and out.callback then fail(at, "callback", "%s has both writer and callback: put the function into write", at.title) end
+    if not out.writer and not out.callback then
+        fail(at, nil, 'option "writer" is missing in %s: add writer = ls.csv_writer { filename = "out/rows" }', at.title)
+    end
+    if out.callback then
+        local callback = out.callback
+        out.writer = { write = function(_, row) return callback(row) end, hook = callback, flush_rows = 10000, flush_ms = 500 }
+    end
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name

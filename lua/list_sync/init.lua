@@ -3,8 +3,12 @@ local check = require "list_sync.check"
 local place = require "list_sync.place"
 local row = require "list_sync.row"
 local script = require "list_sync.script"
+local values = require "list_sync.values"
 
-local ls = { absent = row.absent }
+local ls = {
+    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, array = values.array,
+    date = values.date, hmac = values.hmac, sha256 = values.sha256, keep_last = values.keep_last,
+}
 
 local function declare(kind, given)
     if not script.reading then
@@ -27,6 +31,8 @@ function ls.connector(given) declare("connector", given) end
 function ls.consumer(given) declare("consumer", given) end
 
 function ls.csv_writer(given) return (check.call("csv_writer", given)) end
+
+function ls.writer(given) return (check.call("writer", given)) end
 
 -- An environment variable; one that is not set is an error.
 function ls.env(name)

@@ -132,6 +132,14 @@ local connector = {
         out. Neither is silent: a warning for the first row of a table, and a count.]],
     },
     {
+        name = "columns", type = "columns",
+        doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
+        { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
+        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256,
+        ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of
+        an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
+    },
+    {
         name = "filter", type = "hook",
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },
@@ -169,8 +177,12 @@ local consumer = {
     { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
     { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
-        name = "writer", type = "writer", required = true, example = 'ls.csv_writer { filename = "out/rows" }',
-        doc = [[Where the rows go.]],
+        name = "writer", type = "writer",
+        doc = [[Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.]],
+    },
+    {
+        name = "callback", type = "hook",
+        doc = [[function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates.]],
     },
     {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
@@ -199,6 +211,32 @@ local csv_writer = {
     },
 }
 
+local writer = {
+    {
+        name = "write", type = "hook", required = true, example = "function(w, row) ... end",
+        doc = [[function(w, row): takes a row; w is a table of the writer's own. It is called for truncates too (action "T", and with the connector's
+        ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
+    },
+    {
+        name = "open", type = "hook",
+        doc = [[function(w): called before the first row. What it returns says where partitions begin, if not at the group's offsets: a list of
+        { topic =, partition =, offset = }, or a function(topic, partition) that gives an offset or nil, which is asked of each partition
+        that comes.]],
+    },
+    {
+        name = "flush", type = "hook",
+        doc = [[function(w, positions): makes what was written stay; positions is a list of { topic =, partition =, offset = } with the next
+        offsets to read. Afterwards they are committed to the group. A store that keeps them with its rows, and gives them back in
+        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again.]],
+    },
+    { name = "discard", type = "hook", doc = [[function(w): throws away what was written since the last flush.]] },
+    { name = "close", type = "hook", doc = [[function(w): called at the end.]] },
+    {
+        name = "flush_every", type = "flush_every", default_doc = "{ rows = 10000, ms = 500 }",
+        doc = [[When written rows are flushed: { rows = 1000, ms = 200 }, whichever comes first.]],
+    },
+}
+
 return {
     {
         name = "connector", title = "connector", options = connector,
@@ -211,5 +249,10 @@ return {
     {
         name = "csv_writer", options = csv_writer,
         doc = [[Writes rows to CSV files (RFC 4180, UTF-8): action, table, then the columns. An update is a delete row and an insert row.]],
+    },
+    {
+        name = "writer", options = writer,
+        doc = [[Hands rows to functions of the script: a database, a service, files of another form. They run in the consumer's thread; with several
+        instances each has a Lua state and a writer of its own.]],
     },
 }

@@ -2,6 +2,8 @@
 -- Everything here is on the hot path: it compiles, allocates nothing that outlives a row, and makes a Lua string only of a
 -- column that a hook reads. Calls are put in parentheses where they would be tail calls: a trace takes only 15 of those.
 local ffi = require "list_sync.ffi"
+local json = require "list_sync.json"
+local made = require "list_sync.values"
 
 local C, cast = ffi.C, ffi.cast
 local text_of, tonumber, type = ffi.string, tonumber, type
@@ -14,7 +16,7 @@ local INTEGER, FLOAT, DECIMAL = C.LS_TYPE_INTEGER, C.LS_TYPE_FLOAT, C.LS_TYPE_DE
 local WHOLE_MAX = 2 ^ 53            -- whole numbers up to here are exact in a Lua number
 local SCHEMAS_MAX = 4096            -- schemas whose column names are remembered
 local INSERT, UPDATE, DELETE = 73, 85, 68
-local ACTIONS = { [INSERT] = "I", [UPDATE] = "U", [DELETE] = "D" }
+local ACTIONS = { [INSERT] = "I", [UPDATE] = "U", [DELETE] = "D", [84] = "T", [88] = "X", [82] = "R" } -- a writer gets all of them
 local ACTION_BYTES = { I = INSERT, U = UPDATE, D = DELETE }
 
 -- The fields' names are no UTF-8, so that no column and no typing error meets them.
@@ -26,6 +28,8 @@ local absent_type = ffi.typeof "struct { int32_t absent; }"
 local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
 local number = ffi.new "ls_number"
 local text_at, text_len = ffi.new "const char *[1]", ffi.new "size_t[1]"
+local moment, rounded = ffi.new "int64_t[1]", ffi.new "double[1]"
+local ARRAY_OPENS = 91 -- [
 local new_row, new_image, new_source, absent
 
 local function raise(text, ...) error(select("#", ...) > 0 and text:format(...) or text, 0) end
@@ -74,10 +78,10 @@ local function stale()
     raise "this row's hook has returned: a row is kept with row:copy()"
 end
 
--- The change behind a row or image, which must be the one that the hook at work was given.
+-- The change behind a row or image, which must be the one that the hook at work was given, or a clone of it.
 local function change_of(view)
     local index = view[INDEX]
-    if index ~= at.index or view[RUN] ~= at.run then stale() end
+    if (index ~= at.index and index < at.clones) or view[RUN] ~= at.run then stale() end
     return at.batch.changes[index]
 end
 
@@ -127,6 +131,7 @@ local function read(v, column_type, name)
     elseif kind == BOOL then
         return v.as.i ~= 0
     end
+    if kind == JSON and v.len > 0 and v.as.p[0] == ARRAY_OPENS then return (json.decode_array(text_of(v.as.p, v.len))) end
     if kind == BYTES or kind == JSON or column_type == DECIMAL then return (text_of_value(v)) end
     return (number_of(v, column_type))
 end
@@ -148,7 +153,25 @@ local function type_for(value)
     if kind == "number" then return C.LS_TYPE_FLOAT end -- one type for a column, whether its values are whole or not
     if kind == "boolean" then return C.LS_TYPE_BOOLEAN end
     if kind == "cdata" then return INTEGER end
+    if kind == "table" then
+        local meta = getmetatable(value)
+        return meta == made.decimal_meta and DECIMAL or meta == made.bytes_meta and C.LS_TYPE_BYTES or meta == made.json_meta and C.LS_TYPE_JSON
+            or C.LS_TYPE_ARRAY
+    end
     return value == nil and C.LS_TYPE_UNKNOWN or C.LS_TYPE_STRING
+end
+
+local function put_made(index, after, col, value, name)
+    local b, meta = at.batch, getmetatable(value)
+    if meta == made.decimal_meta then return (C.ls_row_set_text(b, index, after, col, value.text, #value.text)) end
+    if meta == made.bytes_meta then return (C.ls_row_set_bytes(b, index, after, col, value.bytes, #value.bytes)) end
+    if meta == made.json_meta then return (C.ls_row_set_json(b, index, after, col, value.text, #value.text)) end
+    if meta == made.array_meta then
+        local ok, text = pcall(json.encode, value)
+        if not ok then raise("column %q: %s", name, text) end
+        return (C.ls_row_set_json(b, index, after, col, text, #text))
+    end
+    raise("column %q takes a text, a number, a boolean or nil, not a table: ls.array{...} makes an array of one, ls.json(...) a document", name)
 end
 
 local function put(index, after, col, value, name)
@@ -158,6 +181,7 @@ local function put(index, after, col, value, name)
     if kind == "boolean" then return (C.ls_row_set_bool(b, index, after, col, value and 1 or 0)) end
     if ffi.istype(int64, value) then return (C.ls_row_set_int(b, index, after, col, value)) end
     if ffi.istype(uint64, value) then return (C.ls_row_set_uint(b, index, after, col, value)) end
+    if kind == "table" then return (put_made(index, after, col, value, name)) end
     raise("column %q takes a text, a number, a boolean or nil, not a %s", name, kind)
 end
 
@@ -243,7 +267,10 @@ function fields.table(c) return (text_of(c.schema.table, c.schema.table_len)) en
 function fields.ts(c) return c.tx ~= nil and tonumber(c.tx.ts) or nil end
 function fields.new(c, row) return c.after ~= nil and new_image(row[INDEX], row[RUN], 1) or nil end
 function fields.old(c, row) return c.before ~= nil and new_image(row[INDEX], row[RUN], 0) or nil end
-function fields.image(c, row) return (new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0)) end
+function fields.image(c, row)
+    if c.after == nil and c.before == nil then return nil end
+    return (new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0))
+end
 function fields.source(_, row) return (new_source(row[INDEX], row[RUN], 0)) end
 function fields.db(c) return (known_text(c.tx ~= nil and c.tx.db or nil)) end
 
@@ -265,6 +292,106 @@ function methods.text(row, name)
     if v.state == PRESENT then return (text_of_value(v)) end
     if v.state ~= NULL then raise_absent(name) end
     return nil
+end
+
+-- The value of row.image, which must be there; nil for NULL.
+local function value_there(row, name)
+    local v, c = image_value(row, name)
+    if v == nil then raise_unknown(c.schema, name) end
+    if v.state == PRESENT then return v, c.schema.cols[columns_of(c.schema).at[name]].type end
+    if v.state ~= NULL then raise_absent(name) end
+    return nil
+end
+
+function methods.number(row, name)
+    local v, column_type = value_there(row, name)
+    if v == nil then return nil end
+    if column_type == INTEGER or column_type == FLOAT then
+        if C.ls_row_number(at.batch, v, column_type, number) ~= 0 then return number.d end
+    elseif C.ls_row_rounded(at.batch, v, rounded) == 1 then
+        return rounded[0]
+    end
+    raise("column %q holds no number but %q", name, text_of_value(v))
+end
+
+function methods.time(row, name)
+    local v = value_there(row, name)
+    if v == nil then return nil end
+    local kind = C.ls_row_time(at.batch, v, moment)
+    if kind == 2 then return math.huge end
+    if kind == 3 then return -math.huge end
+    local us = moment[0]
+    if kind == 1 then return us <= WHOLE_MAX and us >= -WHOLE_MAX and tonumber(us) or us end
+    raise("column %q holds no point in time but %q; row:text gives its text", name, text_of_value(v))
+end
+
+function methods.json(row, name)
+    local v = value_there(row, name)
+    if v == nil then return nil end
+    local value, why = json.decode(text_of_value(v))
+    if value == nil then raise("column %q: %s", name, why) end
+    return value
+end
+
+function methods.bytes(row, name)
+    local v = value_there(row, name)
+    if v == nil then return nil end
+    if C.ls_row_bytes(at.batch, v, text_at, text_len) == 1 then return (text_of(text_at[0], text_len[0])) end
+    raise("column %q holds neither bytes nor base64: %q", name, text_of_value(v))
+end
+
+local function column_at(row, name)
+    local c = change_of(row)
+    local col = columns_of(c.schema).at[name]
+    if col == nil then raise_unknown(c.schema, name) end
+    return col, c
+end
+
+function methods.rename(row, name, to)
+    local col = column_at(row, name)
+    if type(to) ~= "string" then raise("row:rename takes two names: row:rename(%q, \"new name\")", name) end
+    if C.ls_row_rename(at.batch, row[INDEX], col, to, #to) ~= 0 then refused() end
+end
+
+-- What a mask makes of a value; a text, when it is to stand in a column of another type.
+local function masked(values, col, column_type, name, fn)
+    if values == nil or values[col].state ~= PRESENT then return nil end
+    local v = values[col]
+    local value = fn(getmetatable(fn) == made.mask_meta and text_of_value(v) or read(v, column_type, name))
+    if value == absent then raise("column %q: the mask gave ls.absent; nil writes NULL", name) end
+    return value, true
+end
+
+local TEXT_TYPES = { [C.LS_TYPE_STRING] = true, [C.LS_TYPE_UNKNOWN] = true }
+
+-- Writes what fn makes of the column's values, in both images and in the key that a moved row names. NULL stays NULL.
+function methods.mask(row, name, fn)
+    local col, c = column_at(row, name)
+    if type(fn) ~= "function" and getmetatable(fn) ~= made.mask_meta then
+        raise("row:mask takes a column and a function of its value: row:mask(%q, ls.hmac(key))", name)
+    end
+    local index, column_type, key_at = row[INDEX], c.schema.cols[col].type, c.schema.cols[col].key_at
+    local after, has_after = masked(c.after, col, column_type, name, fn)
+    local before, has_before = masked(c.before, col, column_type, name, fn)
+    local moved = nil
+    if key_at > 0 and c.moved ~= nil then moved = masked(c.moved, key_at - 1, column_type, name, fn) end
+    if not TEXT_TYPES[column_type] and (type(after) == "string" or type(before) == "string" or type(moved) == "string") then
+        if C.ls_row_retype(at.batch, index, col, C.LS_TYPE_STRING) ~= 0 then refused() end
+    end
+    if has_after and (after == nil and C.ls_row_set_null(at.batch, index, 1, col) or put(index, 1, col, after, name)) ~= 0 then refused() end
+    if has_before and (before == nil and C.ls_row_set_null(at.batch, index, 0, col) or put(index, 0, col, before, name)) ~= 0 then refused() end
+    if moved ~= nil then
+        local text = tostring(moved)
+        if C.ls_row_set_moved(at.batch, index, key_at - 1, text, #text) ~= 0 then refused() end
+    end
+end
+
+-- A row like this one, to be sent behind it; filter and map are not called for it.
+function methods.clone(row)
+    change_of(row)
+    local index = C.ls_row_clone(at.batch, row[INDEX])
+    if index < 0 then refused() end
+    return new_row(index, row[RUN])
 end
 
 function methods.drop(row, name)

@@ -78,7 +78,7 @@ static void bench_csv(ls_work *w, const char *folder, const char *name, bool spl
     must(ls_csv_open(&csv, &conf, &err), "opening CSV files");
     int64_t from = ls_clock_wall_us();
     for (int r = 0; r < ROUNDS; r++) must(csv->ops->write(csv, &w->seen, &err), "writing CSV");
-    must(csv->ops->flush(csv, &err), "flushing CSV");
+    must(csv->ops->flush(csv, NULL, 0, &err), "flushing CSV");
     report(name, from, (size_t)ROWS * ROUNDS, 0);
     csv->ops->close(csv);
     static const char *const ends[] = {"_c.csv", "_c-2.csv", "_c_insert.csv", "_c_delete.csv"};

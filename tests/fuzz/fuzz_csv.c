@@ -310,7 +310,7 @@ static void run(ls_csv_conf *conf, const ls_buf *was, ls_cursor *in) {
     want(w != NULL);
     take_rows(in, &schemas, w, &written);
     ls_writer *csv = start(conf);
-    want(csv->ops->write(csv, &w->seen, &err) == 0 && csv->ops->flush(csv, &err) == 0);
+    want(csv->ops->write(csv, &w->seen, &err) == 0 && csv->ops->flush(csv, NULL, 0, &err) == 0);
     csv->ops->close(csv);
     check_rows(conf, kind, was, left, &written);
     csv = start(conf); /* all that was written is whole records */

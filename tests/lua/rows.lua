@@ -208,4 +208,126 @@ stage("absent", {
     end,
 })
 
+-- What row:number, time, json and bytes read; ls.date, ls.json, ls.array and the masks.
+stage("reads_more", {
+    filter = function(row)
+        if row.action ~= "I" then
+            if row.action == "D" then
+                assert(not pcall(row.number, row, "total"), "an absent value is no number")
+                assert(not pcall(row.json, row, "nothing"))
+            end
+            return
+        end
+        equal(row:number "total", 12.5)
+        equal(row:number "qty", 1.5)
+        equal(row:number "big", 9007199254740992)
+        equal(row:number "id", 7)
+        equal(row:number "note", nil)
+        assert(not pcall(row.number, row, "status"))
+        equal(row:time "at", 1767323045000000)
+        equal(row:time "day", 1767312000000000)
+        equal(row:time "note", nil)
+        assert(not pcall(row.time, row, "status"))
+        equal(row:bytes "data", "\0\255")
+        assert(not pcall(row.bytes, row, "status"))
+        equal(ls.date("%d/%m/%Y %H:%M:%S", row:time "at"), "02/01/2026 03:04:05")
+        equal(ls.date("%Y-%m-%d", -1), "1969-12-31")
+        equal(ls.date("%Y", nil), nil)
+        row.new.doc = ls.json { b = { 1, 2.5, 9007199254740993LL, n = 4 }, a = "q\"\1", z = ls.null, [5] = true }
+        equal(row.new.doc, '{"5":true,"a":"q\\"\\u0001","b":[1,2.5,9007199254740993,null],"z":null}')
+        local doc = row:json "doc"
+        equal(doc.a, 'q"\1')
+        equal(doc.z, ls.null)
+        equal(doc.b[3], 9007199254740993LL)
+        equal(doc.b[4], ls.null)
+        equal(doc["5"], true)
+        row.new.list = ls.array { "a", ls.null, ls.array {}, -18446744073709551615ULL, n = 5 }
+        local list = row.new.list
+        equal(list.n, 5)
+        equal(list[2], ls.null)
+        equal(list[3].n, 0)
+        equal(list[5], ls.null)
+        equal(ls.sha256 "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        equal(ls.hmac("key") "The quick brown fox jumps over the lazy dog", "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
+        equal(ls.keep_last(4) "DE\195\182\195\1821234", "****1234")
+        equal(ls.keep_last(4) "12", "12")
+        equal(ls.keep_last(1) "a\195\182", "*\195\182")
+        row:drop "doc"
+        row:drop "list"
+    end,
+})
+
+local exact = {
+    "[12345678901234567890,-9223372036854775808,\"12345678901234567890\",{\"12345678901234567\\\"\":1234567890123456}]",
+    "1e400", "[18446744073709551616]", "{\"a\":[1,2}",
+}
+stage("reads_json", {
+    map = function(row)
+        if row.action ~= "I" then return end
+        row.new.doc = exact[1]
+        local doc = row:json "doc"
+        equal(tostring(doc[1]), "12345678901234567890")
+        equal(tostring(doc[2]), "-9223372036854775808")
+        equal(doc[3], "12345678901234567890")
+        equal(doc[4]['12345678901234567"'], 1234567890123456)
+        for i = 3, #exact do
+            row.new.doc = exact[i]
+            assert(not pcall(row.json, row, "doc"), exact[i])
+        end
+        row:drop "doc"
+    end,
+})
+
+stage("writes_more", {
+    map = function(row)
+        if row.action ~= "I" then return end
+        row.new.total = ls.decimal "99999999999999999999.10"
+        row.new.data = ls.bytes "\1\2\3"
+        row.new.more = ls.decimal(5)
+        row.new.raw = ls.bytes "\0"
+        row.new.list = ls.array { 1, 0.1, ls.array { "x" } }
+        row.new.doc = ls.json { x = 1 }
+    end,
+})
+
+stage("renames_columns", {
+    map = function(row)
+        if row.table ~= "orders" then return end
+        row:rename("id", "number")
+        row:rename("status", "state")
+        equal(row.image.number, 7)
+        assert(not pcall(function() return row.image.id end))
+        row:rename("number", "number")
+    end,
+})
+
+stage("masks", {
+    map = function(row)
+        if row.table ~= "orders" then return end
+        row:mask("id", ls.hmac "k")
+        row:mask("status", function(v) return v and v:upper() end)
+        row:mask("note", ls.sha256)
+        row:mask("day", function() return nil end)
+    end,
+})
+
+stage("clones", {
+    filter = function(row) return row.table == "orders" end,
+    map = function(row)
+        local first, second = row:clone(), nil
+        first.table = "first"
+        equal(first.source.sub, 1)
+        equal(first.source.seq, row.source.seq)
+        if row.action == "I" then
+            second = first:clone()
+            second.table = "second"
+            second.new.note = "2"
+            equal(row.new.note, nil)
+            equal(first.new.note, nil)
+            equal(second.source.sub, 2)
+        end
+        return row.action ~= "D"
+    end,
+})
+
 stage("no_hooks", {})

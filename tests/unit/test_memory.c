@@ -241,7 +241,7 @@ static int of_csv(run *r, const uint8_t *p, size_t n) {
     }
     for (int again = 0; again < 2 && rc == 0; again++) { /* the second time there is a file to learn from */
         rc = ls_csv_open(&csv, &conf, &r->err);
-        if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, &r->err) ? -1 : 0;
+        if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, NULL, 0, &r->err) ? -1 : 0;
         if (csv) csv->ops->close(csv);
         csv = NULL;
     }

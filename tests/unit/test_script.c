@@ -120,6 +120,8 @@ static void test_rows_are_read(void **state) {
     static const char *const want[5];
     run_stage("reads", want);
     run_stage("copies", want);
+    run_stage("reads_more", want);
+    run_stage("reads_json", want);
     run_stage("absent", want);
     run_stage("no_hooks", want);
 }
@@ -152,6 +154,52 @@ static void test_rows_are_written(void **state) {
     static const char *const actions[5] = {"U public.orders before id=7 after " ORDER, "D public.orders before id=7", NULL, NULL,
                                            "I public.log after line=new"};
     run_stage("changes_action", actions);
+    static const char *const more[5] = {"I public.orders after id=7 status=neu\xc3\xb6 total=99999999999999999999.10 qty=1.5 paid=true data=AQID "
+                                        "at=2026-01-02T03:04:05Z note=NULL big=9007199254740993 day=2026-01-02 more=5 raw=AA== "
+                                        "list=[1,0.1,[\"x\"]] doc={\"x\":1}"};
+    run_stage("writes_more", more);
+    static const char *const columns[5] = {"I public.orders after number=7 state=neu\xc3\xb6 total=12.50 qty=1.5 paid=true data=AP8= "
+                                           "at=2026-01-02T03:04:05Z note=NULL big=9007199254740993 day=2026-01-02",
+                                           "U public.orders before number=7 after number=7 state=neu\xc3\xb6 total=NULL qty=1.5 paid=true data=AP8= "
+                                           "at=2026-01-02T03:04:05Z note=unchanged big=9007199254740993 day=2026-01-02",
+                                           "D public.orders before number=7"};
+    run_stage("renames_columns", columns);
+#define SEVEN "9c737d163bcd1315bb695b00262e3ba4487ae2670bb2b0e6b8ee7f6ad354215a"
+    static const char *const masked[5] = {"I public.orders after id=" SEVEN " status=NEU\xc3\xb6 total=12.50 qty=1.5 paid=true data=AP8= "
+                                          "at=2026-01-02T03:04:05Z note=NULL big=9007199254740993 day=NULL",
+                                          "U public.orders before id=" SEVEN " after id=" SEVEN " status=NEU\xc3\xb6 total=NULL qty=1.5 paid=true data=AP8= "
+                                          "at=2026-01-02T03:04:05Z note=unchanged big=9007199254740993 day=NULL",
+                                          "D public.orders before id=" SEVEN};
+    run_stage("masks", masked);
+}
+
+/* Behind their row, in the order in which they were made; the row itself may be left out. */
+static void test_clones(void **state) {
+    (void)state;
+    static const char *const want[] = {"I public.orders after " ORDER, "I public.first after " ORDER,
+                                       "I public.second after id=7 status=neu\xc3\xb6 total=12.50 qty=1.5 paid=true data=AP8= "
+                                       "at=2026-01-02T03:04:05Z note=2 big=9007199254740993 day=2026-01-02",
+                                       "U public.orders before id=7 after " UPDATED, "U public.first before id=7 after " UPDATED,
+                                       "dropped D public.orders before id=7", "D public.first before id=7", "T public.orders",
+                                       "dropped U public.log before line=old after line=new"};
+    static const uint32_t subs[] = {0, 1, 2, 0, 1, 0, 1, 0, 0};
+    ls_script *s;
+    ls_error err = {0};
+    ls_work *w = make_batch();
+    ls_place place = {.offset = 5};
+    w->seen.count = 2; /* a mark behind the second row */
+    assert_int_equal(ls_work_mark(w, &place), 0);
+    w->seen.count = 5;
+    if (ls_script_open(&s, TESTS_DIR "/lua/rows.lua", &no_env, &err) || ls_script_use(s, "clones", &err) || ls_script_run(s, &w->seen, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(w->seen.count, sizeof want / sizeof *want);
+    for (uint32_t i = 0; i < w->seen.count; i++) {
+        assert_change(w, i, want[i]);
+        assert_int_equal(w->seen.changes[i].sub, subs[i]);
+    }
+    assert_int_equal(w->marks[0].changes, 5);
+    ls_script_close(s);
+    ls_work_free(w);
 }
 
 static void test_rows_die_with_their_batch(void **state) {
@@ -464,6 +512,7 @@ int main(void) {
         cmocka_unit_test(test_rows_are_read),
         cmocka_unit_test(test_rows_are_left_out),
         cmocka_unit_test(test_rows_are_written),
+        cmocka_unit_test(test_clones),
         cmocka_unit_test(test_rows_die_with_their_batch),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_unreadable_script),

@@ -1,0 +1,38 @@
+/* columns.h - `columns` of a connector: the columns that a script leaves out, casts, masks or renames without a hook. */
+#ifndef LS_COLUMNS_H
+#define LS_COLUMNS_H
+
+#include "base/log.h"
+#include "change/batch.h"
+
+typedef enum ls_mask {
+    LS_MASK_NONE,
+    LS_MASK_TEXT,     /* `text` instead of each value */
+    LS_MASK_SHA256,   /* of the canonical text, in lower-case hex */
+    LS_MASK_HMAC,     /* HMAC-SHA-256 under `text` */
+    LS_MASK_KEEP_LAST /* a * for each character but the last `keep` */
+} ls_mask;
+
+/* What happens to one column, named as the source names it. In this order: drop, or cast, then mask, then rename. */
+typedef struct ls_column_rule {
+    const char *name;
+    bool drop;
+    int cast; /* enum ls_type; -1: none */
+    ls_mask mask;
+    const char *text;
+    size_t text_len;
+    unsigned keep;
+    const char *rename; /* NULL: it keeps its name */
+} ls_column_rule;
+
+typedef struct ls_columns ls_columns; /* of one stage thread */
+
+/* rules: borrowed for its life. strict: a table without one of the columns is an error; else a column that no table has had so far is
+ * warned of. NULL: memory. */
+ls_columns *ls_columns_new(const ls_column_rule *rules, size_t n, ls_schemas *schemas, bool strict, const ls_log *log);
+void ls_columns_free(ls_columns *c);
+/* Applies the rules to the batch's rows, in both images and in the keys of moved rows. NULL stays NULL, and what was not sent is not
+ * made up. A value that cannot be cast: LS_FAIL with table, column, key and position. */
+int ls_columns_run(ls_columns *c, ls_work *w, ls_error *err) LS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,175 @@
+-- json.lua - JSON for hooks: documents and arrays to tables and back. No integer is rounded: what a Lua number cannot hold comes as int64
+-- or uint64, and goes back as such. Keys are written in their sorted order, so that the same table gives the same text.
+local ffi = require "list_sync.ffi"
+local cjson = require "cjson"
+
+local C = ffi.C
+local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+local WHOLE_MAX = 2 ^ 53
+local DEPTH_MAX = 128
+local MARK = "\1list_sync:" -- no text of a document is one that begins so but by its own escapes, which are looked for
+
+local plain = cjson.new()
+plain.decode_invalid_numbers(false)
+plain.decode_max_depth(DEPTH_MAX)
+
+local json = { null = cjson.null, array_meta = { __name = "ls.array" } }
+
+-- ---- reading ----
+
+local function exact(digits)
+    local negative = digits:sub(1, 1) == "-"
+    local value = uint64(0)
+    local limit = uint64(0) - 1
+    for i = negative and 2 or 1, #digits do
+        local digit = digits:byte(i) - 48
+        if value > (limit - digit) / 10 then return nil end
+        value = value * 10 + digit
+    end
+    if value <= uint64(WHOLE_MAX) then return (negative and -1 or 1) * tonumber(value) end
+    if not negative then return value <= uint64(2 ^ 63) - 1 and ffi.cast(int64, value) or value end
+    return value <= uint64(2 ^ 63) and ffi.cast(int64, uint64(0) - value) or nil
+end
+
+-- The text with every whole number that is beyond a Lua number as a marked string.
+local function mark_wholes(text)
+    local out, from, at = {}, 1, 1
+    while true do
+        local start = text:find('["%-%d]', at)
+        if not start then break end
+        if text:byte(start) == 34 then
+            at = start + 1
+            while true do
+                local stop = text:find('["\\]', at)
+                if not stop then return text end
+                at = stop + 1
+                if text:byte(stop) == 34 then break end
+                at = at + 1
+            end
+        else
+            local number = text:match("^-?%d[%d%.eE+%-]*", start) or text:sub(start, start)
+            if #number > 15 and not number:find "[%.eE]" and math.abs(tonumber(number)) >= WHOLE_MAX then
+                if not exact(number) then
+                    error(("%s is beyond 64 bits, and no number of Lua holds it: take the document's text, row:text"):format(number), 0)
+                end
+                out[#out + 1] = text:sub(from, start - 1) .. '"\\u0001list_sync:' .. number .. '"'
+                from = start + #number
+            end
+            at = start + #number
+        end
+    end
+    if #out == 0 then return text end
+    return table.concat(out) .. text:sub(from)
+end
+
+local function unmark(value)
+    if type(value) == "string" then return value:sub(1, #MARK) == MARK and exact(value:sub(#MARK + 1)) or value end
+    if type(value) ~= "table" then return value end
+    for k, v in pairs(value) do value[k] = unmark(v) end
+    return value
+end
+
+-- A document's value; nil and why when it is none. null is json.null.
+function json.decode(text)
+    local marked = text:find "%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d" and mark_wholes(text) or text
+    local ok, value = pcall(plain.decode, marked)
+    if not ok then return nil, tostring(value) end
+    return marked ~= text and unmark(value) or value
+end
+
+local function count(value)
+    if type(value) ~= "table" then return value end
+    value.n = #value
+    for i = 1, value.n do count(value[i]) end
+    return setmetatable(value, json.array_meta)
+end
+
+-- An array column's value: a table with its length in n, so that it can end in json.null; nested arrays likewise.
+function json.decode_array(text)
+    local value, why = json.decode(text)
+    if value == nil then error(why, 0) end
+    return count(value)
+end
+
+-- ---- writing ----
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function escaped(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end
+
+local function string_text(s) return '"' .. s:gsub('[%z\1-\31"\\]', escaped) .. '"' end
+
+local number_at = ffi.new "char[32]"
+
+local function number_text(d)
+    if d ~= d or d == math.huge or d == -math.huge then error("JSON has no number for " .. tostring(d), 0) end
+    if d == math.floor(d) and math.abs(d) <= WHOLE_MAX and not (d == 0 and 1 / d < 0) then return ("%d"):format(d) end
+    return ffi.string(number_at, C.ls_number_text(d, number_at))
+end
+
+-- A table is an array when it says its length in n, or has elements and no other keys.
+local function length_of(t)
+    if getmetatable(t) == json.array_meta or type(t.n) == "number" then return t.n or #t end
+    if #t == 0 then return nil end
+    for key in pairs(t) do
+        if type(key) ~= "number" then return nil end
+    end
+    return #t
+end
+
+local encode
+
+local function encode_array(t, n, out, depth)
+    out[#out + 1] = "["
+    for i = 1, n do
+        if i > 1 then out[#out + 1] = "," end
+        encode(t[i], out, depth)
+    end
+    out[#out + 1] = "]"
+end
+
+local function encode_object(t, out, depth)
+    local names, texts = {}, {}
+    for key in pairs(t) do
+        if type(key) ~= "string" and type(key) ~= "number" then error(("a JSON object's keys are texts, not a %s"):format(type(key)), 0) end
+        names[#names + 1] = tostring(key)
+        texts[tostring(key)] = key
+    end
+    table.sort(names)
+    out[#out + 1] = "{"
+    for i, name in ipairs(names) do
+        out[#out + 1] = (i > 1 and "," or "") .. string_text(name) .. ":"
+        encode(t[texts[name]], out, depth)
+    end
+    out[#out + 1] = "}"
+end
+
+function encode(value, out, depth)
+    local kind = type(value)
+    if value == nil or value == json.null then
+        out[#out + 1] = "null"
+    elseif kind == "string" then
+        out[#out + 1] = string_text(value)
+    elseif kind == "number" then
+        out[#out + 1] = number_text(value)
+    elseif kind == "boolean" then
+        out[#out + 1] = tostring(value)
+    elseif kind == "cdata" and (ffi.istype(int64, value) or ffi.istype(uint64, value)) then
+        out[#out + 1] = tostring(value):gsub("U?LL$", "")
+    elseif kind == "table" then
+        if depth == DEPTH_MAX then error(("a table that holds itself, or nests deeper than %d"):format(DEPTH_MAX), 0) end
+        local n = length_of(value)
+        if n then encode_array(value, n, out, depth + 1) else encode_object(value, out, depth + 1) end
+    else
+        error(("JSON takes texts, numbers, booleans, ls.null and tables, not a %s"):format(kind), 0)
+    end
+end
+
+-- The JSON text of a value.
+function json.encode(value)
+    local out = {}
+    encode(value, out, 0)
+    return table.concat(out)
+end
+
+return json
