@@ -85,7 +85,7 @@ class InvalidText(Case):
 
     # ---- PostgreSQL ----
 
-    def postgres(self, plugin):
+    def on_postgres(self, plugin):
         self.databases(mariadb="select 1")
         pg("drop database %s" % self.id_)
         pg("create database %s encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0" % self.id_)
@@ -100,10 +100,10 @@ class InvalidText(Case):
                    mended={"id": 200001, "a": "xé", "b": ["ok"], "j": '{"k":"v"}'}, schema="public")
 
     def test_pgoutput(self):
-        self.postgres("pgoutput")
+        self.on_postgres("pgoutput")
 
     def test_wal2json(self):
-        self.postgres("wal2json")
+        self.on_postgres("wal2json")
 
     # ---- MariaDB ----
 
