@@ -33,6 +33,9 @@ typedef struct ls_connector_options {
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
     const char *identity;  /* "key" | "full" */
     const char *json;      /* "text" | "embed" */
+    const char *const *key; /* [0] "pk" | "table_pk", or columns: own_key */
+    size_t nkey;
+    bool own_key, source;
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
     const ls_column_rule *columns;

@@ -197,6 +197,13 @@ function types.list(at, option, value)
     return out
 end
 
+-- The Kafka key as a list: a word, or columns.
+function types.key(at, option, value)
+    if value == "pk" or value == "table_pk" then return { value } end
+    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
+    return types.list(at, option, value)
+end
+
 local function property(at, option, name, value)
     if type(name) ~= "string" then
         fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title,
@@ -384,6 +391,7 @@ function rules.connector(at, out)
     check_patterns(at, key, out.tables)
     check_topics(at, out.topic)
     out.database = out.database or ""
+    out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end

@@ -110,6 +110,16 @@ local connector = {
         all columns there in any case.]],
     },
     {
+        name = "key", type = "key", default_doc = '"pk"',
+        doc = [[The Kafka key, which chooses the partition and what a compacted topic keeps: "pk": the table's key, as text, several columns as a
+        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; a list of columns:
+        { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
+    },
+    {
+        name = "source", type = "boolean", default = true,
+        doc = [[false: messages are without source (where a change comes from). Then nobody can tell a message that comes again after a crash from a new one.]],
+    },
+    {
         name = "json", type = "choice", choices = { "text", "embed" }, default = "text",
         doc = [[How a JSON column stands in a message: "text": as a string, the document's text; "embed": the document itself. Embedded, the
         document null and NULL look the same, and so do the document "1" and 1 to a CSV file. Keys, and JSON inside an array, are text in

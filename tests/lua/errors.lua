@@ -117,6 +117,9 @@ return {
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
 
+    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk" or a list of columns, not the text "id"' },
+    { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
+
     -- columns
     { script = connector '  columns = "card",', want = 'case.lua:7: option "columns" in connector "shop" must be a table of drop, cast, mask and rename, not the text "card"' },
     { script = connector '  columns = { mesk = {} },', want = 'case.lua:7: option "columns" in connector "shop" has drop, cast, mask and rename, not mesk; did you mean "mask"?' },
