@@ -61,6 +61,7 @@ static const field consumer_fields[] = {
 static const field csv_fields[] = {
     {.name = "filename", .kind = TEXT, .at = offsetof(ls_csv_options, filename)},
     {.name = "split_files", .kind = BOOL, .at = offsetof(ls_csv_options, split_files)},
+    {.name = "max_open_files", .kind = SIZE, .at = offsetof(ls_csv_options, max_open_files)},
     {.name = "header", .kind = BOOL, .at = offsetof(ls_csv_options, header)},
     {.name = "bom", .kind = BOOL, .at = offsetof(ls_csv_options, bom)},
     {.name = "delimiter", .kind = CHAR, .at = offsetof(ls_csv_options, delimiter)},

@@ -44,6 +44,7 @@ typedef struct ls_connector_options {
 typedef struct ls_csv_options {
     const char *filename;
     bool split_files, header, bom;
+    size_t max_open_files;
     char delimiter, quote;
     const char *newline, *null_text, *absent_text;
 } ls_csv_options;

@@ -21,8 +21,9 @@ struct ls_writer {
 
 /* Strings are borrowed for the writer's life. */
 typedef struct ls_csv_conf {
-    const char *filename; /* path, without the consumer and .csv */
+    const char *filename; /* path, without the consumer and .csv; with {...} a template (write/path.h) of all but .csv */
     const char *consumer; /* what stands behind it: the consumer id */
+    size_t max_open_files; /* 0: LS_CSV_OPEN_FILES */
     bool split_files;
     bool header;
     bool bom;

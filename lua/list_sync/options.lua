@@ -189,11 +189,20 @@ local consumer = {
 local csv_writer = {
     {
         name = "filename", type = "text", required = true, example = '"out/rows"',
-        doc = [[The files' path without its end: rows go to <filename>_<consumer_id>.csv.]],
+        doc = [[The files' path without its end: rows go to <filename>_<consumer_id>.csv. With braces it is a template of all but .csv,
+        filled in for each row: "out/{date}/{schema}.{table}". It may have {schema}, {table}, {topic}, {partition}, {consumer}
+        (consumer_id), {kind} (insert or delete with split_files, else rows), {date} and {hour} (when the row was committed, in UTC, as
+        2026-01-31 and 00 to 23; 1970-01-01 for messages without a source). In what is filled in every byte but A-Z, a-z, 0-9, _ and -
+        is %hh, a last - that would read as a part's number is %2d, and a name over 200 bytes ends in a hash. Folders are made.]],
     },
     {
         name = "split_files", type = "boolean", default = false,
-        doc = [[Insert rows go to <filename>_<consumer_id>_insert.csv and delete rows to <filename>_<consumer_id>_delete.csv.]],
+        doc = [[Insert rows go to <filename>_<consumer_id>_insert.csv and delete rows to <filename>_<consumer_id>_delete.csv; a template
+        needs {kind} for it.]],
+    },
+    {
+        name = "max_open_files", type = "integer", min = 1, max = 1000000, default = 64,
+        doc = [[How many files an instance holds open. Past it the one longest unused is closed, and opened again when rows come for it.]],
     },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },

@@ -1,0 +1,131 @@
+"""What the CSV writer makes of rows on disk: names from templates, few open files. The files are read by Python's own
+csv module and compared with what the databases hold."""
+import csv
+import datetime
+import glob
+import os
+import re
+
+from lib import Case, messages, wait_until
+
+TABLES = ("orders", "order_items", "Odd name.-2")
+WIDE = "create table %s (id int primary key, v varchar(40), n numeric(12,2))"
+
+
+def quoted(name):
+    return '"%s"' % name
+
+
+class Rows:
+    """The rows of a file, or of several: what a database holds when they are put in order, by an (id) key."""
+
+    def __init__(self):
+        self.state = {}
+        self.count = 0
+
+    def read(self, text):
+        reader = csv.reader(text, strict=True)
+        header = next(reader)
+        for row in reader:
+            self.count += 1
+            assert len(row) == len(header), row
+            action, table, key, rest = row[0], row[1], row[2], tuple(row[3:])
+            if action == "I":
+                self.state[(table, key)] = rest
+            elif action == "D":
+                self.state.pop((table, key), None)
+            else:
+                self.state = {k: v for k, v in self.state.items() if k[0] != table}
+        return header
+
+
+def read(path):
+    rows = Rows()
+    with open(path, encoding="utf-8", newline="") as f:
+        rows.header = rows.read(f)
+    return rows
+
+
+class Csv(Case):
+    def fill(self, db, count=40, tables=TABLES):
+        """Changes on each table, one transaction after the other over all of them."""
+        name = quoted if db == "postgres" else "`{}`".format
+        for i in range(count):
+            self.sql(db, "".join(
+                "insert into %s values (%d, 'v%d', %d.50); update %s set v = concat(v, ',\"x') where id = %d; delete from %s where id = %d;"
+                % (name(t), i, i, -i, name(t), i - 1, name(t), i - 5) for t in tables))
+
+    def holds(self, db, table):
+        name = quoted(table) if db == "postgres" else "`%s`" % table
+        text = self.sql(db, "select id, v, n from %s order by id" % name)
+        return {tuple(line.split("|" if db == "postgres" else "\t"))[0]: tuple(line.split("|" if db == "postgres" else "\t"))[1:] for line in text.split("\n") if line}
+
+    def schema(self, db):
+        return "public" if db == "postgres" else self.id_
+
+    def tables_on_both(self):
+        self.databases("".join(WIDE % quoted(t) + ";" for t in TABLES), "".join(WIDE % ("`%s`" % t) + ";" for t in TABLES))
+
+    def pipeline(self, db, csv_options, **options):
+        """A connector of all tables, and a consumer of theirs; both have caught up with nothing."""
+        options = dict({"topic_list": [self.topic_of(db)]}, **options)
+        script = self.script(self.connector(db, table="*", partitions=3), self.consumer(db, csv=csv_options, **options), name=db + ".lua")
+        self.run_to_end(script, "--until-caught-up")
+        return script
+
+    def check_tables(self, db, pattern, rows_of=read):
+        """pattern: of a table's file, %s its schema and name as they are escaped."""
+        for t in TABLES:
+            escaped = re.sub("-(?=[0-9]+$)", "%2d", re.sub("[^A-Za-z0-9_-]", lambda m: "%%%02x" % ord(m.group(0)), t))
+            paths = glob.glob(os.path.join(glob.escape(self.dir), pattern % (self.schema(db), escaped)))
+            self.assertEqual(len(paths), 1, (t, os.listdir(self.dir)))
+            rows = rows_of(paths[0])
+            self.assertEqual({k[0] for k in rows.state}, {"%s.%s" % (self.schema(db), t)})
+            self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds(db, t))
+
+
+class Templates(Csv):
+    def test_a_file_a_table(self):
+        """One file open at a time, and three partitions whose rows lie between each other's."""
+        self.tables_on_both()
+        for db in ("postgres", "mysql"):
+            script = self.pipeline(db, {"filename": db + "/{schema}/{table}", "max_open_files": 1})
+            self.fill(db)
+            self.run_to_end(script, "--until-caught-up")
+            self.check_tables(db, db + "/%s/%s.csv")
+            self.assertEqual(len(glob.glob(self.path(db) + "/*/*")), len(TABLES))
+
+    def test_the_commits_time_and_the_kind(self):
+        self.tables_on_both()
+        script = self.pipeline("postgres", {"filename": "{date}/{hour}-{kind}.{consumer}.{topic}-{partition}.csv", "split_files": True},
+                               consumer_id="c.1")
+        self.fill("postgres", 10, ["orders"])
+        self.run_to_end(script, "--until-caught-up")
+        wanted, count = {}, 0
+        for m in messages(self.topic_of("postgres")):
+            at = datetime.datetime.fromtimestamp(m["source"]["ts"] / 1e6, datetime.timezone.utc)
+            for kind, there in (("insert", "columns" in m), ("delete", "identity" in m)):
+                if there:
+                    wanted.setdefault(at.strftime("%Y-%m-%d/%H-") + kind, []).append(kind[0].upper())
+                    count += 1
+        topic = self.topic_of("postgres").replace(".", "%2e")
+        paths = glob.glob(self.path("20*/*"))
+        names = {os.path.relpath(p, self.dir).split(".")[0] for p in paths}
+        self.assertEqual(names, set(wanted))
+        for p in paths:
+            self.assertRegex(os.path.basename(p), r"^\d\d-(insert|delete)\.c%%2e1\.%s-[0-2]\.csv$" % re.escape(topic))
+        self.assertEqual(sum(read(p).count for p in paths), count)
+
+    def test_a_restart_and_a_kill(self):
+        """Rows come again after kill -9, none is lost, and every file stays readable."""
+        self.tables_on_both()
+        script = self.pipeline("mysql", {"filename": "out/{table}", "max_open_files": 2})
+        for _ in range(3):
+            p = self.start(script)
+            self.fill("mysql", 10)
+            wait_until(lambda: self.lines("out/orders.csv"), "rows", programs=[p])
+            p.kill()
+            self.my("".join("delete from `%s`;" % t for t in TABLES))
+        self.fill("mysql", 10)
+        self.run_to_end(script, "--until-caught-up")
+        self.check_tables("mysql", "out/%.0s%s.csv")
