@@ -156,6 +156,7 @@ static int open_writer(instance *in, ls_error *err) {
                         .split_files = csv->split_files,
                         .header = csv->header,
                         .bom = csv->bom,
+                        .formula_guard = csv->formula_guard,
                         .delimiter = csv->delimiter,
                         .quote = csv->quote,
                         .newline = csv->newline,

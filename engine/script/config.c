@@ -63,6 +63,7 @@ static const field csv_fields[] = {
     {.name = "split_files", .kind = BOOL, .at = offsetof(ls_csv_options, split_files)},
     {.name = "max_open_files", .kind = SIZE, .at = offsetof(ls_csv_options, max_open_files)},
     {.name = "header", .kind = BOOL, .at = offsetof(ls_csv_options, header)},
+    {.name = "formula_guard", .kind = BOOL, .at = offsetof(ls_csv_options, formula_guard)},
     {.name = "bom", .kind = BOOL, .at = offsetof(ls_csv_options, bom)},
     {.name = "delimiter", .kind = CHAR, .at = offsetof(ls_csv_options, delimiter)},
     {.name = "quote", .kind = CHAR, .at = offsetof(ls_csv_options, quote)},

@@ -43,7 +43,7 @@ typedef struct ls_connector_options {
 
 typedef struct ls_csv_options {
     const char *filename;
-    bool split_files, header, bom;
+    bool split_files, header, bom, formula_guard;
     size_t max_open_files;
     char delimiter, quote;
     const char *newline, *null_text, *absent_text;

@@ -80,11 +80,13 @@ static bool needs_quotes(const csv *c, const char *p, size_t n) {
 }
 
 static void put_text(const csv *c, ls_buf *out, const char *p, size_t n) {
-    if (!needs_quotes(c, p, n)) {
+    bool guard = c->conf.formula_guard && ls_csv_is_formula(p, n);
+    if (!guard && !needs_quotes(c, p, n)) {
         ls_buf_add(out, p, n);
         return;
     }
     ls_buf_char(out, c->conf.quote);
+    if (guard) ls_buf_add(out, "''", c->conf.quote == '\'' ? 2 : 1);
     while (n) {
         const char *q = memchr(p, c->conf.quote, n);
         size_t run = q ? (size_t)(q - p) + 1 : n;

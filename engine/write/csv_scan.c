@@ -22,6 +22,29 @@ int ls_csv_io_error(ls_error *err, const char *what, const char *path) {
 
 /* ---- cells */
 
+static size_t digits(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && p[i] >= '0' && p[i] <= '9') i++;
+    return i;
+}
+
+/* Is it a number as values are written? A decimal's cell has its text, as any text's. */
+static bool is_number(const char *p, size_t n) {
+    size_t at = n && *p == '-', whole = digits(p + at, n - at);
+    at += whole;
+    if (whole && at < n && p[at] == '.') {
+        size_t fraction = digits(p + at + 1, n - at - 1);
+        at += fraction ? fraction + 1 : 0;
+    }
+    if (whole && at + 1 < n && (p[at] == 'e' || p[at] == 'E')) {
+        size_t sign = p[at + 1] == '+' || p[at + 1] == '-', power = digits(p + at + 1 + sign, n - at - 1 - sign);
+        at += power ? 1 + sign + power : 0;
+    }
+    return whole && at == n;
+}
+
+bool ls_csv_is_formula(const char *p, size_t n) { return n && memchr("=+-@\t\r\n", *p, 7) && !is_number(p, n); }
+
 bool ls_csv_next_cell(const ls_csv_conf *conf, const char **at, const char *end, ls_buf *out) {
     const char *p = *at;
     bool quoted = false;
@@ -37,6 +60,7 @@ bool ls_csv_next_cell(const ls_csv_conf *conf, const char **at, const char *end,
         }
     }
     *at = p < end ? p + 1 : NULL;
+    if (conf->formula_guard && out->len > 1 && *out->data == '\'' && ls_csv_is_formula(out->data + 1, out->len - 1)) memmove(out->data, out->data + 1, --out->len);
     return true;
 }
 

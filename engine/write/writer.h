@@ -27,6 +27,7 @@ typedef struct ls_csv_conf {
     bool split_files;
     bool header;
     bool bom;
+    bool formula_guard; /* a ' in front of what a spreadsheet would take for a formula */
     char delimiter, quote;
     const char *newline; /* "\n" or "\r\n" */
     const char *null_text, *absent_text; /* written raw, unquoted */

@@ -206,6 +206,11 @@ local csv_writer = {
     },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
+    {
+        name = "formula_guard", type = "boolean", default = false,
+        doc = [[For files that spreadsheets open: a cell that begins with =, +, -, @, a tab or a line end gets a ' in front and is quoted, so
+        that it is text and no formula; headers too. A number, as -1.5, is left as it is, whatever its column's type.]],
+    },
     { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells: no letter.]] },
     { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within: no letter.]] },
     { name = "newline", type = "choice", choices = { "\n", "\r\n" }, default = "\n", doc = [[What ends a line.]] },

@@ -84,6 +84,25 @@ class Csv(Case):
             self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds(db, t))
 
 
+class FormulaGuard(Csv):
+    VALUES = ("=1+1", "+1", "-1", "-1.50", "-1-1", "@a", "'=1", "\t=1", "a=1", "=\"x\",1", "-", "")
+
+    def test_texts_and_numbers(self):
+        self.databases("create table t (id int primary key, v varchar(40), n numeric(12,2), d double precision)")
+        for db in ("postgres", "mysql"):
+            script = self.pipeline(db, {"filename": db, "formula_guard": True})
+            for i, v in enumerate(self.VALUES):
+                self.sql(db, "insert into t values (%d, '%s', %d.25, -1e300)" % (-i, v.replace("'", "''"), -i))
+            self.run_to_end(script, "--until-caught-up")
+            with open(self.path("%s_%s.csv" % (db, db)), encoding="utf-8", newline="") as f:
+                rows = {int(r[2]): r for r in list(csv.reader(f, strict=True))[1:]}
+            self.assertEqual(sorted(rows), sorted(-i for i in range(len(self.VALUES))))
+            for i, v in enumerate(self.VALUES):
+                guarded = v[:1] in ("=", "+", "-", "@", "\t") and not re.fullmatch(r"-\d+(\.\d+)?", v)
+                self.assertEqual(rows[-i][3], "'" + v if guarded else v)
+                self.assertEqual([float(x) for x in rows[-i][4:]], [-i - 0.25 if i else 0.25, -1e300])
+
+
 class Templates(Csv):
     def test_a_file_a_table(self):
         """One file open at a time, and three partitions whose rows lie between each other's."""

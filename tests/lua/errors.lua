@@ -119,6 +119,7 @@ return {
     { script = (csv '    split_files = true,'):gsub('"out"', '"{table}"'), want = 'case.lua:6: ls.csv_writer has split_files, and the template "{table}" has no {kind} to part the rows by' },
     { script = consumer '  instances = 2,\n  writer = ls.csv_writer { filename = "{table}" },',
       want = 'case.lua:4: consumer "reports" has 2 instances, and the filename "{table}" has no {consumer} to part their files by' },
+    { script = csv '    formula_guard = 1,', want = 'case.lua:6: option "formula_guard" in ls.csv_writer must be true or false, not 1' },
     { script = csv '    max_open_files = 0,', want = 'case.lua:6: option "max_open_files" in ls.csv_writer must be an integer from 1 to 1000000, not 0' },
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
