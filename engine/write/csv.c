@@ -399,14 +399,14 @@ static int start_anew(csv *c, ls_error *err) {
     forget_all(c);
     ls_csv_routes_forget(&c->routes);
     ls_csv_disk_close(&c->disk);
-    return 0;
+    return ls_csv_disk_find(&c->disk, err);
 }
 
 static int write_change(csv *c, const ls_change *ch, ls_error *err) {
     const ls_schema *s = ch->schema;
     if (ch->flags & LS_DROPPED || !memchr("IUDT", ch->action, 4)) return 0;
     if (c->disk.nnames > LS_CSV_NAMES_MAX - 2 && start_anew(c, err)) return -1;
-    if (ls_csv_routes_find(&c->routes, ch, &c->at, err)) return -1;
+    if (ls_csv_disk_time(&c->disk, ch->tx->ts, err) || ls_csv_routes_find(&c->routes, ch, &c->at, err)) return -1;
     if (ch->action == 'T') return write_truncate(c, s, ch, err);
     layout *l = layout_of(c, s);
     if (!l) return ls_fail_memory(err, "writing a CSV row");
@@ -446,6 +446,7 @@ int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     c->absent_len = strlen(conf->absent_text);
     c->special[(unsigned char)conf->delimiter] = c->special[(unsigned char)conf->quote] = c->special['\n'] = c->special['\r'] = true;
     c->disk.conf = &c->conf;
+    c->disk.span = LS_CSV_NO_SPAN;
     if (ls_csv_routes_open(&c->routes, &c->disk, err)) {
         close_writer(&c->base);
         return -1;

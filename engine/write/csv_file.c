@@ -1,4 +1,4 @@
-#include "write/csv_file.h"
+#include "write/csv_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +21,15 @@ static int hold(int fd, const char *path, ls_error *err) {
     return ls_fail(err, LS_FENCED, "another program writes %s: give one of the two another consumer_id, or another filename", path);
 }
 
-static int take_over(ls_csv_part *p, int fd, ls_error *err) {
+int ls_csv_take_over(ls_csv_part *p, int fd, ls_error *err) {
     ls_csv_found found;
-    if (ls_csv_scan(p->of->disk->conf, fd, p->path, &found, err)) return -1;
+    if (hold(fd, p->path, err) || ls_csv_scan(p->of->disk->conf, fd, p->path, &found, err)) return -1;
     p->header = found.header;
     p->header_len = found.header_len;
     p->cells = found.cells;
     p->table = found.table;
+    p->bytes = found.bytes;
+    p->rows = found.rows;
     return 0;
 }
 
@@ -46,7 +48,7 @@ static void link_newest(ls_csv_part *p) {
 }
 
 /* What it has gathered is thrown away. */
-static void close_part(ls_csv_part *p) {
+void ls_csv_close_part(ls_csv_part *p) {
     if (p->fd < 0) return;
     close(p->fd);
     p->fd = -1;
@@ -56,33 +58,44 @@ static void close_part(ls_csv_part *p) {
     ls_buf_free(&p->out);
 }
 
-static void free_part(ls_csv_part *p) {
-    close_part(p);
+void ls_csv_free_part(ls_csv_part *p) {
+    ls_csv_close_part(p);
     free(p->path);
     free(p->header);
     free(p->table);
     free(p);
 }
 
-/* A part's struct, with its path; not in the list yet. */
-static ls_csv_part *new_part(ls_csv_files *f, size_t number) {
+ls_csv_part *ls_csv_new_part(ls_csv_files *f) {
     ls_csv_part *p = calloc(1, sizeof *p);
-    size_t room = strlen(f->base) + 32;
+    if (!p) return NULL;
+    p->of = f;
+    p->fd = -1;
+    return p;
+}
+
+const char *ls_csv_end(const ls_csv_conf *conf) {
+    (void)conf;
+    return ".csv";
+}
+
+/* A part with a file of its own, which it keeps; not in the list yet. */
+static ls_csv_part *new_numbered(ls_csv_files *f, size_t number) {
+    ls_csv_part *p = ls_csv_new_part(f);
+    size_t room = strlen(f->base) + 40;
     if (p) p->path = malloc(room);
     if (!p || !p->path) {
         free(p);
         return NULL;
     }
-    p->of = f;
-    p->fd = -1;
     if (number > 1)
-        snprintf(p->path, room, "%s-%zu.csv", f->base, number);
+        snprintf(p->path, room, "%s-%zu%s", f->base, number, ls_csv_end(f->disk->conf));
     else
-        snprintf(p->path, room, "%s.csv", f->base);
+        snprintf(p->path, room, "%s%s", f->base, ls_csv_end(f->disk->conf));
     return p;
 }
 
-static int add_part(ls_csv_files *f, ls_csv_part *p) {
+int ls_csv_add_part(ls_csv_files *f, ls_csv_part *p) {
     if (f->nparts == f->cap_parts) {
         size_t cap = f->cap_parts ? f->cap_parts * 2 : 4;
         ls_csv_part **all = realloc(f->parts, cap * sizeof(*all));
@@ -108,7 +121,7 @@ static ls_csv_files *known(ls_csv_disk *d, const char *base, size_t n) {
 
 /* Is name-2.csv, which would be a part of this name, the first one of the name name-2, or the other way round? Templates can make such
  * names: {topic}-{partition}. */
-static bool is_anothers(ls_csv_files *f, size_t number) {
+bool ls_csv_is_anothers(ls_csv_files *f, size_t number) {
     char digits[32];
     size_t n = strlen(f->base), at = n;
     if (number > 1) {
@@ -123,7 +136,7 @@ static bool is_anothers(ls_csv_files *f, size_t number) {
     while (at && f->base[at - 1] >= '0' && f->base[at - 1] <= '9') at--;
     if (at == n || !at || f->base[at - 1] != '-' || f->base[at] == '0') return false;
     ls_csv_files *other = known(f->disk, f->base, at - 1);
-    return other && strtoull(f->base + at, NULL, 10) <= other->nparts;
+    return other && strtoull(f->base + at, NULL, 10) <= (ls_csv_rotates(f->disk->conf) ? other->last_number : other->nparts);
 }
 
 /* The next part: taken over if there is such a file, else (*there false) a struct that makes one. */
@@ -131,34 +144,38 @@ static int next_part(ls_csv_files *f, ls_csv_part **out, bool *there, ls_error *
     if (f->nparts == LS_CSV_PARTS_MAX)
         return ls_fail(err, LS_FAIL, "%s has %d parts, one for each header: give tables whose columns differ so much files of their own",
                        f->base, LS_CSV_PARTS_MAX);
-    ls_csv_part *p = new_part(f, f->nparts + 1);
+    bool rotates = ls_csv_rotates(f->disk->conf);
+    ls_csv_part *p = rotates ? ls_csv_new_part(f) : new_numbered(f, f->nparts + 1);
     int rc = 0, fd = -1;
     if (!p) return ls_fail_memory(err, "opening CSV files");
-    *there = is_anothers(f, f->nparts + 1);
+    *out = p;
+    *there = false;
+    if (rotates) return 0; /* those that were there have been found */
+    *there = ls_csv_is_anothers(f, f->nparts + 1);
     if (*there) {
         p->cells = SIZE_MAX;
     } else {
         fd = open(p->path, O_RDWR | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make it wait */
         *there = fd >= 0;
-        rc = fd < 0 ? (errno == ENOENT ? 0 : ls_csv_io_error(err, "open", p->path)) : hold(fd, p->path, err) ? -1 : take_over(p, fd, err);
+        rc = fd < 0 ? (errno == ENOENT ? 0 : ls_csv_io_error(err, "open", p->path)) : ls_csv_take_over(p, fd, err);
     }
     if (fd >= 0) close(fd);
     if (rc) {
-        free_part(p);
+        ls_csv_free_part(p);
         return -1;
     }
-    *out = p;
     return 0;
 }
 
 /* name.csv, name-2.csv ... as far as they go without a gap. */
 static int find_parts(ls_csv_files *f, ls_error *err) {
     bool there = true;
+    if (ls_csv_rotates(f->disk->conf)) return ls_csv_find_rotated(f, err);
     while (there && f->nparts < LS_CSV_PARTS_MAX) {
         ls_csv_part *p;
         if (next_part(f, &p, &there, err)) return -1;
-        if (there && add_part(f, p) == 0) continue;
-        free_part(p);
+        if (there && ls_csv_add_part(f, p) == 0) continue;
+        ls_csv_free_part(p);
         if (there) return ls_fail_memory(err, "opening CSV files");
     }
     return 0;
@@ -185,7 +202,7 @@ int ls_csv_make_folders(const char *file, ls_error *err) {
 }
 
 static void free_files(ls_csv_files *f) {
-    for (size_t i = 0; i < f->nparts; i++) free_part(f->parts[i]);
+    for (size_t i = 0; i < f->nparts; i++) ls_csv_free_part(f->parts[i]);
     free(f->parts);
     free(f->base);
     free(f);
@@ -243,7 +260,7 @@ static int write_out(ls_csv_part *p, ls_error *err) {
     return 0;
 }
 
-static int removed(const ls_csv_part *p, ls_error *err) {
+int ls_csv_removed(const ls_csv_part *p, ls_error *err) {
     p->of->disk->broken = true;
     return ls_fail(err, LS_FAIL,
                    "%s was removed or replaced while rows were written to it: start again (the rows since the last flush come again, in a new "
@@ -255,10 +272,10 @@ static int still_there(const ls_csv_part *p, ls_error *err) {
     struct stat open_file, named;
     if (fstat(p->fd, &open_file)) return ls_csv_io_error(err, "look at", p->path);
     if (stat(p->path, &named) == 0 && named.st_ino == open_file.st_ino && named.st_dev == open_file.st_dev) return 0;
-    return removed(p, err);
+    return ls_csv_removed(p, err);
 }
 
-static int flush_part(ls_csv_part *p, ls_error *err) {
+int ls_csv_flush_part(ls_csv_part *p, ls_error *err) {
     if (p->out.len && write_out(p, err)) return -1;
     if (p->written && p->fd >= 0 && still_there(p, err)) return -1;
     p->written = false;
@@ -276,32 +293,41 @@ static int open_part(ls_csv_part *p, int make, ls_error *err) {
         return 0;
     }
     if (d->open >= most) {
-        if (flush_part(d->oldest, err)) return -1; /* so that a flush has nothing to do with what is closed */
-        close_part(d->oldest);
+        if (ls_csv_flush_part(d->oldest, err)) return -1; /* so that a flush has nothing to do with what is closed */
+        ls_csv_close_part(d->oldest);
     }
     p->fd = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | make, 0666);
-    if (p->fd < 0 && errno == ENOENT && !make) return removed(p, err);
+    if (p->fd < 0 && errno == ENOENT && !make) return ls_csv_removed(p, err);
     if (p->fd < 0) return ls_csv_io_error(err, "open", p->path);
     link_newest(p);
     d->open++;
     return hold(p->fd, p->path, err);
 }
 
-static int start_part(ls_csv_part *p, const char *header, size_t n, ls_error *err) {
+/* Makes the part's file, or its next one, and writes the header. */
+static int begin_file(ls_csv_part *p, ls_error *err) {
     const ls_csv_conf *conf = p->of->disk->conf;
+    bool rotates = ls_csv_rotates(conf);
+    if (rotates && !p->begun && ls_csv_name_next(p, err)) return -1;
+    if (open_part(p, rotates && !p->begun ? O_CREAT | O_EXCL : O_CREAT, err)) return -1;
+    p->begun = true;
+    if (conf->bom) ls_buf_str(&p->out, LS_CSV_BOM);
+    if (conf->header) {
+        ls_buf_add(&p->out, p->header, p->header_len);
+        ls_buf_str(&p->out, conf->newline);
+    }
+    p->of->disk->buffered += p->out.len;
+    p->bytes = p->out.len;
+    return p->out.failed ? ls_fail_memory(err, "beginning a CSV file") : 0;
+}
+
+static int start_part(ls_csv_part *p, const char *header, size_t n, ls_error *err) {
     p->header = malloc(n + 1);
     if (!p->header) return ls_fail_memory(err, "beginning a CSV file");
     memcpy(p->header, header, n);
     p->header_len = n;
-    p->cells = ls_csv_count_cells(conf, header, n);
-    if (open_part(p, O_CREAT, err)) return -1;
-    if (conf->bom) ls_buf_str(&p->out, LS_CSV_BOM);
-    if (conf->header) {
-        ls_buf_add(&p->out, header, n);
-        ls_buf_str(&p->out, conf->newline);
-    }
-    p->of->disk->buffered += p->out.len;
-    return p->out.failed ? ls_fail_memory(err, "beginning a CSV file") : 0;
+    p->cells = ls_csv_count_cells(p->of->disk->conf, header, n);
+    return begin_file(p, err);
 }
 
 static bool has_header(const ls_csv_part *p, const char *header, size_t n, size_t cells) {
@@ -317,8 +343,8 @@ int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part
         ls_csv_part *p;
         if (i == f->nparts) { /* it may be there: behind a gap, or made by somebody meanwhile */
             if (next_part(f, &p, &there, err)) return -1;
-            if (add_part(f, p)) {
-                free_part(p);
+            if (ls_csv_add_part(f, p)) {
+                ls_csv_free_part(p);
                 return ls_fail_memory(err, "beginning a CSV file");
             }
         }
@@ -342,9 +368,8 @@ static int write_large(ls_csv_part *p, const char *record, size_t n, ls_error *e
     return write_all(p, newline, strlen(newline), err);
 }
 
-int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
+static int add_record(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
     ls_csv_disk *d = p->of->disk;
-    if (open_part(p, 0, err)) return -1;
     if (n >= LS_CSV_PART_BUFFER) return write_large(p, record, n, err);
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
@@ -355,9 +380,21 @@ int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err)
     return d->buffered >= LS_CSV_ALL_BUFFERS ? ls_csv_disk_flush(d, err) : 0;
 }
 
+int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
+    const ls_csv_conf *conf = p->of->disk->conf;
+    size_t bytes = n + strlen(conf->newline);
+    bool rotates = ls_csv_rotates(conf);
+    if (rotates && p->begun && ls_csv_is_full(p, bytes) && ls_csv_finish(p, err)) return -1;
+    if (rotates && !p->begun ? begin_file(p, err) : open_part(p, 0, err)) return -1;
+    if (add_record(p, record, n, err)) return -1;
+    p->bytes += bytes;
+    p->rows++;
+    return rotates && ls_csv_is_full(p, 1) ? ls_csv_finish(p, err) : 0;
+}
+
 int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) {
     for (ls_csv_part *p = d->oldest; p; p = p->newer)
-        if (flush_part(p, err)) return -1;
+        if (ls_csv_flush_part(p, err)) return -1;
     return 0;
 }
 

@@ -18,13 +18,14 @@ enum {
     LS_CSV_NAMES_MAX = LS_LIMIT(10000, 4), /* names that are known; past it all are closed, and found again */
     LS_CSV_NAME_BUCKETS = LS_LIMIT(1024, 2)
 };
+#define LS_CSV_NO_SPAN INT64_MIN
 
 typedef struct ls_csv_files ls_csv_files;
 
 typedef struct ls_csv_part {
     ls_csv_files *of;
     struct ls_csv_part *older, *newer; /* neighbours among the open ones, by their last use */
-    char *path;
+    char *path;   /* with rotation NULL until there is a file */
     char *header; /* its header record without the line end, also when headers are not written; NULL: nothing in the file yet,
                      or it is not known */
     size_t header_len;
@@ -33,6 +34,12 @@ typedef struct ls_csv_part {
     int fd;       /* -1: closed, everything is written */
     ls_buf out;   /* rows not written yet */
     bool written; /* since the last flush */
+    /* With rotation the part's files come one after the other, and `path` is the one that rows are added to. */
+    bool begun;          /* there is one */
+    size_t number;       /* in its name */
+    size_t done_len;     /* bytes of path that are its name when it is closed */
+    uint64_t bytes, rows; /* in it, gathered ones too; before compression, and without the header */
+    int64_t span;        /* second since 1970 that the span which it belongs to begins with; LS_CSV_NO_SPAN: not known yet */
 } ls_csv_part;
 
 /* All files of a writer. */
@@ -44,6 +51,7 @@ typedef struct ls_csv_disk {
     ls_csv_part *newest, *oldest; /* the open parts: past max_open_files the one longest unused is closed, and opened again to append */
     size_t open, buffered;
     bool broken; /* a write failed: no other one is tried */
+    int64_t span; /* rotate_every: of the rows so far the latest one's; LS_CSV_NO_SPAN at first */
 } ls_csv_disk;
 
 /* The files of one name. */
@@ -54,6 +62,7 @@ struct ls_csv_files {
     char *base;         /* path without the part's number and .csv */
     ls_csv_part **parts;
     size_t nparts, cap_parts;
+    size_t last_number; /* with rotation: of the files made or found so far */
 };
 
 /* The files of that name. At first: finds the parts that are there, cuts each back to the end of its last whole record, makes the folder. */
@@ -66,9 +75,14 @@ ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
 int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;
 /* Everything gathered goes to the operating system. */
 int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
+/* Rows of this commit time come next: with rotate_every this may end files. */
+int ls_csv_disk_time(ls_csv_disk *d, int64_t ts, ls_error *err) LS_MUST_CHECK;
+/* The files that an earlier run was adding to, where filename is a template and they do not come up of themselves. */
+int ls_csv_disk_find(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
 /* Closes and forgets all files, without a flush. */
 void ls_csv_disk_close(ls_csv_disk *d);
 
+const char *ls_csv_end(const ls_csv_conf *conf); /* .csv */
 int ls_csv_make_folders(const char *path, ls_error *err) LS_MUST_CHECK; /* those of a file's path; the last one can be written to */
 
 #endif

@@ -32,7 +32,7 @@ int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, ls_error *err) {
     const ls_csv_conf *conf = d->conf;
     *r = (ls_csv_routes){.disk = d, .conf = conf};
     if ((r->uses = ls_path_uses(conf->filename, err)) < 0) return -1;
-    if (r->uses) return look_at_folder(conf->filename, err);
+    if (r->uses) return look_at_folder(conf->filename, err) || ls_csv_disk_find(d, err) ? -1 : 0;
     if (open_named(r, conf->split_files ? "_insert" : "", &r->always.inserts, err)) return -1;
     r->always.deletes = r->always.inserts;
     return conf->split_files ? open_named(r, "_delete", &r->always.deletes, err) : 0;

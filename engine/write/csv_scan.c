@@ -16,7 +16,7 @@ int ls_csv_io_error(ls_error *err, const char *what, const char *path) {
                        : e == EFBIG ? "raise the limit on a file's size (ulimit -f)"
                        : e == EACCES || e == EROFS || e == EPERM ? "give the user the right to write there, or choose another filename"
                        : e == EMFILE || e == ENFILE ? "raise the limit on open files (ulimit -n), or lower max_open_files"
-                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG || e == ENOENT || e == ENXIO ? "choose another filename" : "mend the disk";
+                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG || e == ENOENT || e == ENXIO || e == EEXIST ? "choose another filename" : "mend the disk";
     return ls_fail(err, LS_FAIL, "cannot %s %s: %s: %s and start again (rows that were not flushed come again)", what, path, strerror(e), mend);
 }
 
@@ -79,7 +79,7 @@ size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n)
 typedef struct scan {
     bool quoted;
     size_t whole;   /* bytes up to the end of the last whole record */
-    size_t records;
+    size_t records; /* above 2 right with rotate_rows only */
     ls_buf first, second; /* the first two records, as far as they go */
 } scan;
 
@@ -88,6 +88,8 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
     if (s->records >= 2 && !memchr(p, conf->quote, n)) { /* most of most files */
         const char *last = s->quoted ? NULL : memrchr(p, '\n', n);
         if (last) s->whole = at + (size_t)(last - p) + 1;
+        for (const char *line = p; conf->rotate_rows && last && line <= last; line++, s->records++)
+            line = memchr(line, '\n', (size_t)(last - line) + 1);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -206,6 +208,8 @@ int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, ls_csv_found 
     *out = (ls_csv_found){0};
     int rc = scan_file(&s, conf, fd, path, err);
     if (rc == 0 && s.records) rc = learn(conf, &s, out, err);
+    out->bytes = s.whole;
+    out->rows = s.records - (conf->header && s.records);
     if (rc == 0 && !s.records && !is_ours(&s, conf)) out->cells = SIZE_MAX; /* no header goes behind what stands there */
     ls_buf_free(&s.first);
     ls_buf_free(&s.second);

@@ -14,6 +14,7 @@ typedef struct ls_csv_found {
     char *header; /* as ls_csv_part has them; malloc'd */
     size_t header_len, cells;
     char *table;
+    uint64_t bytes, rows; /* of whole records, the header's bytes too */
 } ls_csv_found;
 
 /* Reads the file from its beginning and cuts it back to the end of its last whole record. On -1 nothing is owed. */

@@ -112,3 +112,46 @@ void ls_path_expand(ls_buf *out, const char *template_, const ls_path_values *v)
     out->failed |= whole.failed;
     ls_buf_free(&whole);
 }
+
+/* ---- the other way round */
+
+static bool is_shaped(const char *p, size_t n, const char *shape) { /* 0: a digit */
+    if (strlen(shape) != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if (shape[i] == '0' ? p[i] < '0' || p[i] > '9' : p[i] != shape[i]) return false;
+    return true;
+}
+
+static bool is_text(const char *p, size_t n, const char *text) { return strlen(text) == n && memcmp(p, text, n) == 0; }
+
+static bool may_be(field f, const char *p, size_t n, const char *consumer) {
+    switch (f) {
+    case PARTITION: return n && strspn(p, "0123456789") >= n;
+    case CONSUMER: return is_text(p, n, consumer);
+    case KIND: return is_text(p, n, "rows") || is_text(p, n, "insert") || is_text(p, n, "delete");
+    case DATE: return is_shaped(p, n, "0000-00-00");
+    case HOUR: return is_shaped(p, n, "00");
+    default: return true;
+    }
+}
+
+static bool matches(const char *t, const char *consumer, const char *p) {
+    for (; *t && *t != '{'; t++, p++)
+        if (*t != *p) return false;
+    if (!*t) return !*p;
+    const char *close = strchr(t, '}');
+    field f = field_of(t + 1, (size_t)(close - t - 1));
+    size_t n = strcspn(p, "/.");
+    for (;; n--) {
+        if (may_be(f, p, n, consumer) && matches(close + 1, consumer, p + n)) return true;
+        if (!n) return false;
+    }
+}
+
+bool ls_path_matches(const char *template_, const char *consumer, const char *path) {
+    ls_buf escaped = {0};
+    ls_path_escape(&escaped, consumer);
+    bool is = ls_buf_cstr(&escaped) && matches(template_, escaped.data, path);
+    ls_buf_free(&escaped);
+    return is;
+}

@@ -21,5 +21,7 @@ int ls_path_uses(const char *filename, ls_error *err) LS_MUST_CHECK;
 /* Appends the path that a template, which ls_path_uses() has found good, stands for. A folder's or file's name over LS_PATH_NAME_MAX ends in
  * its hash. What stands last is kept apart from the number of a part: of orders-2 the - becomes %2d. */
 void ls_path_expand(ls_buf *out, const char *template_, const ls_path_values *v);
+/* May the template stand for this path, {consumer} being this one? A name that ends in its hash is not looked into. */
+bool ls_path_matches(const char *template_, const char *consumer, const char *path);
 
 #endif

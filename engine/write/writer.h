@@ -25,6 +25,8 @@ typedef struct ls_csv_conf {
     const char *consumer; /* what stands behind it: the consumer id */
     size_t max_open_files; /* 0: LS_CSV_OPEN_FILES */
     bool split_files;
+    uint64_t rotate_bytes, rotate_rows; /* a file ends before it has more bytes, when it has so many rows; 0: never */
+    int64_t rotate_every;               /* seconds: ... when rows of the next span of this length, counted from 1970, come; 0: never */
     bool header;
     bool bom;
     bool formula_guard; /* a ' in front of what a spreadsheet would take for a formula */

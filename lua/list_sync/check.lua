@@ -176,6 +176,8 @@ function types.size(at, option, value)
     return bytes
 end
 
+function types.rotate(at, option, value) return csv.rotate(at, option, value, fail, types) end
+
 function types.hook(at, option, value)
     if type(value) ~= "function" then must(at, option, "a function", value) end
     return value

@@ -22,7 +22,48 @@ local function check_template(at, out, fail)
     out.filename = name:gsub("%.csv$", "") -- it is put behind each part's number
 end
 
-function csv.check(at, out, fail) check_template(at, out, fail) end
+local SECONDS = { s = 1, m = 60, h = 3600, d = 86400 }
+
+local parts = {}
+
+function parts.size(at, option, value, _, types) return types.size(at, option, value) end
+
+function parts.rows(at, option, value, _, types) return types.integer(at, option, value) end
+
+function parts.every(at, option, value, fail)
+    local number, unit = tostring(value):match "^(%d+)%s*([smhd])$"
+    local seconds = number and tonumber(number) * SECONDS[unit]
+    if type(value) ~= "string" or not seconds or seconds < 1 or seconds > 366 * 86400 then
+        fail(at, option.name, 'option %q in %s must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not %s', option.name, at.title,
+            type(value) == "string" and ("the text %q"):format(value) or tostring(value))
+    end
+    return seconds
+end
+
+local RANGES = { size = { 1024 ^ 2, 1024 ^ 4 }, rows = { 1, 1e12 }, every = {} }
+
+function csv.rotate(at, option, value, fail, types)
+    local out = {}
+    if type(value) ~= "table" then
+        fail(at, option.name, 'option "rotate" in %s must be a table as { size = "64MiB", rows = 1000000, every = "1h" }, not %s', at.title, tostring(value))
+    end
+    for key in pairs(value) do
+        if not parts[key] then fail(at, option.name, 'option "rotate" in %s has size, rows and every, not %s', at.title, tostring(key)) end
+    end
+    for key, range in pairs(RANGES) do
+        local name = "rotate." .. key
+        at.lines[name] = at.lines[option.name]
+        if value[key] ~= nil then out[key] = parts[key](at, { name = name, min = range[1], max = range[2] }, value[key], fail, types) end
+    end
+    if not next(out) then fail(at, option.name, 'option "rotate" in %s is empty: add size, rows or every', at.title) end
+    return out
+end
+
+function csv.check(at, out, fail)
+    check_template(at, out, fail)
+    local rotate = out.rotate or {}
+    out.rotate_bytes, out.rotate_rows, out.rotate_every = rotate.size or 0, rotate.rows or 0, rotate.every or 0
+end
 
 -- Two instances must not write one file, and partitions move between them.
 function csv.check_consumer(at, out, fail)

@@ -204,6 +204,16 @@ local csv_writer = {
         name = "max_open_files", type = "integer", min = 1, max = 1000000, default = 64,
         doc = [[How many files an instance holds open. Past it the one longest unused is closed, and opened again when rows come for it.]],
     },
+    {
+        name = "rotate", type = "rotate",
+        doc = [[Ends files: { size = "64MiB", rows = 1000000, every = "1h" }, one of them or more; every is in s, m, h or d. The file that rows are
+        added to is name.csv.part until it ends (with every name.csv.20260131T140000Z.part, which tells its span); then it is name.csv,
+        and name-2.csv.part follows. size is before compression, and passed by a single larger row only. every goes by when rows
+        were committed, in spans counted from 1970-01-01 UTC, never by the clock: the first row of a later span, of whatever table, ends the
+        files of earlier ones, so one partition read again gives the same files; a row that comes late goes to the file that is
+        being written. At a stop files stay as they are, and the next start goes on with them; numbers go on behind the
+        highest that is there.]],
+    },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
     {

@@ -1,10 +1,11 @@
-"""What the CSV writer makes of rows on disk: names from templates, few open files. The files are read by Python's own
+"""What the CSV writer makes of rows on disk: names from templates, few open files, files that end. The files are read by Python's own
 csv module and compared with what the databases hold."""
 import csv
 import datetime
 import glob
 import os
 import re
+import time
 
 from lib import Case, messages, wait_until
 
@@ -101,6 +102,72 @@ class FormulaGuard(Csv):
                 guarded = v[:1] in ("=", "+", "-", "@", "\t") and not re.fullmatch(r"-\d+(\.\d+)?", v)
                 self.assertEqual(rows[-i][3], "'" + v if guarded else v)
                 self.assertEqual([float(x) for x in rows[-i][4:]], [-i - 0.25 if i else 0.25, -1e300])
+
+
+def number(path):
+    """A file's place among those of its name: name.csv, name-2.csv ..."""
+    m = re.search(r"-(\d+)\.csv", os.path.basename(path))
+    return int(m.group(1)) if m else 1
+
+
+class Rotation(Csv):
+    def files(self, pattern):
+        return sorted(glob.glob(self.path(pattern)), key=number)
+
+    def test_rows_and_kills(self):
+        """Files of seven rows; after kill -9 the next start goes on with what was being written."""
+        self.tables_on_both()
+        script = self.pipeline("postgres", {"filename": "out/{table}", "rotate": {"rows": 7}, "max_open_files": 2})
+        for i in range(4):
+            p = self.start(script)
+            self.fill("postgres", 10)
+            wait_until(lambda: len(self.files("out/*.csv")) > 2 * i, "files that have ended", programs=[p])
+            p.kill()
+            self.pg("".join("delete from %s;" % quoted(t) for t in TABLES))
+        self.fill("postgres", 10)
+        self.run_to_end(script, "--until-caught-up")
+        for t in TABLES:
+            name = {"Odd name.-2": "Odd%20name%2e%2d2"}.get(t, t)
+            paths = [p for p in self.files("out/*.csv*") if re.fullmatch(re.escape(name) + r"(-\d+)?\.csv(\.part)?", os.path.basename(p))]
+            self.assertEqual([number(p) for p in paths], list(range(1, len(paths) + 1)))
+            self.assertEqual([p for p in paths if p.endswith(".part")], [p for p in paths[-1:] if p.endswith(".part")])
+            rows = Rows()
+            for p in paths:
+                count = rows.count
+                with open(p, encoding="utf-8", newline="") as f:
+                    rows.read(f)
+                if p.endswith(".csv"):
+                    self.assertEqual(rows.count - count, 7, p)
+            self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds("postgres", t))
+
+    def test_the_commits_time(self):
+        """One second a file. A second consumer, which reads everything later and at once, gets the same files."""
+        self.databases("create table t (id int primary key, v text)")
+        topic = [self.topic_of("postgres")]
+        first, second = (self.consumer(g, topic_list=topic, csv={"filename": g, "rotate": {"every": "1s"}}) for g in ("a", "b"))
+        p = self.start_connector(self.script(self.connector("postgres", partitions=1)))
+        script = self.script(first, name="a.lua")
+        reader = self.start(script)
+        for i in range(25):
+            self.pg("insert into t values (%d, 'x')" % i)
+            time.sleep(0.15)  # over several seconds of commit time
+            if i == 15:
+                reader.kill()
+        wait_until(lambda: len(messages(topic[0])) == 25, "the messages", programs=[p])
+        self.assertEqual(p.stop(), 0)
+        self.run_to_end(script, "--until-caught-up")
+        self.run_to_end(self.script(second, name="b.lua"), "--until-caught-up")
+        seconds = {}
+        for m in messages(topic[0]):
+            seconds.setdefault(m["source"]["ts"] // 1000000, []).append(str(m["columns"][0]["value"]))
+        self.assertGreater(len(seconds), 3)
+        of = {}
+        for g in ("a", "b"):
+            paths = self.files("%s_%s*" % (g, g))
+            self.assertEqual([p.endswith("Z.part") for p in paths], [False] * (len(paths) - 1) + [True])
+            of[g] = [[line.split(",")[2] for line in self.lines(p)[1:]] for p in paths]
+        self.assertEqual(of["b"], list(seconds.values()))
+        self.assertEqual([list(dict.fromkeys(ids)) for ids in of["a"]], of["b"])  # rows of the kill may be there twice
 
 
 class Templates(Csv):
