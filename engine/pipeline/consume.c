@@ -156,6 +156,7 @@ static int open_writer(instance *in, ls_error *err) {
                         .rotate_bytes = csv->rotate_bytes,
                         .rotate_rows = csv->rotate_rows,
                         .rotate_every = (int64_t)csv->rotate_every,
+                        .compress = !csv->compress ? LS_CSV_PLAIN : strcmp(csv->compress, "zstd") == 0 ? LS_CSV_ZSTD : LS_CSV_GZIP,
                         .split_files = csv->split_files,
                         .header = csv->header,
                         .bom = csv->bom,

@@ -47,6 +47,7 @@ typedef struct ls_csv_options {
     size_t max_open_files;
     size_t rotate_bytes, rotate_rows, rotate_every; /* every: seconds; 0: not given */
     char delimiter, quote;
+    const char *compress; /* "zstd" | "gzip"; NULL: neither */
     const char *newline, *null_text, *absent_text;
 } ls_csv_options;
 

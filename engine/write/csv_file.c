@@ -75,8 +75,7 @@ ls_csv_part *ls_csv_new_part(ls_csv_files *f) {
 }
 
 const char *ls_csv_end(const ls_csv_conf *conf) {
-    (void)conf;
-    return ".csv";
+    return conf->compress == LS_CSV_ZSTD ? ".csv.zst" : conf->compress == LS_CSV_GZIP ? ".csv.gz" : ".csv";
 }
 
 /* A part with a file of its own, which it keeps; not in the list yet. */
@@ -234,7 +233,8 @@ int ls_csv_files_of(ls_csv_disk *d, const char *base, ls_csv_files **out, ls_err
 /* ---- writing */
 
 /* A write that failed may have left part of a row: nothing may follow it, or a later flush would call it written. */
-static int write_all(const ls_csv_part *p, const char *bytes, size_t n, ls_error *err) {
+static int write_all(void *part, const char *bytes, size_t n, ls_error *err) {
+    const ls_csv_part *p = part;
     ls_csv_disk *d = p->of->disk;
     if (d->broken) return ls_fail(err, LS_FAIL, "cannot write %s: an earlier write failed: start again", p->path);
     while (n) {
@@ -250,9 +250,21 @@ static int write_all(const ls_csv_part *p, const char *bytes, size_t n, ls_error
     return 0;
 }
 
+/* end: what has been written since the last end is a whole frame of the compressed file; so a crash leaves no half of what was flushed. */
+static int write_bytes(ls_csv_part *p, const char *bytes, size_t n, bool end, ls_error *err) {
+    ls_csv_disk *d = p->of->disk;
+    if (d->conf->compress == LS_CSV_PLAIN) return write_all(p, bytes, n, err);
+    if (!d->packer && ls_packer_new(&d->packer, d->conf->compress, err)) return -1;
+    if (!d->broken && ls_packer_add(d->packer, bytes, n, end, write_all, p, err) == 0) return 0;
+    if (d->broken) return write_all(p, bytes, n, err); /* says so */
+    d->broken = true;
+    return -1;
+}
+
 static int write_out(ls_csv_part *p, ls_error *err) {
     ls_csv_disk *d = p->of->disk;
-    if (write_all(p, p->out.data, p->out.len, err)) return -1;
+    if (!p->out.len) return 0;
+    if (write_bytes(p, p->out.data, p->out.len, true, err)) return -1;
     d->buffered -= p->out.len;
     p->written = true;
     if (p->out.cap > LS_CSV_KEEP_BUFFERS / d->open) ls_buf_free(&p->out);
@@ -364,20 +376,21 @@ ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
 static int write_large(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
     const char *newline = p->of->disk->conf->newline;
     p->written = true;
-    if (write_out(p, err) || write_all(p, record, n, err)) return -1;
-    return write_all(p, newline, strlen(newline), err);
+    if (write_out(p, err) || write_bytes(p, record, n, false, err)) return -1;
+    return write_bytes(p, newline, strlen(newline), true, err);
 }
 
 static int add_record(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
     ls_csv_disk *d = p->of->disk;
-    if (n >= LS_CSV_PART_BUFFER) return write_large(p, record, n, err);
+    size_t times = d->conf->compress ? LS_CSV_PACKED_TIMES : 1;
+    if (n >= times * LS_CSV_PART_BUFFER) return write_large(p, record, n, err);
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
     ls_buf_str(&p->out, d->conf->newline);
     d->buffered += p->out.len - before;
     if (p->out.failed) return ls_fail_memory(err, "writing a CSV row");
-    if (p->out.len >= LS_CSV_PART_BUFFER) return write_out(p, err);
-    return d->buffered >= LS_CSV_ALL_BUFFERS ? ls_csv_disk_flush(d, err) : 0;
+    if (p->out.len >= times * LS_CSV_PART_BUFFER) return write_out(p, err);
+    return d->buffered >= times * LS_CSV_ALL_BUFFERS ? ls_csv_disk_flush(d, err) : 0;
 }
 
 int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
@@ -406,4 +419,6 @@ void ls_csv_disk_close(ls_csv_disk *d) {
         }
     memset(d->names, 0, sizeof d->names);
     d->nnames = 0;
+    ls_packer_free(d->packer);
+    d->packer = NULL;
 }

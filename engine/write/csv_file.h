@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/limit.h"
+#include "write/csv_pack.h"
 #include "write/csv_scan.h"
 #include "write/writer.h"
 
@@ -13,6 +14,7 @@ enum {
     LS_CSV_OPEN_FILES = LS_LIMIT(64, 2),   /* parts held open where max_open_files does not say */
     LS_CSV_PART_BUFFER = LS_LIMIT(64 * 1024, 128),  /* bytes gathered for a part before they are written */
     LS_CSV_ALL_BUFFERS = LS_LIMIT(128 * 1024, 192), /* ... for all parts of a writer */
+    LS_CSV_PACKED_TIMES = 4, /* as many times both where files are compressed: small frames take more room */
     LS_CSV_KEEP_BUFFERS = 4 * 1024 * 1024, /* bytes of room that the open parts' buffers keep, about */
     LS_CSV_PARTS_MAX = 10000,              /* parts of one name */
     LS_CSV_NAMES_MAX = LS_LIMIT(10000, 4), /* names that are known; past it all are closed, and found again */
@@ -50,6 +52,7 @@ typedef struct ls_csv_disk {
     uint64_t last_serial;
     ls_csv_part *newest, *oldest; /* the open parts: past max_open_files the one longest unused is closed, and opened again to append */
     size_t open, buffered;
+    ls_packer *packer; /* of the frame that is being written; NULL: none yet */
     bool broken; /* a write failed: no other one is tried */
     int64_t span; /* rotate_every: of the rows so far the latest one's; LS_CSV_NO_SPAN at first */
 } ls_csv_disk;
@@ -82,7 +85,7 @@ int ls_csv_disk_find(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
 /* Closes and forgets all files, without a flush. */
 void ls_csv_disk_close(ls_csv_disk *d);
 
-const char *ls_csv_end(const ls_csv_conf *conf); /* .csv */
+const char *ls_csv_end(const ls_csv_conf *conf); /* .csv, .csv.zst, .csv.gz */
 int ls_csv_make_folders(const char *path, ls_error *err) LS_MUST_CHECK; /* those of a file's path; the last one can be written to */
 
 #endif

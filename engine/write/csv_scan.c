@@ -1,5 +1,7 @@
 #include "write/csv_scan.h"
 
+#include "write/csv_pack.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -78,13 +80,22 @@ size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n)
 
 typedef struct scan {
     bool quoted;
-    size_t whole;   /* bytes up to the end of the last whole record */
+    size_t at;      /* bytes so far, not compressed */
+    size_t whole;   /* ... up to the end of the last whole record */
     size_t records; /* above 2 right with rotate_rows only */
     ls_buf first, second; /* the first two records, as far as they go */
+    size_t end;     /* bytes of the file */
+    size_t keep;    /* ... that stay */
+    /* of a compressed file, as they were where the last frame ended that ended with a whole record */
+    size_t keep_whole, keep_records;
+    bool theirs;      /* somebody else's */
+    bool rows_behind; /* there are whole frames behind `keep`, or what is none */
 } scan;
 
 /* A quote inside a quoted cell is doubled, so counting quotes is enough to tell a line end inside a cell from a record's. */
-static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n, size_t at) {
+static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n) {
+    size_t at = s->at;
+    s->at += n;
     if (s->records >= 2 && !memchr(p, conf->quote, n)) { /* most of most files */
         const char *last = s->quoted ? NULL : memrchr(p, '\n', n);
         if (last) s->whole = at + (size_t)(last - p) + 1;
@@ -114,13 +125,14 @@ static bool is_ours(const scan *s, const ls_csv_conf *conf) {
 }
 
 /* What is cut off, if it has a line end in it: a record that a crash cut has one in a quoted cell only, but so has a whole file
- * whose rows were quoted otherwise. Nothing that may be rows is thrown away: it goes to name.csv.cut. */
-static int keep_tail(int fd, const char *path, off_t from, off_t to, bool *kept, ls_error *err) {
+ * whose rows were quoted otherwise. Nothing that may be rows is thrown away: it goes to name.csv.cut. rows: known by now, if it is
+ * compressed. */
+static int keep_tail(int fd, const char *path, off_t from, off_t to, const bool *rows, bool *kept, ls_error *err) {
     char bytes[READ_BYTES], name[PATH_MAX];
-    bool lines = false;
+    bool lines = rows && *rows;
     int cut = -1, rc = 0;
     *kept = false;
-    for (int pass = 0; pass < 2 && rc == 0; pass++) {
+    for (int pass = rows != NULL; pass < 2 && rc == 0; pass++) {
         if (pass == 1 && !lines) break;
         snprintf(name, sizeof name, "%s.cut", path);
         if (pass == 1 && (cut = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) < 0) return ls_csv_io_error(err, "open", name);
@@ -138,15 +150,16 @@ static int keep_tail(int fd, const char *path, off_t from, off_t to, bool *kept,
     return rc;
 }
 
-static int cut_back(const scan *s, const ls_csv_conf *conf, int fd, const char *path, size_t end, ls_error *err) {
+static int cut_back(const scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
     bool kept;
-    if (keep_tail(fd, path, (off_t)s->whole, (off_t)end, &kept, err)) return -1;
-    if (ftruncate(fd, (off_t)s->whole)) return ls_csv_io_error(err, "cut back", path);
+    if (keep_tail(fd, path, (off_t)s->keep, (off_t)s->end, conf->compress ? &s->rows_behind : NULL, &kept, err)) return -1;
+    if (ftruncate(fd, (off_t)s->keep)) return ls_csv_io_error(err, "cut back", path);
     if (conf->log && kept)
         ls_log_line(conf->log, LS_WARN,
                     "%s: its last %zu bytes, from byte %zu on, were no whole record and are in %s.cut now: a crash cut a record there, whose row "
-                    "comes again; if not, its rows were quoted otherwise (see the option \"quote\")",
-                    path, end - s->whole, s->whole, path);
+                    "comes again; if not, %s",
+                    path, s->end - s->keep, s->keep, path,
+                    conf->compress ? "the file is damaged there" : "its rows were quoted otherwise (see the option \"quote\")");
     return 0;
 }
 
@@ -155,22 +168,60 @@ static bool no_memory_for(const ls_buf *record) {
     return record->failed && record->len < record->max;
 }
 
-static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
-    char bytes[READ_BYTES];
-    size_t at = 0;
-    ls_buf_room(&s->first, 1); /* an empty record is at a place in memory too; without memory the check below sees it */
-    ls_buf_room(&s->second, 1);
-    for (;;) {
+/* Each frame ends with a whole record, so a file is cut back to the end of a frame. 1: what comes is no frame. */
+static int scan_frames(scan *s, const ls_csv_conf *conf, ls_unpacker *u, const char *p, size_t n, char *room) {
+    const char *const begin = p, *const end = p + n;
+    for (size_t out = 1; p < end || out;) {
+        bool closed;
+        if (ls_unpack(u, &p, end, room, &out, &closed)) {
+            s->rows_behind = true;
+            return 1;
+        }
+        if (out) scan_bytes(s, conf, room, out);
+        if (closed && s->whole == s->at) {
+            s->keep = s->end + (size_t)(p - begin);
+            s->keep_whole = s->whole;
+            s->keep_records = s->records;
+        } else if (closed) {
+            s->rows_behind = true;
+        }
+        if (p == end && !out) break;
+    }
+    return 0;
+}
+
+static int read_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_unpacker *u, ls_error *err) {
+    char bytes[READ_BYTES], *room = u ? malloc(LS_PACK_ROOM) : NULL;
+    bool frames = true;
+    int rc = u && !room ? ls_fail_memory(err, "reading a CSV file") : 0;
+    while (rc == 0) {
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return ls_csv_io_error(err, "read", path);
-        if (n == 0) break;
-        scan_bytes(s, conf, bytes, (size_t)n, at);
-        at += (size_t)n;
+        if (n < 0) rc = ls_csv_io_error(err, "read", path);
+        if (n <= 0) break;
+        if (!u) scan_bytes(s, conf, bytes, (size_t)n);
+        else if (frames) frames = scan_frames(s, conf, u, bytes, (size_t)n, room) == 0;
+        s->end += (size_t)n;
     }
+    free(room);
+    return rc;
+}
+
+static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_error *err) {
+    ls_unpacker *u = NULL;
+    ls_buf_room(&s->first, 1); /* an empty record is at a place in memory too; without memory the check below sees it */
+    ls_buf_room(&s->second, 1);
+    if (conf->compress && ls_unpacker_new(&u, conf->compress, err)) return -1;
+    int rc = read_file(s, conf, fd, path, u, err);
+    ls_unpacker_free(u);
+    if (rc) return -1;
     /* by half of its header a file would be taken for somebody else's */
     if (no_memory_for(&s->first) || no_memory_for(&s->second)) return ls_fail_memory(err, "reading a CSV file");
-    return s->whole < at && is_ours(s, conf) ? cut_back(s, conf, fd, path, at, err) : 0;
+    bool ours = is_ours(s, conf) && !(conf->compress && !s->keep && s->rows_behind); /* damaged from its first byte on */
+    if (!conf->compress) s->keep = s->whole;
+    if (conf->compress && ours) s->whole = s->keep_whole, s->records = s->keep_records;
+    if (!ours && conf->compress) s->records = 0, s->theirs = true;
+    return s->keep < s->end && ours ? cut_back(s, conf, fd, path, err) : 0;
 }
 
 /* The second cell of a record; malloc'd; NULL: none, or no memory. */
@@ -191,7 +242,7 @@ static int learn(const ls_csv_conf *conf, scan *s, ls_csv_found *out, ls_error *
     if (first->len && first->data[first->len - 1] == '\r') first->len--;
     size_t skip = first->len >= 3 && memcmp(first->data, LS_CSV_BOM, 3) == 0 ? 3 : 0;
     out->cells = ls_csv_count_cells(conf, first->data + skip, first->len - skip);
-    out->table = table_cell(conf->header ? &s->second : first, conf);
+    if (!conf->header || s->records > 1) out->table = table_cell(conf->header ? &s->second : first, conf);
     if (!conf->header) return 0;
     out->header_len = first->len - skip;
     out->header = malloc(out->header_len + 1);
@@ -210,7 +261,7 @@ int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, ls_csv_found 
     if (rc == 0 && s.records) rc = learn(conf, &s, out, err);
     out->bytes = s.whole;
     out->rows = s.records - (conf->header && s.records);
-    if (rc == 0 && !s.records && !is_ours(&s, conf)) out->cells = SIZE_MAX; /* no header goes behind what stands there */
+    if (rc == 0 && !s.records && (s.theirs || !is_ours(&s, conf))) out->cells = SIZE_MAX; /* no header goes behind what stands there */
     ls_buf_free(&s.first);
     ls_buf_free(&s.second);
     return rc;

@@ -19,11 +19,14 @@ struct ls_writer {
     const ls_writer_ops *ops;
 };
 
+typedef enum ls_csv_compress { LS_CSV_PLAIN, LS_CSV_ZSTD, LS_CSV_GZIP } ls_csv_compress;
+
 /* Strings are borrowed for the writer's life. */
 typedef struct ls_csv_conf {
     const char *filename; /* path, without the consumer and .csv; with {...} a template (write/path.h) of all but .csv */
     const char *consumer; /* what stands behind it: the consumer id */
     size_t max_open_files; /* 0: LS_CSV_OPEN_FILES */
+    ls_csv_compress compress;
     bool split_files;
     uint64_t rotate_bytes, rotate_rows; /* a file ends before it has more bytes, when it has so many rows; 0: never */
     int64_t rotate_every;               /* seconds: ... when rows of the next span of this length, counted from 1970, come; 0: never */

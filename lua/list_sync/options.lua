@@ -214,6 +214,11 @@ local csv_writer = {
         being written. At a stop files stay as they are, and the next start goes on with them; numbers go on behind the
         highest that is there.]],
     },
+    {
+        name = "compress", type = "choice", choices = { "zstd", "gzip" }, default_doc = "neither",
+        doc = [[Files are name.csv.zst or name.csv.gz. Each flush ends a zstd frame or gzip member, which such files may have any number of, so that
+        what was flushed can be read while the file grows, and after a crash; half a frame is cut off at the next start.]],
+    },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
     {

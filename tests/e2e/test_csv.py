@@ -1,10 +1,13 @@
-"""What the CSV writer makes of rows on disk: names from templates, few open files, files that end. The files are read by Python's own
-csv module and compared with what the databases hold."""
+"""What the CSV writer makes of rows on disk: names from templates, few open files, files that end, compressed ones. The files are read by
+Python's own csv and gzip modules and by zstd, and compared with what the databases hold."""
 import csv
 import datetime
 import glob
+import gzip
+import io
 import os
 import re
+import subprocess
 import time
 
 from lib import Case, messages, wait_until
@@ -168,6 +171,61 @@ class Rotation(Csv):
             of[g] = [[line.split(",")[2] for line in self.lines(p)[1:]] for p in paths]
         self.assertEqual(of["b"], list(seconds.values()))
         self.assertEqual([list(dict.fromkeys(ids)) for ids in of["a"]], of["b"])  # rows of the kill may be there twice
+
+
+def packed(path):
+    """The text of a compressed file, by the zstd program or Python's gzip."""
+    if ".csv.zst" in path:
+        with open(path, "rb") as f:
+            return subprocess.run(["zstd", "-dc", "-q"], stdin=f, stdout=subprocess.PIPE, check=True).stdout.decode()
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as f:
+        return f.read()
+
+
+def read_packed(path):
+    rows = Rows()
+    rows.read(io.StringIO(packed(path), newline=""))
+    return rows
+
+
+class Compression(Csv):
+    END = {"zstd": "zst", "gzip": "gz"}
+
+    def test_kills(self):
+        """After each kill -9 all that was flushed can be read, by others' programs, once the next start has cut off what was half."""
+        self.tables_on_both()
+        for db, how in (("postgres", "zstd"), ("mysql", "gzip")):
+            script = self.pipeline(db, {"filename": db + "/{schema}.{table}", "compress": how, "max_open_files": 2})
+            for _ in range(3):
+                p = self.start(script)
+                self.fill(db, 10)
+                wait_until(lambda: glob.glob(self.path(db + "/*.orders.csv.*")), "rows", programs=[p])
+                p.kill()
+                self.sql(db, "".join("delete from %s;" % (quoted(t) if db == "postgres" else "`%s`" % t) for t in TABLES))
+            self.fill(db, 10)
+            self.run_to_end(script, "--until-caught-up")
+            self.check_tables(db, db + "/%s.%s.csv." + self.END[how], read_packed)
+
+    def test_readable_while_it_grows_and_with_rotation(self):
+        self.databases("create table t (id int primary key, v text)")
+        topic = [self.topic_of("postgres")]
+        script = self.script(self.connector("postgres", partitions=1),
+                             *(self.consumer(how, topic_list=topic, csv={"filename": how, "compress": how, "rotate": {"rows": 100}}) for how in self.END))
+        p = self.start_connector(script)
+        for i in range(5):
+            self.pg("insert into t select %d + n, repeat('x', 50) from generate_series(1, 50) n" % (50 * i))
+            for how, end in self.END.items():
+                def there():
+                    paths = sorted(glob.glob(self.path("%s_%s*" % (how, how))), key=number)
+                    try:
+                        ids = [row[2] for f in paths for row in list(csv.reader(io.StringIO(packed(f))))[1:]]
+                    except (subprocess.CalledProcessError, EOFError, FileNotFoundError):
+                        return False  # it is written this moment, or is not there yet, or has its other name
+                    return ids == [str(n + 1) for n in range(50 * (i + 1))] and paths
+                paths = wait_until(there, "the rows in %s" % how, programs=[p])
+        names = [os.path.basename(p) for p in paths]
+        self.assertEqual(names, ["gzip_gzip.csv.gz", "gzip_gzip-2.csv.gz", "gzip_gzip-3.csv.gz.part"])
+        self.assertEqual(p.stop(), 0)
 
 
 class Templates(Csv):

@@ -128,6 +128,8 @@ return {
     { script = csv '    rotate = { rows = 0 },', want = 'case.lua:6: option "rotate.rows" in ls.csv_writer must be an integer from 1 to 1000000000000, not 0' },
     { script = csv '    rotate = { every = "1w" },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not the text "1w"' },
     { script = csv '    rotate = { every = 3600 },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not 3600' },
+    { script = csv '    compress = "lz4",', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not the text "lz4"' },
+    { script = csv '    compress = true,', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not true' },
     { script = csv '    max_open_files = 0,', want = 'case.lua:6: option "max_open_files" in ls.csv_writer must be an integer from 1 to 1000000, not 0' },
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
