@@ -106,15 +106,17 @@ int ls_csv_add_part(ls_csv_files *f, ls_csv_part *p) {
     return 0;
 }
 
-static ls_csv_files **bucket_of(ls_csv_disk *d, const char *base, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)base[i]) * 0x100000001b3u;
-    return &d->names[h % LS_CSV_NAME_BUCKETS];
+static uint64_t hash(uint64_t h, const char *p, size_t n) { /* FNV-1a, from LS_FNV on */
+    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
+    return h;
 }
+#define LS_FNV 0xcbf29ce484222325u
 
-static ls_csv_files *known(ls_csv_disk *d, const char *base, size_t n) {
-    ls_csv_files *f = *bucket_of(d, base, n);
-    while (f && (strlen(f->base) != n || memcmp(f->base, base, n) != 0)) f = f->next;
+/* The files of the name that is these two texts, one behind the other. */
+static ls_csv_files *known(ls_csv_disk *d, const char *p, size_t n, const char *more) {
+    size_t m = strlen(more);
+    ls_csv_files *f = d->names[hash(hash(LS_FNV, p, n), more, m) % LS_CSV_NAME_BUCKETS];
+    while (f && (strlen(f->base) != n + m || memcmp(f->base, p, n) != 0 || strcmp(f->base + n, more) != 0)) f = f->next;
     return f;
 }
 
@@ -123,18 +125,11 @@ static ls_csv_files *known(ls_csv_disk *d, const char *base, size_t n) {
 bool ls_csv_is_anothers(ls_csv_files *f, size_t number) {
     char digits[32];
     size_t n = strlen(f->base), at = n;
-    if (number > 1) {
-        ls_csv_files *other = NULL;
-        ls_buf base = {0};
-        ls_buf_str(&base, f->base);
-        ls_buf_add(&base, digits, (size_t)snprintf(digits, sizeof digits, "-%zu", number));
-        if (!base.failed) other = known(f->disk, base.data, base.len);
-        ls_buf_free(&base);
-        return other != NULL;
-    }
+    snprintf(digits, sizeof digits, "-%zu", number);
+    if (number > 1) return known(f->disk, f->base, n, digits) != NULL;
     while (at && f->base[at - 1] >= '0' && f->base[at - 1] <= '9') at--;
     if (at == n || !at || f->base[at - 1] != '-' || f->base[at] == '0') return false;
-    ls_csv_files *other = known(f->disk, f->base, at - 1);
+    ls_csv_files *other = known(f->disk, f->base, at - 1, "");
     return other && strtoull(f->base + at, NULL, 10) <= (ls_csv_rotates(f->disk->conf) ? other->last_number : other->nparts);
 }
 
@@ -209,7 +204,7 @@ static void free_files(ls_csv_files *f) {
 
 int ls_csv_files_of(ls_csv_disk *d, const char *base, ls_csv_files **out, ls_error *err) {
     size_t n = strlen(base);
-    ls_csv_files *f = known(d, base, n), **bucket = bucket_of(d, base, n);
+    ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[hash(LS_FNV, base, n) % LS_CSV_NAME_BUCKETS];
     *out = f;
     if (f) return 0;
     f = calloc(1, sizeof *f);

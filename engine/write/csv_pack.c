@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum {
     GZIP_BITS = 15 + 16, /* zlib's for gzip's own head and checksum */
@@ -81,6 +82,8 @@ int ls_packer_add(ls_packer *k, const char *p, size_t n, bool end, ls_pack_put *
     return (k->how == LS_CSV_ZSTD ? add_zstd : add_gzip)(k, p, n, end, put, ctx, err);
 }
 
+static int no_memory(ls_error *err) { return ls_fail_memory(err, "reading a compressed file"); }
+
 int ls_unpacker_new(ls_unpacker **out, ls_csv_compress how, ls_error *err) {
     ls_unpacker *u = calloc(1, sizeof *u);
     bool fine = false;
@@ -91,7 +94,7 @@ int ls_unpacker_new(ls_unpacker **out, ls_csv_compress how, ls_error *err) {
     if (fine) return 0;
     ls_unpacker_free(u);
     *out = NULL;
-    return ls_fail_memory(err, "reading a compressed file");
+    return no_memory(err);
 }
 
 void ls_unpacker_free(ls_unpacker *u) {
@@ -101,14 +104,14 @@ void ls_unpacker_free(ls_unpacker *u) {
     free(u);
 }
 
-int ls_unpack(ls_unpacker *u, const char **p, const char *end, char *out, size_t *n, bool *closed) {
+int ls_unpack(ls_unpacker *u, const char **p, const char *end, char *out, size_t *n, bool *closed, ls_error *err) {
     size_t given = (size_t)(end - *p);
     *closed = false;
     if (u->how == LS_CSV_ZSTD) {
         ZSTD_inBuffer in = {*p, given, 0};
         ZSTD_outBuffer to = {out, LS_PACK_ROOM, 0};
         size_t left = ZSTD_decompressStream(u->zstd, &to, &in);
-        if (ZSTD_isError(left)) return -1;
+        if (ZSTD_isError(left)) return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? no_memory(err) : 1;
         *p += in.pos;
         *n = to.pos;
         *closed = left == 0 && (in.pos || to.pos);
@@ -119,9 +122,9 @@ int ls_unpack(ls_unpacker *u, const char **p, const char *end, char *out, size_t
     u->gzip.next_out = (Bytef *)out;
     u->gzip.avail_out = LS_PACK_ROOM;
     int rc = inflate(&u->gzip, Z_NO_FLUSH);
-    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) return -1;
+    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) return rc == Z_MEM_ERROR ? no_memory(err) : 1;
     *p += given - u->gzip.avail_in;
     *n = LS_PACK_ROOM - u->gzip.avail_out;
     *closed = rc == Z_STREAM_END;
-    return *closed && inflateReset(&u->gzip) != Z_OK ? -1 : 0;
+    return *closed && inflateReset(&u->gzip) != Z_OK ? no_memory(err) : 0;
 }

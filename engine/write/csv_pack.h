@@ -22,7 +22,7 @@ typedef struct ls_unpacker ls_unpacker;
 int ls_unpacker_new(ls_unpacker **out, ls_csv_compress how, ls_error *err) LS_MUST_CHECK;
 void ls_unpacker_free(ls_unpacker *u); /* NULL is fine */
 /* Takes bytes at *p, up to end at most, and gives *n of what they hold at out (LS_PACK_ROOM bytes). *closed: a frame ends just before *p.
- * To be called until it neither takes nor gives. -1: the bytes are no such frames. */
-int ls_unpack(ls_unpacker *u, const char **p, const char *end, char *out, size_t *n, bool *closed) LS_MUST_CHECK;
+ * To be called until it neither takes nor gives. 1: the bytes are no such frames; -1: memory. */
+int ls_unpack(ls_unpacker *u, const char **p, const char *end, char *out, size_t *n, bool *closed, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -141,28 +141,30 @@ int ls_csv_find_rotated(ls_csv_files *f, ls_error *err) {
 
 static int walk(ls_csv_disk *d, ls_buf *path, int depth, ls_error *err);
 
-/* The base of a path, its part's number taken off where the template allows; false: the template makes no such name. */
-static bool base_of(const ls_csv_conf *conf, char *path) {
+/* The base of a path, its part's number taken off where the template allows. 1; 0: the template makes no such name; -1. */
+static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
     char *end = strstr(strrchr(path, '/') ? strrchr(path, '/') : path, ".csv"), *dash;
     for (char *next; end && (next = strstr(end + 1, ".csv"));) end = next;
-    if (!end) return false;
+    if (!end) return 0;
     *end = '\0';
     dash = strrchr(path, '-');
     if (dash && dash[1] >= '1' && dash[1] <= '9' && !dash[1 + strspn(dash + 1, "0123456789")]) {
         *dash = '\0';
-        if (ls_path_matches(conf->filename, conf->consumer, path)) return true;
+        int is = ls_path_matches(conf->filename, conf->consumer, path, err);
+        if (is) return is;
         *dash = '-';
     }
-    return ls_path_matches(conf->filename, conf->consumer, path);
+    return ls_path_matches(conf->filename, conf->consumer, path, err);
 }
 
 static int look_at(ls_csv_disk *d, ls_buf *path, bool is_folder, int depth, ls_error *err) {
     ls_csv_files *f;
     if (is_folder) return depth ? walk(d, path, depth - 1, err) : 0;
     if (path->len < 5 || memcmp(path->data + path->len - 5, ".part", 5) != 0) return 0;
-    char *base = strdup(ls_buf_cstr(path) ? path->data : "");
-    int rc = base ? 0 : ls_fail_memory(err, "opening CSV files");
-    if (rc == 0 && d->nnames < LS_CSV_NAMES_MAX / 2 && base_of(d->conf, base)) rc = ls_csv_files_of(d, base, &f, err);
+    if (d->nnames >= LS_CSV_NAMES_MAX / 2) return 0;
+    char *base = strdup(path->data); /* it is NUL-terminated */
+    int is = base ? base_of(d->conf, base, err) : ls_fail_memory(err, "opening CSV files");
+    int rc = is == 1 ? ls_csv_files_of(d, base, &f, err) : is;
     free(base);
     return rc;
 }

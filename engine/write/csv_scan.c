@@ -168,15 +168,14 @@ static bool no_memory_for(const ls_buf *record) {
     return record->failed && record->len < record->max;
 }
 
-/* Each frame ends with a whole record, so a file is cut back to the end of a frame. 1: what comes is no frame. */
-static int scan_frames(scan *s, const ls_csv_conf *conf, ls_unpacker *u, const char *p, size_t n, char *room) {
+/* Each frame ends with a whole record, so a file is cut back to the end of a frame. 1: what comes is no frame; -1. */
+static int scan_frames(scan *s, const ls_csv_conf *conf, ls_unpacker *u, const char *p, size_t n, char *room, ls_error *err) {
     const char *const begin = p, *const end = p + n;
     for (size_t out = 1; p < end || out;) {
         bool closed;
-        if (ls_unpack(u, &p, end, room, &out, &closed)) {
-            s->rows_behind = true;
-            return 1;
-        }
+        int rc = ls_unpack(u, &p, end, room, &out, &closed, err);
+        if (rc) s->rows_behind = true;
+        if (rc) return rc;
         if (out) scan_bytes(s, conf, room, out);
         if (closed && s->whole == s->at) {
             s->keep = s->end + (size_t)(p - begin);
@@ -192,15 +191,15 @@ static int scan_frames(scan *s, const ls_csv_conf *conf, ls_unpacker *u, const c
 
 static int read_file(scan *s, const ls_csv_conf *conf, int fd, const char *path, ls_unpacker *u, ls_error *err) {
     char bytes[READ_BYTES], *room = u ? malloc(LS_PACK_ROOM) : NULL;
-    bool frames = true;
-    int rc = u && !room ? ls_fail_memory(err, "reading a CSV file") : 0;
+    int no_frame = 0, rc = u && !room ? ls_fail_memory(err, "reading a CSV file") : 0;
     while (rc == 0) {
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) rc = ls_csv_io_error(err, "read", path);
         if (n <= 0) break;
         if (!u) scan_bytes(s, conf, bytes, (size_t)n);
-        else if (frames) frames = scan_frames(s, conf, u, bytes, (size_t)n, room) == 0;
+        else if (!no_frame) no_frame = scan_frames(s, conf, u, bytes, (size_t)n, room, err);
+        if (no_frame < 0) rc = -1;
         s->end += (size_t)n;
     }
     free(room);

@@ -106,7 +106,7 @@ void ls_path_expand(ls_buf *out, const char *template_, const ls_path_values *v)
         size_t from = whole.len;
         put_field(&whole, f, v);
         p = close + 1;
-        if (!*p && f <= CONSUMER) keep_apart(&whole, from);
+        if (!*p && f <= TOPIC) keep_apart(&whole, from); /* a consumer's id is the same in all names */
     }
     put_shortened(out, whole.data ? whole.data : "", whole.len);
     out->failed |= whole.failed;
@@ -148,10 +148,10 @@ static bool matches(const char *t, const char *consumer, const char *p) {
     }
 }
 
-bool ls_path_matches(const char *template_, const char *consumer, const char *path) {
+int ls_path_matches(const char *template_, const char *consumer, const char *path, ls_error *err) {
     ls_buf escaped = {0};
     ls_path_escape(&escaped, consumer);
-    bool is = ls_buf_cstr(&escaped) && matches(template_, escaped.data, path);
+    int is = ls_buf_cstr(&escaped) ? matches(template_, escaped.data, path) : ls_fail_memory(err, "naming a file");
     ls_buf_free(&escaped);
     return is;
 }

@@ -19,9 +19,9 @@ void ls_path_escape(ls_buf *out, const char *name);
 /* What a filename has in braces (enum ls_path_use; 0: it is no template); -1: something that there is not. */
 int ls_path_uses(const char *filename, ls_error *err) LS_MUST_CHECK;
 /* Appends the path that a template, which ls_path_uses() has found good, stands for. A folder's or file's name over LS_PATH_NAME_MAX ends in
- * its hash. What stands last is kept apart from the number of a part: of orders-2 the - becomes %2d. */
+ * its hash. A schema, table or topic that stands last is kept apart from a part's number: of orders-2 the - becomes %2d. */
 void ls_path_expand(ls_buf *out, const char *template_, const ls_path_values *v);
-/* May the template stand for this path, {consumer} being this one? A name that ends in its hash is not looked into. */
-bool ls_path_matches(const char *template_, const char *consumer, const char *path);
+/* May the template stand for this path, {consumer} being this one? 1, 0, or -1: memory. A name that ends in its hash is not looked into. */
+int ls_path_matches(const char *template_, const char *consumer, const char *path, ls_error *err) LS_MUST_CHECK;
 
 #endif

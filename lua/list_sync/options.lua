@@ -193,7 +193,7 @@ local csv_writer = {
         filled in for each row: "out/{date}/{schema}.{table}". It may have {schema}, {table}, {topic}, {partition}, {consumer}
         (consumer_id), {kind} (insert or delete with split_files, else rows), {date} and {hour} (when the row was committed, in UTC, as
         2026-01-31 and 00 to 23; 1970-01-01 for messages without a source). In what is filled in every byte but A-Z, a-z, 0-9, _ and -
-        is %hh, a last - that would read as a part's number is %2d, and a name over 200 bytes ends in a hash. Folders are made.]],
+        is %hh, a last - of a table that would read as a part's number is %2d, and a name over 200 bytes ends in a hash. Folders are made.]],
     },
     {
         name = "split_files", type = "boolean", default = false,

@@ -266,14 +266,17 @@ static void test_files_that_no_row_comes_for(void **state) {
 
 static void test_paths_of_a_template(void **state) {
     (void)state;
+    ls_error err;
     static const char *const are[] = {"o/t/2026-01-31_c%2e1", "o/%2e-2/2026-10-12_c%2e1", "o//2026-01-31_c%2e1"};
     static const char *const are_not[] = {"o/t/2026-01-31_c", "o/t/2026-01-3_c%2e1", "p/t/2026-01-31_c%2e1", "o/t/x/2026-01-31_c%2e1", "o/t/2026-01-31_c%2e1x"};
-    for (size_t i = 0; i < sizeof are / sizeof *are; i++) assert_true(ls_path_matches("o/{table}/{date}_{consumer}", "c.1", are[i]));
-    for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++) assert_false(ls_path_matches("o/{table}/{date}_{consumer}", "c.1", are_not[i]));
-    assert_true(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "insert07-12.a%2eb"));
-    assert_false(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "inserts07-12.a"));
-    assert_false(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "rows7-12.a"));
-    assert_false(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "rows07-.a"));
+    for (size_t i = 0; i < sizeof are / sizeof *are; i++) assert_int_equal(ls_path_matches("o/{table}/{date}_{consumer}", "c.1", are[i], &err), 1);
+    for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++) assert_int_equal(ls_path_matches("o/{table}/{date}_{consumer}", "c.1", are_not[i], &err), 0);
+    assert_int_equal(ls_path_matches("{table}-{consumer}", "c-2", "t-c-2", &err), 1);
+    assert_int_equal(ls_path_matches("{table}-{consumer}", "c-2", "t-c", &err), 0);
+    assert_int_equal(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "insert07-12.a%2eb", &err), 1);
+    assert_int_equal(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "inserts07-12.a", &err), 0);
+    assert_int_equal(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "rows7-12.a", &err), 0);
+    assert_int_equal(ls_path_matches("{kind}{hour}-{partition}.{topic}", "c", "rows07-.a", &err), 0);
 }
 
 static void test_one_open_file(void **state) {
