@@ -202,13 +202,21 @@ int ls_gtid_set_add(ls_buf *set, const char *gtid, ls_error *err) {
     return rc;
 }
 
+/* "7" or "4-6", and nothing behind it; a tag is neither. */
+static bool read_row(const char *p, uint64_t *first, uint64_t *last) {
+    const char *end = p + strlen(p);
+    if (!read_number(&p, end, first)) return false;
+    *last = *first;
+    return p == end || (*p++ == '-' && read_number(&p, end, last) && p == end);
+}
+
 bool ls_gtid_set_extend(char *was, size_t size, const char *gtid) {
     const char *number = strrchr(gtid, ':');
-    char *row = strrchr(was, ':'), *end, *dash;
+    char *row = strrchr(was, ':');
+    uint64_t first, last, next, same;
     if (!number || !row || number - gtid != row - was || memcmp(gtid, was, (size_t)(row - was)) != 0) return false;
-    uint64_t next = strtoull(number + 1, &end, 10), first = strtoull(row + 1, &dash, 10), last = *dash == '-' ? strtoull(dash + 1, NULL, 10) : first;
     size_t at = (size_t)(row + 1 - was);
-    if (*end || next != last + 1) return false;
+    if (!read_row(row + 1, &first, &last) || !read_row(number + 1, &next, &same) || next != same || next != last + 1) return false;
     return snprintf(was + at, size - at, "%" PRIu64 "-%" PRIu64, first, next) < (int)(size - at);
 }
 

@@ -95,6 +95,12 @@ static void look_up(MYSQL_RES *rows, MYSQL_RES *checks, ls_asked_column *c, bool
     }
 }
 
+static void warn_gone(const ls_my *s, const char *schema, const char *table, const ls_asked_column *c) {
+    ls_log_line(&s->log, LS_WARN,
+                "table %s.%s, column %.*s: the log does not say whether its type was UUID, INET or JSON, and the server knows no such "
+                "column any more (dropped or renamed since): it is taken for BINARY or LONGTEXT", schema, table, (int)c->name_len, c->name);
+}
+
 static int columns(void *ctx, const char *schema, const char *table, ls_asked_column *cols, size_t n, ls_error *err) {
     ls_my *s = ctx;
     ls_buf where = {0}, sql = {0};
@@ -117,8 +123,12 @@ static int columns(void *ctx, const char *schema, const char *table, ls_asked_co
     if (s->mariadb && ask_json(s, &where, &checks, err)) goto out;
     for (size_t i = 0; i < n; i++) {
         look_up(rows, checks, &cols[i], &found, &special);
-        /* a column renamed since is taken for a plain one where the table has none of the others */
-        if (found || (mysql_num_rows(rows) && !special)) continue;
+        if (found) continue;
+        /* renamed or dropped since: taken for a plain one where the table has none of the others */
+        if (mysql_num_rows(rows) && !special) {
+            warn_gone(s, schema, table, &cols[i]);
+            continue;
+        }
         ls_fail(
             err, LS_FAIL,
             "table %s.%s, column %.*s: the log does not say whether its type is UUID, INET or JSON, and the server "

@@ -83,21 +83,27 @@ static int warn_without_identity(ls_pg *s, ls_error *err) {
 /* ---- making and changing */
 
 typedef struct found {
-    bool exists, all_tables, via_root;
+    bool exists, all_tables, via_root, generated;
 } found;
+
+/* May a publication have stored generated columns? */
+static bool knows_generated(const ls_pg *s) {
+    return PQserverVersion(s->side) >= 180000;
+}
 
 static int find(ls_pg *s, found *f, ls_error *err) {
     const char *name = s->publication;
     PGresult *res = ls_pg_query(
         s, err, "looking up the publication",
-        "SELECT puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND pubtruncate FROM pg_publication "
-        "WHERE pubname = $1",
+        "SELECT puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND pubtruncate,"
+        " to_jsonb(p)->>'pubgencols' = 's' FROM pg_publication p WHERE pubname = $1", /* a column of PostgreSQL 18 */
         1, &name);
     if (!res) return -1;
     f->exists = PQntuples(res) == 1;
     if (f->exists) {
         f->all_tables = *PQgetvalue(res, 0, 0) == 't';
         f->via_root = *PQgetvalue(res, 0, 1) == 't';
+        f->generated = *PQgetvalue(res, 0, 3) == 't';
         if (*PQgetvalue(res, 0, 2) != 't')
             ls_log_line(
                 &s->log, LS_WARN,
@@ -116,12 +122,19 @@ static void table_list(const ls_pg *s, ls_buf *sql) {
     }
 }
 
+/* Generated columns are in the rows of MariaDB and MySQL too. */
+static void settings(const ls_pg *s, ls_buf *sql) {
+    ls_buf_fmt(sql, "(publish_via_partition_root = %s%s)", s->conf->partition_root ? "true" : "false",
+               knows_generated(s) ? ", publish_generated_columns = stored" : "");
+}
+
 static void create_sql(const ls_pg *s, bool all, ls_buf *sql) {
     ls_buf_str(sql, "CREATE PUBLICATION ");
     ls_pg_quote(sql, s->publication);
     ls_buf_str(sql, all ? " FOR ALL TABLES" : s->ntables ? " FOR TABLE " : "");
     if (!all) table_list(s, sql);
-    ls_buf_fmt(sql, " WITH (publish_via_partition_root = %s)", s->conf->partition_root ? "true" : "false");
+    ls_buf_str(sql, " WITH ");
+    settings(s, sql);
 }
 
 /* Runs the statement in sql; a refusal names it, so that an administrator can run it. */
@@ -166,10 +179,11 @@ static int align(ls_pg *s, const found *f, bool all, const char *array, ls_error
         if (rc == 0 && (change(s, &sql, err) || ls_pg_run(s, err, "making the publication", "COMMIT"))) rc = -1;
         goto out;
     }
-    if (f->via_root != s->conf->partition_root) {
+    if (f->via_root != s->conf->partition_root || f->generated != knows_generated(s)) {
         ls_buf_str(&sql, "ALTER PUBLICATION ");
         ls_pg_quote(&sql, s->publication);
-        ls_buf_fmt(&sql, " SET (publish_via_partition_root = %s)", s->conf->partition_root ? "true" : "false");
+        ls_buf_str(&sql, " SET ");
+        settings(s, &sql);
         if ((rc = change(s, &sql, err))) goto out;
     }
     int same = all || !s->ntables ? 1 : holds_tables(s, array, err);

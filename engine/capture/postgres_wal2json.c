@@ -193,6 +193,7 @@ static int check_identity(ls_pg *s, bool checkpointed, ls_error *err) {
 
 /* Columns of the captured tables that differ from what pgoutput sends, in one line for each reason. */
 static int tell_limits(ls_pg *s, ls_error *err) {
+    bool published = PQserverVersion(s->side) >= 180000; /* pgoutput sends them then */
     static const char *const why[] = {"NaN and infinities of these columns come as null, which is what " NAME " before 2.6 makes of them",
                                       "these generated columns are sent, as " NAME " does and pgoutput does not"};
     ls_buf names[2] = {{0}, {0}};
@@ -212,7 +213,7 @@ static int tell_limits(ls_pg *s, ls_error *err) {
             name_one(&names[k], &n[k], schema, table, PQgetvalue(res, i, 2));
     }
     for (int k = 0; k < 2; k++) {
-        if (n[k] && !(k == 0 && s->quoted_numbers)) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
+        if (n[k] && !(k == 0 ? s->quoted_numbers : published)) ls_log_line(&s->log, LS_INFO, "%s: %s", why[k], named(&names[k], n[k]));
         ls_buf_free(&names[k]);
     }
     PQclear(res);
@@ -264,7 +265,8 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
         s, err, "reading a table's columns",
         "SELECT c.oid, c.relkind, c.relreplident, a.attname, a.atttypid, a.attnum, a.attisdropped, a.attlen = -1,"
         " CASE WHEN age(a.xmin) <= 1000000000 THEN a.xmin::text ELSE '0' END," /* older ones may have numbers of this turn */
-        " a.attgenerated = 'v'"
+        " a.attgenerated = 'v',"
+        " EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum",
@@ -277,6 +279,7 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
         out->oid = (uint32_t)strtoul(PQgetvalue(res, 0, 0), NULL, 10);
         out->kind = *PQgetvalue(res, 0, 1);
         out->identity = *PQgetvalue(res, 0, 2);
+        out->deferrable = *PQgetvalue(res, 0, 10) == 't';
     }
     for (int i = 0; rc == 0 && i < rows && !PQgetisnull(res, i, 3); i++)
         rc = copy_column(res, i, arena, &out->cols[out->ncols++], err);

@@ -25,6 +25,7 @@ typedef struct ls_wal2json_facts { /* a table as the catalog has it now, which m
     uint32_t oid; /* 0: there is none of that name */
     char kind;    /* pg_class.relkind */
     char identity; /* pg_class.relreplident */
+    bool deferrable; /* is its primary key? It is none then, to the server and here, though PostgreSQL 18's messages list it */
     ls_wal2json_column *cols; /* by position, the dropped ones too */
     size_t ncols;
     uint64_t known_to; /* what committed up to this place of the WAL is in it */

@@ -88,7 +88,8 @@ static int draft_find(const draft *d, const char *name, size_t n) {
 
 static void take_field(draft *d, const ls_w2j_field *f, const ls_wal2json_facts *facts) {
     const ls_wal2json_column *fact = fact_at(facts, f->position);
-    d->cols[d->n++] = (draft_column){f->name, f->name_len, f->type, f->position, !fact || fact->toastable};
+    bool toastable = !fact || fact->type != f->type || fact->toastable; /* of another type since: nobody tells */
+    d->cols[d->n++] = (draft_column){f->name, f->name_len, f->type, f->position, toastable};
 }
 
 static void take_fact(draft *d, const ls_wal2json_column *c) {
@@ -103,7 +104,7 @@ static bool is_later(const ls_wal2json_column *fact, uint32_t xid) {
 /* Is the column at this position, which an update of transaction xid leaves out, one whose value it did not change? `was`: its
  * number in the shape so far, or -1. last: the position of the last column that the update has. */
 static bool is_unchanged(const ls_w2j_table *t, int was, const ls_wal2json_column *fact, int32_t last, uint32_t xid) {
-    if (fact && !fact->toastable) return false;
+    if (fact && !fact->toastable && !is_later(fact, xid)) return false; /* later its type may be another */
     if (fact && fact->dropped && (was < 0 || !is_later(fact, xid))) return false;
     if (was >= 0) return t->cols[was].toastable;
     return fact && (fact->position < last || !is_later(fact, xid)); /* older than a column that is there, or than the update */
@@ -114,11 +115,38 @@ static void take_old(draft *d, const ls_w2j_table *t, int was) {
                                      t->cols[was].position, t->cols[was].toastable};
 }
 
+/* Is an update's identity the whole old row, so that what it lacks was no column of the table? A key of all the columns that were
+ * sent looks the same. */
+static bool is_whole(const ls_w2j_message *m, const ls_wal2json_facts *facts) {
+    if (facts->identity != 'f' || !m->identity.given) return false;
+    size_t keys = 0;
+    for (size_t i = 0; i < m->pk.n; i++) keys += field_named(&m->identity, m->pk.at[i].name, m->pk.at[i].name_len) != NULL;
+    if (keys == m->identity.n) return false;
+    for (size_t i = 0; i < m->columns.n; i++)
+        if (!field_named(&m->identity, m->columns.at[i].name, m->columns.at[i].name_len)) return false;
+    return true;
+}
+
+/* Takes a column that an update left alone. What a savepoint of the same transaction changed before has a later number than the
+ * transaction, as what changed since; the whole old row tells them apart. */
+static void take_unchanged(const ls_w2j_table *t, const ls_w2j_message *m, int was, const ls_wal2json_column *fact, bool since,
+                           bool whole, draft *d) {
+    if (since && whole && !field_named(&m->identity, t->schema->cols[was].name, t->schema->cols[was].name_len)) {
+        if (!fact || fact->dropped) return;
+        since = false;
+    }
+    if (since)
+        take_old(d, t, was);
+    else
+        take_fact(d, fact);
+}
+
 /* The columns of an update: those that it has, and those that it left alone. */
 static void update_columns(const ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts,
                            draft *d) {
     uint32_t nold = t->schema ? t->schema->ncols : 0, old = 0;
     int32_t last = m->columns.n ? m->columns.at[m->columns.n - 1].position : 0;
+    bool whole = is_whole(m, facts);
     size_t f = 0, k = 0;
     for (;;) {
         int32_t next = INT32_MAX;
@@ -131,10 +159,8 @@ static void update_columns(const ls_w2j_table *t, const ls_w2j_message *m, uint3
         if (f < m->columns.n && m->columns.at[f].position == next) {
             take_field(d, &m->columns.at[f++], facts);
         } else if (is_unchanged(t, was, fact, last, xid)) {
-            if (was >= 0 && (!fact || is_later(fact, xid))) /* renamed since, or dropped */
-                take_old(d, t, was);
-            else
-                take_fact(d, fact);
+            bool since = was >= 0 && (!fact || is_later(fact, xid)); /* renamed, or dropped */
+            take_unchanged(t, m, was, fact, since, whole, d);
         }
     }
 }
@@ -146,10 +172,35 @@ static bool has_all(const draft *d, const ls_w2j_fields *fields) {
     return true;
 }
 
+/* Takes out what a D's whole old row lacks, when all of that is dropped by now: a savepoint of its own transaction did it. */
+static void leave_out_dropped(const ls_w2j_message *m, const ls_wal2json_facts *facts, draft *d) {
+    if (facts->identity != 'f' || !m->identity.n) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        const ls_wal2json_column *fact = fact_at(facts, d->cols[i].position);
+        if (!(fact && fact->dropped) && !field_named(&m->identity, d->cols[i].name, d->cols[i].name_len)) return;
+    }
+    for (size_t i = 0; i < d->n; i++)
+        if (field_named(&m->identity, d->cols[i].name, d->cols[i].name_len)) d->cols[kept++] = d->cols[i];
+    d->n = kept;
+}
+
+/* The shape so far as transaction xid found it: without the columns that were dropped by then, and under the names of then. */
+static void take_shape(const ls_w2j_table *t, uint32_t xid, const ls_wal2json_facts *facts, draft *d) {
+    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++) {
+        const ls_wal2json_column *fact = fact_at(facts, t->cols[i].position);
+        if (!fact || is_later(fact, xid))
+            take_old(d, t, (int)i);
+        else if (!fact->dropped)
+            take_fact(d, fact);
+    }
+}
+
 /* The columns of a D, which has those of its identity, or of a T: the shape so far, or the catalog's, if the identity is in
  * it; else the identity alone. */
-static void other_columns(const ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts, draft *d) {
-    for (uint32_t i = 0; t->schema && i < t->schema->ncols; i++) take_old(d, t, (int)i);
+static void other_columns(const ls_w2j_table *t, const ls_w2j_message *m, uint32_t xid, const ls_wal2json_facts *facts, draft *d) {
+    take_shape(t, xid, facts, d);
+    leave_out_dropped(m, facts, d);
     if (!t->schema || !has_all(d, &m->identity)) {
         d->n = 0;
         for (size_t i = 0; i < facts->ncols; i++)
@@ -228,7 +279,7 @@ static void find_key(draft *d, const ls_wal2json_facts *facts, bool has_identity
     /* the message's own primary key, in the catalog's order if that is the same one */
     bool same = nprimary == d->npk && all_in(d->pk, d->npk, primary, nprimary);
     const uint16_t *pk = same ? primary : d->pk;
-    size_t npk = d->npk;
+    size_t npk = facts->deferrable ? 0 : d->npk;
     bool whole = has_identity ? d->nidentity == d->n : facts->identity == 'f' || facts->identity == 'n';
     if (whole && npk) {
         set_key(d, pk, npk);
@@ -341,7 +392,7 @@ int ls_w2j_shape_make(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m
     } else if (m->action == 'U') {
         update_columns(t, m, xid, facts, &d);
     } else {
-        other_columns(t, m, facts, &d);
+        other_columns(t, m, xid, facts, &d);
     }
     if (take_list(&d, m, &m->pk, "pk", d.pk, &d.npk, err) ||
         take_list(&d, m, &m->identity, "identity", d.identity, &d.nidentity, err) ||

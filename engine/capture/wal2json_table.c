@@ -75,7 +75,7 @@ static bool is_table(const ls_wal2json_facts *facts) {
 
 /* The server drops the UPDATE and DELETE of a table without an identity, and sends the key alone of one that has it: said once. */
 static void warn_without_identity(ls_w2j_tables *r, ls_w2j_table *t, const ls_w2j_message *m, const ls_wal2json_facts *facts) {
-    bool none = facts->identity == 'n' || (facts->identity == 'd' && m->pk.given && !m->pk.n);
+    bool none = facts->identity == 'n' || (facts->identity == 'd' && (facts->deferrable || (m->pk.given && !m->pk.n)));
     const ls_pg_catalog *catalog = &r->conf->catalog.base;
     void (*warn)(void *, const char *, const char *) = none ? catalog->no_identity : catalog->key_alone;
     if (t->warned || !facts->oid || facts->identity == 'f' || !warn) return;

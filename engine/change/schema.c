@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef enum step_kind { WITH, WITHOUT, RENAMED, RETYPED, NAMED } step_kind;
+
 /* A schema made from another by one hook step, remembered so that each step is paid for once a schema, not once a row.
  * The child is owned by the parent: it dies with it. */
 typedef struct step {
     struct step *next;
     ls_schema *to;
-    enum { WITH, WITHOUT, RENAMED, RETYPED, NAMED } kind;
+    step_kind kind;
     int type;      /* of the new column, or the column's new one */
     uint32_t col;  /* the column that is taken out, or changed */
 } step;
@@ -92,7 +94,7 @@ int ls_schema_find(const ls_schema *s, const char *name, size_t n) {
 }
 
 /* Takes over `to`, also when it fails. */
-static const ls_schema *remember(const ls_schema *s, ls_schema *to, int kind, int type, uint32_t col) {
+static const ls_schema *remember(const ls_schema *s, ls_schema *to, step_kind kind, int type, uint32_t col) {
     step *t = to && !ls_schema_at_limit(s) ? malloc(sizeof *t) : NULL;
     if (!t) {
         ls_schema_unref(to);

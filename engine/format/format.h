@@ -7,15 +7,19 @@
 
 typedef struct ls_format_options {
     bool embed_json; /* json = "embed": a JSON column's document stands in the message as it is */
+    bool no_source;  /* source = false: it is left out */
+    bool table_key;  /* key = "table_pk": schema and table stand in front of the key's values */
+    const char *const *key; /* a list of columns for the Kafka key; NULL: the table's key */
+    size_t nkey;
 } ls_format_options;
 
 typedef struct ls_format_ops {
     const char *name;
     /* Appends the message of change i. -1 with an error that names table and column. */
     int (*encode)(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
-    /* Appends the Kafka key ("pk": the key's canonical text; several columns: a JSON array of canonical values).
+    /* Appends the Kafka key: the canonical text of one column; of several, or with schema and table, a JSON array of canonical values.
      * 1: there is a key; 0: none (NULL key); -1: error. A D with moved_to has the old key, an I the new one. */
-    int (*key)(ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
+    int (*key)(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
 } ls_format_ops;
 
 extern const ls_format_ops ls_format_list_sync;

@@ -116,6 +116,10 @@ static void begin_new_partitions(ls_consumer *c, rd_kafka_topic_partition_list_t
     }
     if (e) ls_log_line(c->log, LS_WARN, "the group's offsets are not known: %s", rd_kafka_err2str(e));
     rd_kafka_topic_partition_list_destroy(known);
+    for (int i = 0; c->conf.begin && i < l->cnt; i++) {
+        int64_t offset;
+        if (c->conf.begin(c->conf.ctx, l->elems[i].topic, l->elems[i].partition, &offset) == 1) l->elems[i].offset = offset;
+    }
 }
 
 /* Runs inside ls_consumer_poll(), or close. */
@@ -438,6 +442,17 @@ static void commit_again(ls_consumer *c) {
     if (ls_clock_ms() < c->commit_again_at) return;
     c->commit_again_at = ls_clock_ms() + LS_COMMIT_AGAIN_MS;
     if (commit_wanted(c, 0, &err)) ls_log_line(c->log, LS_WARN, "%s", err.text);
+}
+
+size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t max) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->nplaces; i++) {
+        const place *p = &c->places[i];
+        if (!p->mine || p->done < 0) continue;
+        if (n < max) out[n] = (ls_consumer_place){p->topic, p->partition, p->done};
+        n++;
+    }
+    return n;
 }
 
 /* ---- --until-caught-up */

@@ -17,6 +17,8 @@ typedef struct ls_consumer_conf {
     size_t budget;                 /* bytes of fetched messages waiting in the client */
     /* Partitions are being taken away: flush what was written and commit (ls_consumer_commit) before this returns. */
     void (*revoked)(void *ctx);
+    /* NULL, or asked of each partition that comes: where to begin, whatever the group has committed. 1: at *offset; 0: at the group's. */
+    int (*begin)(void *ctx, const char *topic, int32_t partition, int64_t *offset);
     void *ctx;
 } ls_consumer_conf;
 
@@ -38,6 +40,13 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
 void ls_consumer_release(ls_consumer *c);
 /* Commits the offsets of all released messages, at once; 0 also when there was nothing to commit. */
 int ls_consumer_commit(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
+/* The places behind the released messages of the partitions held: those that a commit would store. Up to max; gives how many there are. */
+typedef struct ls_consumer_place {
+    const char *topic; /* borrowed until the next call */
+    int32_t partition;
+    int64_t next;
+} ls_consumer_place;
+size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t max);
 /* Notes the topics' ends as of now (a topic not made yet is an end); then: has this member passed all of them in the partitions that it holds,
  * and does the group hold every partition? 1 yes, 0 no. */
 int ls_consumer_note_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;

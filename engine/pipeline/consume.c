@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "format/format.h"
 #include "kafka/consumer.h"
-#include "write/writer.h"
+#include "pipeline/lua_writer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +29,11 @@ typedef struct instance {
     ls_work *work;
     ls_message messages[LS_POLL_ROWS];
     bool dirty;         /* rows were released that are not committed */
+    size_t unflushed;   /* rows written since the last flush */
+    ls_position *at;    /* room for a flush's positions */
+    size_t cap_at;
+    bool begin_failed;  /* a partition's beginning could not be asked for: begin_error */
+    ls_error begin_error;
     int64_t flushed_at; /* ls_clock_ms() */
     int assigned;       /* partitions held, as last logged */
     uint64_t progress;  /* --until-caught-up: as last seen, and when it changed: ls_clock_ms() */
@@ -36,20 +41,61 @@ typedef struct instance {
     char id[256];
 } instance;
 
-/* Written rows go to the operating system first, then their offsets are committed: a crash in between repeats rows. */
+/* Where the partitions held have got to. */
+static int positions(instance *in, size_t *n, ls_error *err) {
+    ls_consumer_place few[64], *all = few;
+    size_t room = sizeof few / sizeof *few;
+    *n = ls_consumer_places(in->consumer, few, room);
+    if (*n > room) {
+        if (!(all = calloc(*n, sizeof *all))) return ls_fail_memory(err, "flushing");
+        ls_consumer_places(in->consumer, all, *n);
+    }
+    if (*n > in->cap_at) {
+        ls_position *more = realloc(in->at, *n * sizeof *more);
+        if (more) in->at = more, in->cap_at = *n;
+    }
+    bool fine = *n <= in->cap_at;
+    for (size_t i = 0; fine && i < *n; i++) in->at[i] = (ls_position){all[i].topic, all[i].partition, all[i].next};
+    if (all != few) free(all);
+    return fine ? 0 : ls_fail_memory(err, "flushing");
+}
+
+/* Written rows are made to stay first, then their offsets are committed: a crash in between repeats rows, unless the writer keeps the
+ * positions with them. */
 static int flush(instance *in, ls_error *err) {
+    size_t n;
     in->flushed_at = ls_clock_ms();
     if (!in->dirty) return 0;
-    if (in->writer->ops->flush(in->writer, err) || ls_consumer_commit(in->consumer, err)) return -1;
+    if (positions(in, &n, err) || in->writer->ops->flush(in->writer, in->at, n, err) || ls_consumer_commit(in->consumer, err)) return -1;
     in->dirty = false;
+    in->unflushed = 0;
     return 0;
+}
+
+static void discard(instance *in) {
+    if (in->dirty && in->writer->ops->discard) in->writer->ops->discard(in->writer);
+    in->dirty = false;
+    in->unflushed = 0;
 }
 
 /* Called from within ls_consumer_poll() when partitions go to another member: what is written must be committed before. */
 static void revoked(void *ctx) {
     instance *in = ctx;
     ls_error err;
-    if (flush(in, &err)) ls_log_line(&in->worker->log, LS_WARN, "partitions are taken away, and %s: their rows come again", err.text);
+    if (!in->writer || flush(in, &err) == 0) return;
+    ls_log_line(&in->worker->log, LS_WARN, "partitions are taken away, and %s: their rows come again", err.text);
+    discard(in);
+}
+
+/* Called from within ls_consumer_poll() when a partition comes. */
+static int begin(void *ctx, const char *topic, int32_t partition, int64_t *offset) {
+    instance *in = ctx;
+    ls_position at = {topic, partition, 0};
+    if (!in->writer->ops->begin || in->begin_failed) return 0;
+    int rc = in->writer->ops->begin(in->writer, &at, &in->begin_error);
+    in->begin_failed = rc < 0;
+    *offset = at.offset;
+    return rc == 1;
 }
 
 /* The changes from number `from` on are of this message. */
@@ -86,6 +132,7 @@ static int handle(instance *in, size_t n, ls_error *err) {
     if (in->script && b->count && ls_script_run(in->script, b, err)) return -1;
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
     atomic_fetch_add(&in->worker->rows, b->count);
+    in->unflushed += b->count;
     ls_work_reset(in->work); /* before the messages that it points into go */
     in->dirty = true;
     ls_consumer_release(in->consumer);
@@ -126,14 +173,27 @@ static int look_for_silence(instance *in, ls_error *err) {
                    "that its other members run, and the brokers", in->opt->group_id, LS_SILENCE_MS / 1000);
 }
 
-static int pump(instance *in, ls_error *err) {
+/* Is it time to flush what is written? */
+static bool due(const instance *in) {
+    const ls_flush_every *every = &in->opt->flush_every;
+    if (in->opt->lua_writer && every->rows && in->unflushed >= every->rows) return true;
+    return ls_clock_ms() - in->flushed_at >= (in->opt->lua_writer ? every->ms : LS_FLUSH_MS);
+}
+
+static int pump(instance *in, ls_retry *again, ls_error *err) {
     ls_retry retry = {0};
     bool noted = false;
     size_t n;
     while (!ls_run_stopping(in->worker->run)) {
         if (ls_consumer_poll(in->consumer, in->messages, LS_POLL_ROWS, LS_POLL_BYTES, LS_POLL_WAIT_MS, &n, err)) return -1;
+        if (in->begin_failed) {
+            *err = in->begin_error;
+            return -1;
+        }
         if (n && handle(in, n, err)) return -1;
-        if ((n == 0 || ls_clock_ms() - in->flushed_at >= LS_FLUSH_MS) && flush(in, err)) return -1;
+        bool had = in->dirty;
+        if ((n == 0 || due(in)) && flush(in, err)) return -1;
+        if (had && !in->dirty) ls_retry_ok(again, in->worker, "the writer goes on");
         show(in);
         if (n == 0 && atomic_load(&in->worker->run->sources_done)) {
             int all = at_ends(in, &noted, &retry, err);
@@ -145,6 +205,7 @@ static int pump(instance *in, ls_error *err) {
 }
 
 static int open_writer(instance *in, ls_error *err) {
+    if (in->opt->lua_writer) return ls_lua_writer_open(&in->writer, in->script, in->worker->stage->name, &in->worker->log, err);
     const ls_csv_options *csv = &in->opt->csv;
     if (in->opt->instances > 1)
         snprintf(in->id, sizeof in->id, "%s-%d", in->opt->consumer_id, in->worker->instance);
@@ -178,12 +239,37 @@ static int open_consumer(instance *in, ls_error *err) {
                              .auto_offset_reset = in->opt->auto_offset_reset,
                              .budget = in->opt->memory,
                              .revoked = revoked,
+                             .begin = begin,
                              .ctx = in};
     ls_retry retry = {0};
     while (ls_consumer_open(&in->consumer, &conf, &in->worker->log, err))
         if (ls_retry_wait(&retry, in->worker, err)) return -1;
     ls_retry_ok(&retry, in->worker, "Kafka answers");
     return 0;
+}
+
+static void close_session(instance *in, bool failed) {
+    if (failed && in->writer) discard(in);
+    if (in->consumer) ls_consumer_close(in->consumer); /* calls revoked(): the writer must still be there */
+    if (in->writer) in->writer->ops->close(in->writer);
+    ls_work_reset(in->work);
+    in->consumer = NULL;
+    in->writer = NULL;
+    in->begin_failed = in->dirty = false;
+    in->assigned = 0;
+}
+
+/* A writer that fails to flush goes back to its last flush: all is opened anew, and the group's offsets, or the writer's own positions,
+ * say where that was. */
+static int sessions(instance *in, ls_error *err) {
+    ls_retry again = {0};
+    for (;;) {
+        int rc = open_writer(in, err) || open_consumer(in, err) ? -1 : pump(in, &again, err);
+        if (rc && err->code == LS_OK) rc = 0; /* asked to stop while it waited */
+        close_session(in, rc != 0);
+        if (rc == 0 || err->code != LS_AGAIN) return rc;
+        if (ls_retry_wait(&again, in->worker, err)) return err->code == LS_OK ? 0 : -1;
+    }
 }
 
 int ls_consume_run(ls_worker *w, ls_error *err) {
@@ -198,13 +284,12 @@ int ls_consume_run(ls_worker *w, ls_error *err) {
         ls_fail_memory(err, "starting a consumer");
         goto out;
     }
-    if (ls_worker_script(w, &in->script, err) || open_writer(in, err)) goto out;
-    rc = open_consumer(in, err) ? (err->code == LS_OK ? 0 : -1) : pump(in, err);
+    if (ls_worker_script(w, &in->script, err)) goto out;
+    rc = sessions(in, err);
 out:
     ls_work_free(in->work);
-    if (in->consumer) ls_consumer_close(in->consumer); /* calls revoked(): the writer must still be there */
-    if (in->writer) in->writer->ops->close(in->writer);
     ls_decoder_free(in->decoder);
+    free(in->at);
     ls_script_close(in->script);
     free(in);
     return rc;

@@ -82,7 +82,7 @@ static int probe_folder(const ls_stage *stage, ls_error *err) {
 
 int ls_probe_stage(const ls_stage *stage, const ls_log *log, ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
-    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : probe_folder(stage, err);
+    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folder(stage, err);
     if (rc == 0) rc = probe_kafka(stage, &stage_log, err);
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
     return rc;

@@ -114,7 +114,12 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
 }
 
 ls_format_options ls_connector_format(const ls_stage *stage) {
-    return (ls_format_options){.embed_json = strcmp(stage->as.connector.json, "embed") == 0};
+    const ls_connector_options *o = &stage->as.connector;
+    return (ls_format_options){.embed_json = strcmp(o->json, "embed") == 0,
+                               .no_source = !o->source,
+                               .table_key = !o->own_key && strcmp(o->key[0], "table_pk") == 0,
+                               .key = o->own_key ? o->key : NULL,
+                               .nkey = o->own_key ? o->nkey : 0};
 }
 
 int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *schemas, const ls_log *log, ls_error *err) {

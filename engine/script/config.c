@@ -39,6 +39,9 @@ static const field connector_fields[] = {
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
     {.name = "identity", .kind = TEXT, .at = offsetof(ls_connector_options, identity)},
     {.name = "json", .kind = TEXT, .at = offsetof(ls_connector_options, json)},
+    {.name = "key", .kind = TEXT_LIST, .at = offsetof(ls_connector_options, key), .count_at = offsetof(ls_connector_options, nkey)},
+    {.name = "own_key", .kind = BOOL, .at = offsetof(ls_connector_options, own_key)},
+    {.name = "source", .kind = BOOL, .at = offsetof(ls_connector_options, source)},
     {.name = "tombstones", .kind = BOOL, .at = offsetof(ls_connector_options, tombstones)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
     {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
@@ -210,7 +213,13 @@ static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
         read_fields(L, c, consumer_fields, COUNT(consumer_fields), &s->as.consumer);
         s->name = s->as.consumer.name;
         lua_getfield(L, -1, "writer");
-        read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+        s->as.consumer.lua_writer = is_set(L, "write");
+        if (s->as.consumer.lua_writer) {
+            s->has_hooks = true;
+            s->as.consumer.flush_every = (ls_flush_every){(size_t)number_of(L, "flush_rows", 0), number_of(L, "flush_ms", 0)};
+        } else {
+            read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+        }
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

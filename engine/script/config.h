@@ -33,6 +33,9 @@ typedef struct ls_connector_options {
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
     const char *identity;  /* "key" | "full" */
     const char *json;      /* "text" | "embed" */
+    const char *const *key; /* [0] "pk" | "table_pk", or columns: own_key */
+    size_t nkey;
+    bool own_key, source;
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
     const ls_column_rule *columns;
@@ -51,18 +54,25 @@ typedef struct ls_csv_options {
     const char *newline, *null_text, *absent_text;
 } ls_csv_options;
 
+typedef struct ls_flush_every {
+    size_t rows; /* 0: no limit */
+    int ms;
+} ls_flush_every;
+
 typedef struct ls_consumer_options {
     const char *name, *group_id, *consumer_id, *auto_offset_reset;
     const char *const *topics;
     size_t ntopics;
     int instances;
+    bool lua_writer; /* ls.writer or callback; else csv is set */
     ls_csv_options csv;
+    ls_flush_every flush_every; /* of a Lua writer */
     size_t memory; /* bytes an instance */
 } ls_consumer_options;
 
 typedef struct ls_stage {
     bool is_connector;
-    bool has_hooks; /* a filter or map: Lua is entered once a batch */
+    bool has_hooks; /* a filter or map, or a writer in Lua: Lua is entered once a batch */
     int line;       /* of its `name =`, for messages */
     const char *name;
     ls_kafka_options kafka;

@@ -25,6 +25,24 @@ int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 /* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
  * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. */
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+
+/* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. */
+typedef struct ls_script_position { /* of a partition: the offset of the next message */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+} ls_script_position;
+/* Picks the stage whose writer the others call. */
+int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
+int ls_script_writer_open(ls_script *s, ls_error *err) LS_MUST_CHECK;
+/* What `open` said of the partition. 1: at->offset is set; 0: nothing. */
+int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) LS_MUST_CHECK;
+/* `write` for each change of the batch that is not LS_DROPPED. */
+int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+/* An error that it raises is LS_AGAIN: what was written since the last flush is to come again. */
+int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n, ls_error *err) LS_MUST_CHECK;
+/* `discard`, or `close`. */
+int ls_script_writer_end(ls_script *s, bool discard, ls_error *err) LS_MUST_CHECK;
 void ls_script_close(ls_script *s);
 
 /* The option reference as text, for `list_sync options [NAME]`, appended to *out; name NULL: all. LS_USAGE: no such option. */

@@ -422,7 +422,10 @@ static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
     return 0;
 }
 
-static int flush(ls_writer *w, ls_error *err) { return ls_csv_disk_flush(&((csv *)(void *)w)->disk, err); }
+static int flush(ls_writer *w, const ls_position *at, size_t n, ls_error *err) {
+    (void)at, (void)n;
+    return ls_csv_disk_flush(&((csv *)(void *)w)->disk, err);
+}
 
 static void close_writer(ls_writer *w) {
     csv *c = (csv *)(void *)w;

@@ -7,11 +7,21 @@
 
 typedef struct ls_writer ls_writer;
 
+typedef struct ls_position { /* of a partition: the offset of the next message */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+} ls_position;
+
 typedef struct ls_writer_ops {
     /* Writes the batch's changes that are not LS_DROPPED; on -1 none of them counts as written until flush succeeds. */
     int (*write)(ls_writer *w, ls_batch *b, ls_error *err);
-    /* All that was written is with the operating system: offsets may be committed. */
-    int (*flush)(ls_writer *w, ls_error *err);
+    /* All that was written stays written: the offsets of `at`, where the partitions held have got to, may be committed. LS_AGAIN: what was
+     * written since the last flush is to be thrown away and comes again. */
+    int (*flush)(ls_writer *w, const ls_position *at, size_t n, ls_error *err);
+    /* NULL, or: is the partition to begin at a place of the writer's own? 1: *at's offset is set; 0: no. */
+    int (*begin)(ls_writer *w, ls_position *at, ls_error *err);
+    void (*discard)(ls_writer *w); /* NULL, or: throws away what was written since the last flush */
     void (*close)(ls_writer *w); /* without a flush */
 } ls_writer_ops;
 

@@ -200,6 +200,13 @@ function types.list(at, option, value)
     return out
 end
 
+-- The Kafka key as a list: a word, or columns.
+function types.key(at, option, value)
+    if value == "pk" or value == "table_pk" then return { value } end
+    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
+    return types.list(at, option, value)
+end
+
 local function property(at, option, name, value)
     if type(name) ~= "string" then
         fail(at, option.name, "option %q in %s must be a table of librdkafka properties, and has the key %s", option.name, at.title,
@@ -322,7 +329,7 @@ end
 local writers = setmetatable({}, { __mode = "k" })
 
 function types.writer(at, option, value)
-    if not writers[value] then must(at, option, "made by ls.csv_writer", value) end
+    if not writers[value] then must(at, option, "made by ls.csv_writer or ls.writer", value) end
     return value
 end
 
@@ -387,11 +394,39 @@ function rules.connector(at, out)
     check_patterns(at, key, out.tables)
     check_topics(at, out.topic)
     out.database = out.database or ""
+    out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 
+function types.flush_every(at, option, value)
+    if type(value) ~= "table" then must(at, option, "a table of rows and ms", value) end
+    for key in pairs(value) do
+        if key ~= "rows" and key ~= "ms" then
+            fail(at, option.name, "option %q in %s has rows and ms, not %s", option.name, at.title, tostring(key))
+        end
+    end
+    return {
+        rows = value.rows and types.integer(at, { name = option.name, min = 1, max = 1e9 }, value.rows),
+        ms = value.ms and types.integer(at, { name = option.name, min = 1, max = 600000 }, value.ms),
+    }
+end
+
+function rules.writer(_, out)
+    local every = out.flush_every or {}
+    out.flush_rows, out.flush_ms = every.rows or 10000, every.ms or 500
+    writers[out] = true
+end
+
 function rules.consumer(at, out)
+    if out.writer and out.callback then fail(at, "callback", "%s has both writer and callback: put the function into write", at.title) end
+    if not out.writer and not out.callback then
+        fail(at, nil, 'option "writer" is missing in %s: add writer = ls.csv_writer { filename = "out/rows" }', at.title)
+    end
+    if out.callback then
+        local callback = out.callback
+        out.writer = { write = function(_, row) return callback(row) end, hook = callback, flush_rows = 10000, flush_ms = 500 }
+    end
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name

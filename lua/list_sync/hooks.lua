@@ -119,4 +119,89 @@ function hooks.of(name)
     place.raise(nil, nil, ("there is no stage %q"):format(name))
 end
 
+-- ---- a writer ----
+
+local function write_loop(write, w)
+    local function loop()
+        local batch, run = at.batch, at.run
+        for i = 0, batch.count - 1 do
+            if band(batch.changes[i].flags, DROPPED) == 0 then
+                at.index = i
+                write(w, new_row(i, run))
+            end
+        end
+    end
+    jit.on(loop)
+    return loop
+end
+
+local function wrong_positions(what)
+    error(("open returned %s; it returns nothing, a list of { topic =, partition =, offset = }, or a function(topic, partition)"):format(what), 0)
+end
+
+local function offset_of(offset)
+    if offset == nil then return nil end
+    if type(offset) == "cdata" then offset = tonumber(offset) end
+    if type(offset) ~= "number" or offset % 1 ~= 0 or offset < 0 or offset > 2 ^ 53 then
+        wrong_positions(("the offset %s"):format(tostring(offset)))
+    end
+    return offset
+end
+
+-- A list as a function(topic, partition).
+local function begin_of(positions)
+    if positions == nil then return function() end end
+    if type(positions) == "function" then return positions end
+    if type(positions) ~= "table" then wrong_positions("a " .. type(positions)) end
+    local known = {}
+    for i = 1, #positions do
+        local p = positions[i]
+        if type(p) ~= "table" or type(p.topic) ~= "string" or type(p.partition) ~= "number" then wrong_positions "a list of something else" end
+        known[p.topic .. "/" .. p.partition] = offset_of(p.offset)
+    end
+    return function(topic, partition) return known[topic .. "/" .. partition] end
+end
+
+-- What engine/script/writer.c calls of a stage's writer, and its message handler.
+function hooks.writer_of(name)
+    for _, stage in ipairs(script.stages) do
+        local writer = stage.options.name == name and stage.options.writer
+        if writer and writer.write then
+            local w, calls, what, begin = {}, {}, nil, nil
+            local write = write_loop(writer.write, w)
+            function calls.open()
+                what = "open"
+                begin = begin_of(writer.open and writer.open(w))
+            end
+            function calls.begin(topic, partition)
+                what = "open"
+                return offset_of(begin(topic, partition))
+            end
+            function calls.write()
+                what = "write"
+                write()
+            end
+            function calls.flush(positions)
+                what = "flush"
+                if writer.flush then writer.flush(w, positions) end
+            end
+            for _, function_name in ipairs { "discard", "close" } do
+                calls[function_name] = function()
+                    what = function_name
+                    if writer[function_name] then writer[function_name](w) end
+                end
+            end
+            return calls, function(e)
+                local text, path, line = place.of_error(e)
+                if not path then path, line = definition(writer.hook or writer[what] or writer.write) end
+                local row_at = what == "write" and at.batch ~= nil and at.index < at.batch.count and
+                    (" (%s)"):format(where(at.batch.changes[at.index])) or ""
+                return ("%s:%d: %s of %s: %s%s"):format(path, line, writer.hook and "callback" or "writer." .. what, ("%s %q"):format(stage.kind, name),
+                    shortened(with_mend(text), TEXT_SHOWN), row_at)
+            end
+        end
+    end
+    place.raise(nil, nil, ("there is no writer of a stage %q"):format(name))
+end
+
 return hooks

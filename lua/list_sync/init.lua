@@ -32,6 +32,8 @@ function ls.consumer(given) declare("consumer", given) end
 
 function ls.csv_writer(given) return (check.call("csv_writer", given)) end
 
+function ls.writer(given) return (check.call("writer", given)) end
+
 -- An environment variable; one that is not set is an error.
 function ls.env(name)
     if type(name) ~= "string" or name == "" then

@@ -110,6 +110,16 @@ local connector = {
         all columns there in any case.]],
     },
     {
+        name = "key", type = "key", default_doc = '"pk"',
+        doc = [[The Kafka key, which chooses the partition and what a compacted topic keeps: "pk": the table's key, as text, several columns as a
+        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; a list of columns:
+        { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
+    },
+    {
+        name = "source", type = "boolean", default = true,
+        doc = [[false: messages are without source (where a change comes from). Then nobody can tell a message that comes again after a crash from a new one.]],
+    },
+    {
         name = "json", type = "choice", choices = { "text", "embed" }, default = "text",
         doc = [[How a JSON column stands in a message: "text": as a string, the document's text; "embed": the document itself. Embedded, the
         document null and NULL look the same, and so do the document "1" and 1 to a CSV file. Keys, and JSON inside an array, are text in
@@ -177,8 +187,12 @@ local consumer = {
     { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
     { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
-        name = "writer", type = "writer", required = true, example = 'ls.csv_writer { filename = "out/rows" }',
-        doc = [[Where the rows go.]],
+        name = "writer", type = "writer",
+        doc = [[Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.]],
+    },
+    {
+        name = "callback", type = "hook",
+        doc = [[function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates.]],
     },
     {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
@@ -236,6 +250,32 @@ local csv_writer = {
     },
 }
 
+local writer = {
+    {
+        name = "write", type = "hook", required = true, example = "function(w, row) ... end",
+        doc = [[function(w, row): takes a row; w is a table of the writer's own. It is called for truncates too (action "T", and with the connector's
+        ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
+    },
+    {
+        name = "open", type = "hook",
+        doc = [[function(w): called before the first row. What it returns says where partitions begin, if not at the group's offsets: a list of
+        { topic =, partition =, offset = }, or a function(topic, partition) that gives an offset or nil, which is asked of each partition
+        that comes.]],
+    },
+    {
+        name = "flush", type = "hook",
+        doc = [[function(w, positions): makes what was written stay; positions is a list of { topic =, partition =, offset = } with the next
+        offsets to read. Afterwards they are committed to the group. A store that keeps them with its rows, and gives them back in
+        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again.]],
+    },
+    { name = "discard", type = "hook", doc = [[function(w): throws away what was written since the last flush.]] },
+    { name = "close", type = "hook", doc = [[function(w): called at the end.]] },
+    {
+        name = "flush_every", type = "flush_every", default_doc = "{ rows = 10000, ms = 500 }",
+        doc = [[When written rows are flushed: { rows = 1000, ms = 200 }, whichever comes first.]],
+    },
+}
+
 return {
     {
         name = "connector", title = "connector", options = connector,
@@ -248,5 +288,10 @@ return {
     {
         name = "csv_writer", options = csv_writer,
         doc = [[Writes rows to CSV files (RFC 4180, UTF-8): action, table, then the columns. An update is a delete row and an insert row.]],
+    },
+    {
+        name = "writer", options = writer,
+        doc = [[Hands rows to functions of the script: a database, a service, files of another form. They run in the consumer's thread; with several
+        instances each has a Lua state and a writer of its own.]],
     },
 }

@@ -16,7 +16,7 @@ local INTEGER, FLOAT, DECIMAL = C.LS_TYPE_INTEGER, C.LS_TYPE_FLOAT, C.LS_TYPE_DE
 local WHOLE_MAX = 2 ^ 53            -- whole numbers up to here are exact in a Lua number
 local SCHEMAS_MAX = 4096            -- schemas whose column names are remembered
 local INSERT, UPDATE, DELETE = 73, 85, 68
-local ACTIONS = { [INSERT] = "I", [UPDATE] = "U", [DELETE] = "D" }
+local ACTIONS = { [INSERT] = "I", [UPDATE] = "U", [DELETE] = "D", [84] = "T", [88] = "X", [82] = "R" } -- a writer gets all of them
 local ACTION_BYTES = { I = INSERT, U = UPDATE, D = DELETE }
 
 -- The fields' names are no UTF-8, so that no column and no typing error meets them.
@@ -267,7 +267,10 @@ function fields.table(c) return (text_of(c.schema.table, c.schema.table_len)) en
 function fields.ts(c) return c.tx ~= nil and tonumber(c.tx.ts) or nil end
 function fields.new(c, row) return c.after ~= nil and new_image(row[INDEX], row[RUN], 1) or nil end
 function fields.old(c, row) return c.before ~= nil and new_image(row[INDEX], row[RUN], 0) or nil end
-function fields.image(c, row) return (new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0)) end
+function fields.image(c, row)
+    if c.after == nil and c.before == nil then return nil end
+    return (new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0))
+end
 function fields.source(_, row) return (new_source(row[INDEX], row[RUN], 0)) end
 function fields.db(c) return (known_text(c.tx ~= nil and c.tx.db or nil)) end
 

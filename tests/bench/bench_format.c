@@ -83,7 +83,7 @@ static void bench_csv(ls_work *w, const char *folder, const char *name, ls_csv_c
     must(ls_csv_open(&csv, &conf, &err), "opening CSV files");
     int64_t from = ls_clock_wall_us();
     for (int r = 0; r < ROUNDS; r++) must(csv->ops->write(csv, &w->seen, &err), "writing CSV");
-    must(csv->ops->flush(csv, &err), "flushing CSV");
+    must(csv->ops->flush(csv, NULL, 0, &err), "flushing CSV");
     report(name, from, (size_t)ROWS * ROUNDS, 0);
     csv->ops->close(csv);
     static const char *const ends[] = {"_c.csv", "_c-2.csv", "_c_insert.csv", "_c_delete.csv", "_c.csv.zst", "_c.csv.gz", "orders.csv"};
@@ -112,7 +112,7 @@ static void bench(const ls_schema *s, char action, const char *folder) {
     for (int r = 0; r < ROUNDS; r++)
         for (uint32_t i = 0; i < ROWS; i++) {
             ls_buf_clear(&key);
-            if (ls_format_list_sync.key(&w->seen, i, &key, &err) < 0) abort();
+            if (ls_format_list_sync.key(&(const ls_format_options){0}, &w->seen, i, &key, &err) < 0) abort();
         }
     snprintf(name, sizeof name, "key %c", action);
     report(name, from, (size_t)ROWS * ROUNDS, 0);

@@ -16,13 +16,21 @@ PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
 BROKERS = os.environ["LS_BROKERS"]
 PG = {k: os.environ["LS_PG_" + k.upper()] for k in ("host", "port", "user", "password")}
 MY = {k: os.environ["LS_MY_" + k.upper()] for k in ("host", "port", "user", "password")}
-# A server of MySQL itself, 8 or later, which scripts/services does not have: LIST_SYNC_MYSQL=host:port[:user[:password]].
-MYSQL8 = dict(zip(("host", "port", "user", "password"), (os.environ["LIST_SYNC_MYSQL"] + "::").split(":"))) if os.environ.get("LIST_SYNC_MYSQL") else None
-if MYSQL8:
-    MYSQL8["user"] = MYSQL8["user"] or "root"
-# What `db` means in the tests: "mysql" is MariaDB, which speaks that protocol.
-SERVERS = {"postgres": PG, "mysql": MY, "mysql8": MYSQL8}
-SHORT = {"postgres": "pg", "mysql": "my", "mysql8": "my8"}
+
+
+def named(variable, user):
+    """The server that a variable names as host:port[:user[:password]], or None."""
+    if not os.environ.get(variable):
+        return None
+    server = dict(zip(("host", "port", "user", "password"), (os.environ[variable] + "::").split(":")))
+    return dict(server, user=server["user"] or user)
+
+
+# What `db` means in the tests: "mysql" is MariaDB, which speaks that protocol; "mysql8" MySQL itself, 8 or later, and "postgres18" PostgreSQL 18
+# or later, which scripts/services does not have.
+OTHERS = {"mysql8": "LIST_SYNC_MYSQL", "postgres18": "LIST_SYNC_POSTGRES"}
+SERVERS = {"postgres": PG, "mysql": MY, "mysql8": named("LIST_SYNC_MYSQL", "root"), "postgres18": named("LIST_SYNC_POSTGRES", "postgres")}
+SHORT = {"postgres": "pg", "mysql": "my", "mysql8": "my8", "postgres18": "pg18"}
 RUN = "%x" % (int(time.time()) & 0xFFFFFF)  # names are new with each run
 WAIT = 60  # seconds for anything that should come soon
 MIB = 1024 * 1024
@@ -136,6 +144,10 @@ def checkpoint(connector):
     return found
 
 
+def is_postgres(db):
+    return db.startswith("postgres")
+
+
 def lsn(text):
     high, low = text.split("/")
     return int(high, 16) << 32 | int(low, 16)
@@ -245,8 +257,10 @@ class Case(unittest.TestCase):
 
     longMessage = True
     counter = 0
+    postgres = "postgres"  # which PostgreSQL self.pg, self.admin and self.databases mean
 
     def setUp(self):
+        self.need(self.postgres)
         Case.counter += 1
         self.id_ = "e2e_%s_%d" % (RUN, Case.counter)
         base = os.environ.get("LIST_SYNC_E2E_DIR", tempfile.gettempdir())
@@ -255,6 +269,7 @@ class Case(unittest.TestCase):
         self.programs = []
         self.topic = self.id_
         self.database = None
+        self.further = ()
 
     def tearDown(self):
         for p in self.programs:
@@ -264,35 +279,42 @@ class Case(unittest.TestCase):
 
     # ---- servers ----
 
-    def databases(self, sql="", mariadb=None):
-        """A new database on both servers, of the test's own name; sql runs in each (mariadb: other sql there)."""
-        pg("create database %s template template0" % self.id_)
+    def databases(self, sql="", mariadb=None, further=()):
+        """A new database on each server, of the test's own name; sql runs on the class' PostgreSQL and on MariaDB (mariadb: other sql there). It is
+        made on one PostgreSQL only, unless further ones are named."""
+        self.database, self.further = self.id_, further
+        for db in (self.postgres,) + further:
+            pg("create database %s template template0" % self.id_, server=SERVERS[db])
         my("create database %s" % self.id_)
-        if MYSQL8:
-            my("create database %s" % self.id_, server=MYSQL8)
-        self.database = self.id_
+        if SERVERS["mysql8"]:
+            my("create database %s" % self.id_, server=SERVERS["mysql8"])
         if sql:
             self.pg(sql)
             self.my(sql if mariadb is None else mariadb)
 
     def drop_database(self):
-        def free():
-            for line in pg("select slot_name, coalesce(active_pid, 0) from pg_replication_slots where database = '%s'" % self.database).split():
+        def free(server):
+            for line in pg("select slot_name, coalesce(active_pid, 0) from pg_replication_slots where database = '%s'" % self.database, server=server).split():
                 slot, pid = line.split("|")
                 if pid != "0":
-                    pg("select pg_terminate_backend(%s)" % pid)
+                    pg("select pg_terminate_backend(%s)" % pid, server=server)
                     return False
-                pg("select pg_drop_replication_slot('%s')" % slot)
+                pg("select pg_drop_replication_slot('%s')" % slot, server=server)
             return True
-        wait_until(free, "no slot is left")
-        pg("drop database %s with (force)" % self.database)
+        for db in (self.postgres,) + self.further:
+            wait_until(lambda db=db: free(SERVERS[db]), "no slot is left")
+            pg("drop database if exists %s with (force)" % self.database, server=SERVERS[db])
         my("drop database if exists %s" % self.database)
-        if MYSQL8:
-            my("drop database if exists %s" % self.database, server=MYSQL8)
+        if SERVERS["mysql8"]:
+            my("drop database if exists %s" % self.database, server=SERVERS["mysql8"])
         self.database = None
 
     def pg(self, sql, **options):
-        return pg(sql, self.id_, **options)
+        return pg(sql, self.id_, **dict({"server": SERVERS[self.postgres]}, **options))
+
+    def admin(self, sql):
+        """In PostgreSQL's own database."""
+        return pg(sql, server=SERVERS[self.postgres])
 
     def my(self, sql, server=None):
         return my(sql, self.id_, server)
@@ -302,11 +324,11 @@ class Case(unittest.TestCase):
         self.my(sql)
 
     def sql(self, db, sql):
-        return self.pg(sql) if db == "postgres" else self.my(sql, SERVERS[db])
+        return self.pg(sql, server=SERVERS[db]) if is_postgres(db) else self.my(sql, SERVERS[db])
 
     def need(self, db):
         if not SERVERS[db]:
-            self.skipTest("LIST_SYNC_MYSQL names no server (host:port[:user[:password]])")
+            self.skipTest("%s names no server (host:port[:user[:password]])" % OTHERS[db])
 
     # ---- scripts and runs ----
 
@@ -319,10 +341,10 @@ class Case(unittest.TestCase):
     def connector(self, db, **options):
         """A connector of the test's database: `db` is a key of SERVERS. options: further ones, or None to leave one out."""
         server = SERVERS[db]
-        schema = "public" if db == "postgres" else self.id_
+        schema = "public" if is_postgres(db) else self.id_
         table = options.pop("table", "t")
-        o = {"name": self.name(db), "db_type": "postgres" if db == "postgres" else "mysql", "host": server["host"], "port": int(server["port"]), "user": server["user"],
-             "password": server["password"], "database": self.id_ if db == "postgres" else None, "tables": [schema + "." + table],
+        o = {"name": self.name(db), "db_type": "postgres" if is_postgres(db) else "mysql", "host": server["host"], "port": int(server["port"]), "user": server["user"],
+             "password": server["password"], "database": self.id_ if is_postgres(db) else None, "tables": [schema + "." + table],
              "kafka_conf": BROKERS, "topic": self.topic_of(db), "partitions": 1}
         o.update(options)
         return call("connector", o)

@@ -6,6 +6,8 @@ Everything follows from the seed."""
 import math
 from collections import Counter
 
+from lib import is_postgres
+
 POOL = 1000        # rows of a pool
 POOL_USES = 30     # rows that are taken from a pool before it is renewed, by its size
 COLUMNS = 6        # columns of a table, beside id, n and part
@@ -14,28 +16,37 @@ FINISH = "finish"  # the table whose TRUNCATE, which is written to every partiti
 
 
 class Table:
-    """key: "id"; "two": (part, id), not in the table's order; "none": no key, and rows that are there twice."""
+    """key: "id"; "two": (part, id), not in the table's order; "none": no key, and rows that are there twice. Values come from the pool's
+    columns c0, c1, ... of these kinds; live: (a column's name, which of the pool's it takes its values from)."""
 
     def __init__(self, number, kinds):
         self.name = "t%d" % number
         self.kinds = kinds
         self.key = ("id", "two", "none", "id")[number % 4]
-        self.columns = ["id", "n"] + (["part"] if self.key == "two" else []) + ["c%d" % i for i in range(len(kinds))]
+        self.head = {"id": "bigint", "n": "int"}  # columns that are counted, not drawn
+        if self.key == "two":
+            self.head["part"] = "varchar(30)"
+        self.live = [("c%d" % i, i) for i in range(len(kinds))]
+        self.version = 0
         self.alive = bytearray()  # how many rows of an id there are
         self.left = 0             # rows the pool may give before it is renewed
         self.pools = 0
 
+    @property
+    def columns(self):
+        return list(self.head) + [name for name, _ in self.live]
+
     def create(self, db):
-        columns = ["id bigint not null", "n int not null"] + (["part varchar(30) not null"] if self.key == "two" else [])
-        columns += ["c%d %s%s" % (i, k.type, "" if db == "postgres" else " null") for i, k in enumerate(self.kinds)]
+        null = "" if is_postgres(db) else " null"
+        columns = ["%s %s not null" % c for c in self.head.items()] + ["%s %s%s" % (name, self.kinds[i].type, null) for name, i in self.live]
         key = {"id": ", primary key (id)", "two": ", primary key (part, id)", "none": ""}[self.key]
         sql = "create table %s (%s%s);" % (self.name, ", ".join(columns), key)
         if self.key != "id":
-            sql += "create index on %s (id);" % self.name if db == "postgres" else "alter table %s add index (id);" % self.name
-        if db == "postgres" and self.key == "none":
+            sql += "create index on %s (id);" % self.name if is_postgres(db) else "alter table %s add index (id);" % self.name
+        if is_postgres(db) and self.key == "none":
             sql += "alter table %s replica identity full;" % self.name
-        pool = "create %stable pool.%s (k int primary key, %s);" if db == "postgres" else "create %stable pool_%s (k int primary key, %s);"
-        return sql + pool % ("unlogged " if db == "postgres" else "", self.name, ", ".join(c for c in columns if c[0] == "c"))
+        pool = "create %stable pool.%s (k int primary key, %s);" if is_postgres(db) else "create %stable pool_%s (k int primary key, %s);"
+        return sql + pool % ("unlogged " if is_postgres(db) else "", self.name, ", ".join("c%d %s%s" % (i, k.type, null) for i, k in enumerate(self.kinds)))
 
 
 def tables_of(kinds):
@@ -44,20 +55,29 @@ def tables_of(kinds):
 
 
 class Load:
+    reach = 600     # rows of the largest statement
+    wanted = LARGE  # values of 1 MiB
+    behind = False  # is it read when all of it was written?
+
     def __init__(self, db, kinds, values, changes):
         self.db, self.values, self.rnd, self.goal = db, values, values.rnd, changes
         self.tables = tables_of(kinds)
         self.counts = Counter()
         self.undo = []
         self.large = self.transactions = 0
-        self.postgres = db == "postgres"
+        self.postgres = is_postgres(db)
 
     def total(self):
         return sum(self.counts.values())
 
+    def also(self):
+        """What else it did, for the report."""
+        return ""
+
     # ---- the model ----
 
     def put(self, t, first, new):
+        """Sets the alive counts of ids from first on."""
         self.undo.append((t, first, bytes(t.alive[first:first + len(new)])))
         t.alive[first:first + len(new)] = new
 
@@ -65,7 +85,10 @@ class Load:
         length, counts = mark
         while len(self.undo) > length:
             t, first, old = self.undo.pop()
-            t.alive[first:first + len(old)] = old
+            if first is None:  # an ALTER TABLE's
+                t.live, t.version = old
+            else:
+                t.alive[first:first + len(old)] = old
         self.counts = Counter(counts)
 
     def mark(self):
@@ -79,7 +102,7 @@ class Load:
 
     def range(self, t):
         """(first id, number of ids, every how many, which)"""
-        n = int(math.exp(self.rnd.uniform(0, math.log(600))))
+        n = int(math.exp(self.rnd.uniform(0, math.log(self.reach))))
         every = self.rnd.choice((1, 1, 2, 5))
         first = self.rnd.randrange(max(1, len(t.alive)))
         return first, min(n * every, len(t.alive) - first), every, self.rnd.randrange(every)
@@ -100,13 +123,12 @@ class Load:
         """Rows first .. first + n - 1, n <= POOL."""
         at = self.rnd.randrange(POOL - n + 1)
         t.left -= n
-        part = ["concat('k', k)"] if t.key == "two" else []
-        columns = ["c%d" % i for i in range(len(t.kinds))]
+        head = {"id": "k + %d" % (first - at), "n": "0", "part": "concat('k', k)", "v": str(t.version)}
         return "insert into %s (%s) select %s from %s where k >= %d and k < %d;" % (
-            t.name, ", ".join(t.columns), ", ".join(["k + %d" % (first - at), "0"] + part + columns), self.pool(t), at, at + n)
+            t.name, ", ".join(t.columns), ", ".join([head[c] for c in t.head] + ["c%d" % i for _, i in t.live]), self.pool(t), at, at + n)
 
     def insert(self, t):
-        n = int(math.exp(self.rnd.uniform(0, math.log(300))))
+        n = int(math.exp(self.rnd.uniform(0, math.log(self.reach / 2))))
         if t.key == "none" and len(t.alive) > n and self.rnd.random() < 0.3:  # rows beside those that are there
             first = self.rnd.randrange(len(t.alive) - n)
         else:
@@ -122,18 +144,18 @@ class Load:
         r = self.range(t)
         rows = sum(self.chosen(t, *r))
         self.counts["U"] += rows
-        columns = self.rnd.sample(range(len(t.kinds)), self.rnd.randrange(min(4, len(t.kinds) + 1)))
+        columns = self.rnd.sample(t.live, self.rnd.randrange(min(4, len(t.live) + 1)))
         shift = self.rnd.randrange(POOL)
         if not columns:
             return "update %s set n = n + 1 where %s;" % (t.name, self.where(*r))
         t.left -= rows
         if self.postgres:
             return "update %s t set n = n + 1, %s from %s p where %s and p.k = (t.id + %d) %% %d;" % (
-                t.name, ", ".join("c%d = p.c%d" % (i, i) for i in columns), self.pool(t), self.where(*r, "t.id"), shift, POOL)
+                t.name, ", ".join("%s = p.c%d" % c for c in columns), self.pool(t), self.where(*r, "t.id"), shift, POOL)
         # not an UPDATE of two tables: MariaDB 10.11.19 fell (ha_maria::drop_table) where it could not make that one's temporary table
-        value = "c{0} = (select p.c{0} from {1} p where p.k = (t.id + {2}) % {3})"
+        value = "{} = (select p.c{} from {} p where p.k = (t.id + {}) % {})"
         return "update %s t set n = n + 1, %s where %s;" % (
-            t.name, ", ".join(value.format(i, self.pool(t), shift, POOL) for i in columns), self.where(*r, "t.id"))
+            t.name, ", ".join(value.format(*c, self.pool(t), shift, POOL) for c in columns), self.where(*r, "t.id"))
 
     def delete(self, t):
         r = first, n, every, which = self.range(t)
@@ -177,14 +199,17 @@ class Load:
         make = self.rnd.choices((self.insert, self.update, self.delete, self.move, self.replace), (38, 34, 12, 9, 7))[0]
         return make(t)
 
+    def growable(self):
+        return ((t, name, t.kinds[i]) for t in self.tables if 1 in t.alive for name, i in t.live if t.kinds[i].large)
+
     def grow(self):
         """A value of 1 MiB, and changes of its row that leave it as it is."""
-        t, i, kind = self.rnd.choice([(t, i, k) for t in self.tables for i, k in enumerate(t.kinds) if k.large and 1 in t.alive])
+        t, name, kind = self.rnd.choice(list(self.growable()))
         at = t.alive.find(1, self.rnd.randrange(len(t.alive)))
         at = t.alive.find(1) if at < 0 else at
         self.large += 1
         self.counts["U"] += 2
-        sql = "update {0} set c{1} = {2}, n = n + 1 where id = {3};\nupdate {0} set n = n + 1 where id = {3};".format(t.name, i, kind.large.format(k=self.large), at)
+        sql = "update {0} set {1} = {2}, n = n + 1 where id = {3};\nupdate {0} set n = n + 1 where id = {3};".format(t.name, name, kind.large.format(k=self.large), at)
         if self.large % 3 == 0:
             to = self.fresh(t, 1)
             for action in ("DI", "U")[t.key == "none"]:
@@ -235,7 +260,7 @@ class Load:
         rolled_back = self.rnd.random() < 0.1
         if rolled_back:
             self.back_to(start)
-        elif self.large < LARGE and self.total() * LARGE >= self.goal * self.large + 1 and any(k.large and 1 in t.alive for t in self.tables for k in t.kinds):
+        elif self.large < self.wanted and self.total() * self.wanted >= self.goal * self.large + 1 and any(self.growable()):
             yield self.grow()
         self.undo.clear()
         self.transactions += 1
@@ -250,7 +275,7 @@ class Load:
             yield "set enable_seqscan = off; set jit = off; set synchronous_commit = off; set timezone = 'UTC';"
         else:
             yield "set names utf8mb4; set sql_mode = ''; set time_zone = '+00:00';"
-        while self.total() < self.goal or self.large < LARGE:
+        while self.total() < self.goal or self.large < self.wanted:
             yield from self.pools()
             yield from self.transaction()
         yield "truncate %s;" % FINISH

@@ -162,6 +162,13 @@ def postgres_kinds(postgis):
     return kinds
 
 
+def finite(kinds):
+    """The kinds without NaN and infinities where they are a column's own type; an array's or a domain's stay."""
+    def make(k):
+        return lambda v: re.sub("NaN|-?Infinity", "0", k.make(v))
+    return [k._replace(make=make(k)) if re.match(r"real$|double precision$|numeric(\(|$)(?!.*\[)", k.type) else k for k in kinds]
+
+
 # ---- MariaDB and MySQL ----
 
 

@@ -1,8 +1,10 @@
-"""The examples, as a newcomer runs them: on the in-process broker."""
+"""The examples, as a newcomer runs them: on the in-process broker, but where a restart is what they are for."""
 import os
 import shutil
+import sqlite3
+import threading
 
-from lib import MY, PG, ROOT, Case, pg, wait_until
+from lib import BROKERS, MY, PG, ROOT, Case, pg, wait_until
 
 # one table for all three
 TABLE = ("create table items (id int primary key, category varchar(20), price decimal(10,2) not null, note text)",
@@ -66,6 +68,41 @@ class Examples(Case):
             "action;table;id;category;price;origin",
             "I;public.items;1;books;12.50;shop", "I;public.items;3;none;20.00;shop",
             "D;public.items;1;;;", "I;public.items;1;books;13.00;shop", "D;public.items;3;;;"]))
+
+    def copied(self, name):
+        with sqlite3.connect("file:%s?mode=ro" % self.path(name), uri=True, timeout=10) as db:
+            return sorted(db.execute("select id, category, price, note from items"))
+
+    def test_04_sqlite_copy(self):
+        """Killed at any moment, the file has each row once, as the table does."""
+        self.databases(TABLE[0])
+        params = ["kafka=" + BROKERS, "file=items.db", "topic=" + self.topic, "name=" + self.name("postgres"), "group=" + self.id_, *self.pg_params("database")]
+        p = self.example("04_sqlite_copy.lua", *params)
+        p.wait_log(r"captures from")
+        changes = threading.Thread(target=lambda: [self.pg(
+            "insert into items select %d + i, 'c' || i, i / 7.0, null from generate_series(1, 300) i; update items set note = 'n' || %d where id %% 3 = 0; "
+            "delete from items where id %% 17 = %d" % (k * 1000, k, k)) for k in range(12)])
+        changes.start()
+        for _ in range(4):
+            before = self.sqlite_rows()
+            wait_until(lambda: self.sqlite_rows() != before or not changes.is_alive(), "rows in the copy", programs=[p])
+            p.kill()
+            p = self.example("04_sqlite_copy.lua", *params)
+        changes.join()
+
+        def wanted():
+            return sorted((int(i), c or None, float(price), n or None) for i, c, price, n in
+                          (line.split("|") for line in self.pg("select id, category, price, note from items").splitlines()))
+        wait_until(lambda: self.copied("items.db") == wanted(), "the copy to be as the table", programs=[p])
+        self.pg("truncate items; insert into items values (1, 'one''s', 0.10, 'é')")
+        wait_until(lambda: self.copied("items.db") == [(1, "one's", 0.1, "é")], "the truncated copy", programs=[p])
+        self.assertEqual(p.stop(), 0)
+
+    def sqlite_rows(self):
+        try:
+            return len(self.copied("items.db"))
+        except sqlite3.OperationalError:
+            return 0  # not made yet
 
     def test_each_example_has_a_test(self):
         names = [n for n in sorted(os.listdir(os.path.join(ROOT, "examples"))) if n.endswith(".lua")]

@@ -192,6 +192,21 @@ class Shapes(Case):
         self.assertIsNone(values(got[1]["columns"])["c1499"])
         self.assertEqual(p.stop(), 0)
 
+    def test_a_column_of_unnamed_type_that_is_gone(self):
+        """The log does not say that it was a UUID. That it is taken for bytes is told; beside another such column it is an error."""
+        self.databases()
+        self.my("create table t (id int primary key, u uuid, x int); create table s (id int primary key, u uuid, other uuid)")
+        script = self.script(self.connector("mysql", table="t"))
+        self.run_to_end(script, "--until-caught-up")
+        self.my("insert into t values (1, '00112233-4455-6677-8899-aabbccddeeff', 5); alter table t drop u")
+        log = self.run_to_end(script, "--until-caught-up").log()
+        self.assertRegex(log, r"warning: table \S+\.t, column u: the log does not say whether its type was UUID.*taken for BINARY")
+        self.assertEqual([sorted(values(m["columns"])) for m in messages(self.topic_of("mysql"))], [["id", "u", "x"]])
+        script = self.script(self.connector("mysql", table="s", name=self.id_ + "_s"))
+        self.run_to_end(script, "--until-caught-up")
+        self.my("insert into s values (1, '00112233-4455-6677-8899-aabbccddeeff', null); alter table s drop u")
+        self.assertRegex(self.run_to_end(script, "--until-caught-up", code=1).log(), r"\.s, column u: the log does not say whether its type is UUID")
+
     def test_statements_on_several_tables(self):
         self.databases()
         self.my("create table a (id int primary key, v int); create table b (id int primary key, v int); create table log (n int); "

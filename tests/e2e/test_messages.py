@@ -126,6 +126,36 @@ class Json(Case):
         self.assertEqual(values(messages(self.topic_of("mysql"))[-1]["columns"])["j"], '{"a"')
 
 
+class Keys(Case):
+    def test_columns_of_the_key(self):
+        """The rows of one value stand in one partition, deletes too."""
+        sql = "create table t (id int primary key, tenant varchar(10), v int)"
+        self.databases(sql)
+        self.pg(FULL % "t")
+        for db in ("postgres", "mysql"):
+            schema = "public" if db == "postgres" else self.id_
+            for key, wanted, options in ((["tenant"], lambda t, i: t, {"identity": "full"}), ("table_pk", lambda t, i: '["%s","t",%d]' % (schema, i), {}),
+                                         (["tenant", "id"], lambda t, i: '["%s",%d]' % (t, i), {"identity": "full", "source": False})):
+                topic = "%s.%s" % (self.topic_of(db), "-".join(key) if isinstance(key, list) else key)
+                script = self.script(self.connector(db, name=topic, slot=None, topic=topic, partitions=5, key=key, **options))
+                self.run_to_end(script, "--until-caught-up")
+                self.sql(db, "insert into t values (1, 'a', 0), (2, 'b', 0), (3, 'a', 0)")
+                self.sql(db, "update t set v = 1; delete from t")
+                self.run_to_end(script, "--until-caught-up")
+                got = read_topic(topic)
+                self.assertEqual(sorted(k for _, k, _ in got), sorted(wanted(t, i) for t, i in (("a", 1), ("b", 2), ("a", 3)) for _ in range(3)))
+                self.assertTrue(all(len({p for p, k, _ in got if k == key_}) == 1 for key_ in {k for _, k, _ in got}))
+                self.assertEqual({"source" in json.loads(v) for _, _, v in got}, {options.get("source", True)})
+
+    def test_a_key_that_a_delete_lacks(self):
+        self.databases("create table t (id int primary key, tenant varchar(10))")
+        script = self.script(self.connector("postgres", key=["tenant"]))
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t values (1, 'a')")
+        self.pg("delete from t")
+        self.assertRegex(self.run_to_end(script, "--until-caught-up", code=1).log(), r'column "tenant": a key column came without a value.*identity = "full"')
+
+
 class Tombstones(Case):
     def test_after_each_delete(self):
         self.databases(WIDE + "; create table nokey (a int)")

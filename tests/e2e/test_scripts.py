@@ -1,8 +1,10 @@
 """What a script makes of rows on real servers: columns, and what a row's methods read and write."""
 import hashlib
 import hmac
+import os
+import re
 
-from lib import Case, Raw, messages, read_topic, values
+from lib import Case, Raw, messages, read_topic, values, wait_until
 
 PEOPLE = ("create table t (id int primary key, name varchar(40), email varchar(80), iban varchar(40), active {bool}, card varchar(20), born date, "
           "price numeric(10,2), doc {json})")
@@ -79,3 +81,93 @@ class Rows(Case):
                 lines = self.lines("%s_%s.csv" % (db + side, db + side))
                 self.assertEqual(lines[0].split(",", 3)[3], "email,iban,active,kind,born,price,doc,summary")
                 self.assertTrue(lines[1].endswith(',"{""big"":12345678901234567890,""n"":[1],""twice"":0.1,""year"":""1999""}"'), lines[1])
+
+
+class Writers(Case):
+    TABLE = "create table t (id int primary key, v varchar(20))"
+
+    def writer_script(self, body, **options):
+        """A connector of PostgreSQL's table and a consumer whose writer appends what it is given to a file."""
+        return self.script("local function say(...) local f = assert(io.open('said', 'a')) f:write(table.concat({ ... }, ' '), '\\n') f:close() end\n",
+                           self.connector("postgres"), self.consumer(topic_list=[self.topic_of("postgres")], writer=Raw(body), **options))
+
+    def said(self):
+        return self.lines("said")
+
+    def test_callback(self):
+        """Rows and truncates, after filter and map."""
+        self.databases(self.TABLE)
+        script = self.script("local function say(...) local f = assert(io.open('said', 'a')) f:write(table.concat({ ... }, ' '), '\\n') f:close() end\n",
+                             self.connector("postgres"),
+                             self.consumer(topic_list=[self.topic_of("postgres")], filter=Raw("function(row) return row.image.id ~= 2 end"),
+                                           writer=Raw("nil"), callback=Raw("function(row) say(row.action, row.table, row.image and row:text 'id' or '-') end")))
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t values (1, 'a'), (2, 'b'); update t set v = 'c' where id = 1; delete from t where id = 1; truncate t")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual(self.said(), ["I t 1", "U t 1", "D t 1", "T t -"])
+
+    def test_calls_and_their_order(self):
+        self.databases(self.TABLE)
+        body = ("ls.writer { flush_every = { rows = 2, ms = 60000 },\n open = function(w) w.n = 0 say 'open' end,\n"
+                "write = function(w, row) w.n = w.n + 1 say('write', row:text 'id') end,\n"
+                "flush = function(w, at) say('flush', w.n, at[1].partition, at[1].offset) end,\n"
+                "discard = function() say 'discard' end, close = function() say 'close' end }")
+        script = self.writer_script(body)
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t values (1, 'a'), (2, 'b'), (3, 'c')")
+        self.run_to_end(script, "--until-caught-up")
+        said = self.said()
+        self.assertEqual(said[:2], ["open", "close"])
+        self.assertEqual([line for line in said if line.startswith("write")], ["write 1", "write 2", "write 3"])
+        self.assertEqual((said[2], said[-2], said[-1]), ("open", "flush 3 0 3", "close"))
+        self.assertNotIn("discard", said)
+
+    def test_a_flush_that_fails_for_a_while(self):
+        """What was written since the last flush is thrown away and comes again; the failure is said once."""
+        self.databases(self.TABLE)
+        body = ("ls.writer { open = function(w) w.rows = {} end,\n"
+                "write = function(w, row) table.insert(w.rows, row:text 'id') end,\n"
+                "flush = function(w) if not io.open 'fit' then error 'the store is away' end for _, id in ipairs(w.rows) do say(id) end w.rows = {} end,\n"
+                "discard = function(w) say('discard', #w.rows) end }")
+        script = self.writer_script(body)
+        open(self.path("fit"), "w").close()
+        self.run_to_end(script, "--until-caught-up")
+        os.unlink(self.path("fit"))
+        p = self.start_connector(script)
+        self.pg("insert into t values (1, 'a'), (2, 'b')")
+        wait_until(lambda: self.said().count("discard 2") >= 2, "two tries", programs=[p])
+        open(self.path("fit"), "w").close()
+        p.wait_log(r"the writer goes on again after")
+        wait_until(lambda: self.said()[-2:] == ["1", "2"], "the rows", programs=[p])
+        self.assertEqual(p.stop(), 0)
+        self.assertEqual(set(self.said()), {"discard 2", "1", "2"})
+        self.assertEqual(len(re.findall(r'test\.lua:\d+: writer\.flush of consumer "out": the store is away', p.log())), 1, p.log())
+
+    def test_positions_of_its_own(self):
+        """What open gives counts, whatever the group has committed: as a list, and as a function."""
+        self.databases(self.TABLE)
+        connector = self.script(self.connector("postgres"), name="connector.lua")
+        self.run_to_end(connector, "--until-caught-up")
+        self.pg("insert into t values (1, 'a'), (2, 'b'), (3, 'c')")
+        self.run_to_end(connector, "--until-caught-up")
+        for given in ("{ { topic = '%s', partition = 0, offset = 1 } }", "function(topic, partition) if topic == '%s' and partition == 0 then return 1 end end"):
+            script = self.writer_script("ls.writer { open = function() return %s end, write = function(w, row) say(row:text 'id') end }"
+                                        % given % self.topic_of("postgres"))
+            for _ in range(2):
+                before = len(self.said())
+                self.run_to_end(script, "--until-caught-up")
+                self.assertEqual(self.said()[before:], ["2", "3"])
+
+    def test_errors(self):
+        self.databases(self.TABLE)
+        for body, wanted in (("ls.writer { write = function(w, row) error 'no' end }", r'test\.lua:\d+: writer\.write of consumer "out": no \(public\.t, key 1, position \w+/1\)'),
+                             ("ls.writer { write = function() end, open = function() return 7 end }", r"open returned a number; it returns nothing, a list of")):
+            script = self.writer_script(body, group_id=self.id_ + str(len(body)))
+            self.run_to_end(self.script(self.connector("postgres"), name="connector.lua"), "--until-caught-up")
+            self.pg("delete from t; insert into t values (1, 'a')")
+            if "open" in body:
+                p = self.start(script)
+                p.wait_log(wanted)  # what it opens may come: it is tried again
+                self.assertEqual(p.stop(), 0)
+            else:
+                self.assertRegex(self.run_to_end(script, "--until-caught-up", code=1).log(), wanted)

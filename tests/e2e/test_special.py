@@ -199,26 +199,6 @@ class Tables(Case):
             self.assertEqual(values(got[2]["moved_from"]), {"id": 1})
             self.assertEqual(p.stop(), 0)
 
-    def test_partitioned_table(self):
-        self.databases()
-        self.pg("create table t (id int primary key, v text) partition by range (id);"
-                "create table t_1 partition of t for values from (0) to (10); create table t_2 partition of t for values from (10) to (20)")
-        p = self.start_connector(self.script(self.connector("postgres")))
-        self.pg("insert into t values (1, 'a'), (11, 'b')")
-        self.assertEqual([m["table"] for m in self.wait_messages(self.topic_of("postgres"), 2, [p])], ["t", "t"])
-        self.assertEqual(p.stop(), 0)
-
-    def test_unchanged_toast(self):
-        """A large value that an update leaves alone is named in `unchanged`, not guessed."""
-        self.databases()
-        self.pg("create table t (id int primary key, n int, v text); alter table t alter v set storage external")
-        p = self.start_connector(self.script(self.connector("postgres")))
-        self.pg("insert into t values (1, 0, repeat('x', 100000)); update t set n = 1")
-        got = self.wait_messages(self.topic_of("postgres"), 2, [p])
-        self.assertEqual(got[1]["unchanged"], ["v"])
-        self.assertEqual(values(got[1]["columns"]), {"id": 1, "n": 1})
-        self.assertEqual(p.stop(), 0)
-
     def test_topics_by_template(self):
         self.databases(TABLE + "; create table u_v (id int primary key)")
         for db, schema in (("postgres", "public"), ("mysql", self.id_)):

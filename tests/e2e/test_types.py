@@ -2,7 +2,7 @@
 and, where LIST_SYNC_MYSQL names one, MySQL gives the same bytes, source and schema aside."""
 import re
 
-from lib import SERVERS, Case, messages, my, pg, read_topic, wait_until
+from lib import SERVERS, Case, is_postgres, messages, my, read_topic, wait_until
 from types_table import OLD_TIMES, POSTGIS, POSTGRES_TYPES, columns_of, page, sql_of
 
 MY_SESSION = "set sql_mode = ''; set time_zone = '+00:00';"
@@ -20,7 +20,7 @@ def compact(message):
     return re.sub(r',"source":\{[^{}]*\}', "", re.sub(r'"schema":"[^"]*",', "", message, count=1), count=1)
 
 
-class Types(Case):
+class Listed(Case):
     def script_sql(self, columns, db):
         """create and insert statements; the i-th row has the i-th value of each column, and a last row only NULLs."""
         create = "create table t (id int primary key, %s)" % ", ".join("%s %s null" % (name, kind) for name, kind, _ in columns)
@@ -54,14 +54,14 @@ class Types(Case):
         self.assertEqual(p.stop(), 0)
         return got
 
-    def servers(self):
-        return [db for db, server in SERVERS.items() if server]
 
+class Types(Listed):
     def common(self):
         """A new table of the types that all servers have on each: (server, columns, insert statements)."""
-        self.databases()
+        servers = [db for db, server in SERVERS.items() if server]
+        self.databases(further=tuple(db for db in servers if is_postgres(db) and db != self.postgres))
         out = []
-        for db in self.servers():
+        for db in servers:
             columns = columns_of(db, True)
             create, insert = self.script_sql(columns, db)
             self.sql(db, create)
@@ -93,26 +93,9 @@ class Types(Case):
         for db, columns, insert in self.common():
             self.compare(db, columns, insert)
             with open(self.path("%s_%s.csv" % (db, db)), encoding="utf-8", newline="") as f:
-                files.append(f.read().replace("I,%s.t," % ("public" if db == "postgres" else self.id_), "I,t,"))
+                files.append(f.read().replace("I,%s.t," % ("public" if is_postgres(db) else self.id_), "I,t,"))
         for other in files[1:]:
             self.assertEqual(files[0], other)
-
-    def test_postgres(self):
-        columns = columns_of("postgres", False)
-        create, insert = self.script_sql(columns, "postgres")
-        self.databases()
-        self.pg(POSTGRES_TYPES + create)
-        self.compare("postgres", columns, insert, "set timezone = 'Asia/Kolkata'; set datestyle = 'SQL, DMY'; set datestyle = 'ISO';")
-
-    def test_postgres_database_settings_do_not_leak(self):
-        """Settings of the database and role would change the texts that the server sends; the connector pins its own."""
-        columns = columns_of("postgres", False)
-        create, insert = self.script_sql(columns, "postgres")
-        self.databases()
-        self.pg(POSTGRES_TYPES + create)
-        for setting in ("timezone = 'Asia/Kolkata'", "datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "extra_float_digits = -3", "bytea_output = 'escape'"):
-            self.pg("alter database %s set %s" % (self.id_, setting))
-        self.compare("postgres", columns, insert, "set timezone = 'UTC'; set datestyle = 'ISO, MDY';")
 
     def test_mariadb(self):
         self.own_types("mysql")
@@ -148,50 +131,69 @@ class Types(Case):
         self.assertEqual(got[0]["columns"][1]["value"], "2026-01-01T00:00:00Z")
         self.assertEqual(p.stop(), 0)
 
+
+class Postgres(Listed):
+    def test_listed_types(self):
+        columns = columns_of(self.postgres, False)
+        create, insert = self.script_sql(columns, self.postgres)
+        self.databases()
+        self.pg(POSTGRES_TYPES + create)
+        self.compare(self.postgres, columns, insert, "set timezone = 'Asia/Kolkata'; set datestyle = 'SQL, DMY'; set datestyle = 'ISO';")
+
+    def test_database_settings_do_not_leak(self):
+        """Settings of the database and role would change the texts that the server sends; the connector pins its own."""
+        columns = columns_of(self.postgres, False)
+        create, insert = self.script_sql(columns, self.postgres)
+        self.databases()
+        self.pg(POSTGRES_TYPES + create)
+        for setting in ("timezone = 'Asia/Kolkata'", "datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "extra_float_digits = -3", "bytea_output = 'escape'"):
+            self.pg("alter database %s set %s" % (self.id_, setting))
+        self.compare(self.postgres, columns, insert, "set timezone = 'UTC'; set datestyle = 'ISO, MDY';")
+
     def test_postgis(self):
-        if not pg("select name from pg_available_extensions where name = 'postgis'"):
+        if not self.admin("select name from pg_available_extensions where name = 'postgis'"):
             self.skipTest("the server has no PostGIS")
-        create, insert = self.script_sql(POSTGIS, "postgres")
+        create, insert = self.script_sql(POSTGIS, self.postgres)
         self.databases()
         self.pg("create extension postgis; " + create)
-        self.compare("postgres", POSTGIS, insert)
+        self.compare(self.postgres, POSTGIS, insert)
 
     def test_postgis_agrees_with_itself(self):
         """PostGIS' own ISO WKB of each kind of geometry, in both byte orders of the input, is what the message has."""
-        if not pg("select name from pg_available_extensions where name = 'postgis'"):
+        if not self.admin("select name from pg_available_extensions where name = 'postgis'"):
             self.skipTest("the server has no PostGIS")
         shapes = ["%s %s %s" % (kind, axes, body) for axes in ("", "Z", "M", "ZM") for kind, body in GEOMETRIES for body in [
             re.sub(r"\d+ \d+", lambda m: m.group(0) + " 7.5" * len(axes), body)]]
         self.databases()
         self.pg("create extension postgis; create table t (id int primary key, g geometry)")
-        p = self.start_connector(self.script(self.connector("postgres")))
+        p = self.start_connector(self.script(self.connector(self.postgres)))
         self.pg("".join("insert into t values (%d, '%s'); insert into t values (%d, st_setsrid(st_geomfromewkb(st_asewkb('%s', 'XDR')), 3857));"
                         % (i * 2, shape, i * 2 + 1, shape) for i, shape in enumerate(shapes)))
         want = self.pg("select st_srid(g), translate(encode(st_asbinary(g, 'NDR'), 'base64'), E'\\n', '') from t order by id").split()
-        got = ["%d|%s" % (m["columns"][1]["value"]["srid"], m["columns"][1]["value"]["wkb"]) for m in self.wait_messages(self.topic_of("postgres"), len(want), [p])]
+        got = ["%d|%s" % (m["columns"][1]["value"]["srid"], m["columns"][1]["value"]["wkb"]) for m in self.wait_messages(self.topic_of(self.postgres), len(want), [p])]
         self.assertEqual(got, want)
         self.assertEqual(p.stop(), 0)
 
-    def test_postgres_types_made_and_dropped_meanwhile(self):
+    def test_types_made_and_dropped_meanwhile(self):
         """A type is resolved when its table is first seen, and one that is gone by then is text."""
         self.databases()
         self.pg("create type mood as enum ('sad'); create table t (id int primary key, m mood, a mood[])")
-        script = self.script(self.connector("postgres"))
+        script = self.script(self.connector(self.postgres))
         self.run_to_end(script, "--until-caught-up")
         self.pg("insert into t values (1, 'sad', '{sad}'); alter table t drop m, drop a; drop type mood;"
                 "create domain later as text[]; alter table t add l later; insert into t values (2, '{x,NULL}')")
         self.run_to_end(script, "--until-caught-up")
-        rows = [[c["value"] for c in m["columns"]] for m in messages(self.topic_of("postgres"))]
+        rows = [[c["value"] for c in m["columns"]] for m in messages(self.topic_of(self.postgres))]
         self.assertEqual(rows, [[1, "sad", "{sad}"], [2, ["x", None]]])
 
-    def test_postgres_deferrable_key_is_none(self):
+    def test_deferrable_key_is_none(self):
         """Two rows may have the same deferrable key for a while, so it identifies none: the whole row does."""
         self.databases()
         self.pg("create table t (id int primary key deferrable initially deferred, v text); alter table t replica identity full;")
-        p = self.start_connector(self.script(self.connector("postgres")))
+        p = self.start_connector(self.script(self.connector(self.postgres)))
         self.pg("insert into t values (1, 'a'), (2, 'b'); update t set id = id + 1")
         rows = {}
-        for m in self.wait_messages(self.topic_of("postgres"), 4, [p]):
+        for m in self.wait_messages(self.topic_of(self.postgres), 4, [p]):
             self.assertNotIn("pk", m)
             if "identity" in m:
                 del rows[tuple(c["value"] for c in m["identity"])]
@@ -201,16 +203,16 @@ class Types(Case):
 
     def encoded_database(self, encoding):
         self.databases()
-        pg("drop database %s" % self.id_)
-        pg("create database %s encoding '%s' lc_collate 'C' lc_ctype 'C' template template0" % (self.id_, encoding))
+        self.admin("drop database %s" % self.id_)
+        self.admin("create database %s encoding '%s' lc_collate 'C' lc_ctype 'C' template template0" % (self.id_, encoding))
 
     def test_latin1_database(self):
         """The server makes UTF-8 of names and values."""
         self.encoded_database("LATIN1")
         self.pg("set client_encoding = 'UTF8'; create type \"Stück\" as enum ('fünf'); create table t (id int primary key, \"größe\" text, s \"Stück\"[])")
-        p = self.start_connector(self.script(self.connector("postgres")))
+        p = self.start_connector(self.script(self.connector(self.postgres)))
         self.pg("set client_encoding = 'UTF8'; insert into t values (1, 'é ÿ', '{fünf}')")
-        m = self.wait_messages(self.topic_of("postgres"), 1, [p])[0]
+        m = self.wait_messages(self.topic_of(self.postgres), 1, [p])[0]
         self.assertEqual(m["columns"], [{"name": "id", "value": 1}, {"name": "größe", "value": "é ÿ"}, {"name": "s", "value": ["fünf"]}])
         self.assertEqual(p.stop(), 0)
 
@@ -218,9 +220,9 @@ class Types(Case):
         """SQL_ASCII: the server checks and converts nothing. UTF-8 passes, other bytes are an error that says where they are."""
         self.encoded_database("SQL_ASCII")
         self.pg("create table t (id int primary key, a text[])")
-        p = self.start_connector(self.script(self.connector("postgres")))
+        p = self.start_connector(self.script(self.connector(self.postgres)))
         self.pg("insert into t values (1, '{é}')")
-        self.assertEqual([m["columns"][1]["value"] for m in self.wait_messages(self.topic_of("postgres"), 1, [p])], [["é"]])
+        self.assertEqual([m["columns"][1]["value"] for m in self.wait_messages(self.topic_of(self.postgres), 1, [p])], [["é"]])
         self.pg("insert into t values (42, array[E'ok', E'\\xe9'])")
         self.assertEqual(p.wait(), 1, p.log())
         self.assertRegex(p.log(), r'table public\.t, column "a", key id=42, transaction [0-9a-f]{16} .*row 1: array element 2: .*not valid UTF-8')
@@ -229,9 +231,12 @@ class Types(Case):
         columns = 1500
         self.databases()
         self.pg("create table t (id int primary key, %s)" % ", ".join("c%d smallint" % i for i in range(columns)))
-        p = self.start_connector(self.script(self.connector("postgres")))
+        p = self.start_connector(self.script(self.connector(self.postgres)))
         self.pg("insert into t values (1, %s)" % ", ".join(str(i) for i in range(columns)))
-        m = self.wait_messages(self.topic_of("postgres"), 1, [p])[0]
+        m = self.wait_messages(self.topic_of(self.postgres), 1, [p])[0]
         self.assertEqual([c["value"] for c in m["columns"]], [1] + list(range(columns)))
         self.assertEqual(p.stop(), 0)
 
+
+class Postgres18(Postgres):
+    postgres = "postgres18"

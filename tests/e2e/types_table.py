@@ -189,7 +189,7 @@ OLD_TIMES = (
     ("ts6", "timestamp(6) null", (("'2038-01-19 03:14:07.999999'", '"2038-01-19T03:14:07.999999Z"'),)),
 )
 
-PLACES = {"postgres": 1, "mysql": 2, "mysql8": 3}  # of a server's type in TYPES
+PLACES = {"postgres": 1, "postgres18": 1, "mysql": 2, "mysql8": 3}  # of a server's type in TYPES
 PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs", "types.md")
 MARK = "<!-- From here on written by tests/e2e/types_table.py -->\n"
 LONGEST = 70  # characters of a value on the page
@@ -206,7 +206,7 @@ def columns_of(db, common):
 
 
 def sql_of(sql, db):
-    return sql if isinstance(sql, str) else sql[db != "postgres"]
+    return sql if isinstance(sql, str) else sql[not db.startswith("postgres")]
 
 
 # ---- the page ----

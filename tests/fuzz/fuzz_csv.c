@@ -235,6 +235,7 @@ static void is_value(const ls_csv_conf *conf, const ls_value *v, const ls_buf *c
     } else if (v->state == LS_PRESENT) {
         want(is(cell, v->as.p, v->len));
         if (conf->formula_guard && v->len) want(!strchr("=+@\t\r\n", *v->as.p) || !*v->as.p);
+        want(quoted || v->len); /* an empty text is never taken for a value that is not there */
         want(quoted || (!is(cell, conf->null_text, strlen(conf->null_text)) && !is(cell, conf->absent_text, strlen(conf->absent_text))));
     } else {
         want(!quoted && is(cell, token, strlen(token)));
@@ -434,7 +435,7 @@ static void run(ls_csv_conf *conf, ls_buf *was, ls_cursor *in) {
     want(w != NULL);
     take_rows(in, &schemas, w, &written);
     ls_writer *csv = start(conf);
-    want(csv->ops->write(csv, &w->seen, &err) == 0 && csv->ops->flush(csv, &err) == 0);
+    want(csv->ops->write(csv, &w->seen, &err) == 0 && csv->ops->flush(csv, NULL, 0, &err) == 0);
     csv->ops->close(csv);
     check_rows(conf, kind, was, left, &written);
     csv = start(conf); /* all that was written is whole records */

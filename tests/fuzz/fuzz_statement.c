@@ -66,7 +66,7 @@ static void written_out(ls_query_kind kind, const ls_query_names *n) {
         put_name(&text, n->schema);
         reads_as(&text, kind, n);
     } else if (kind == LS_QUERY_RENAME) {
-        static const char *const forms[][2] = {{"RENAME TABLE ", " TO "}, {"ALTER TABLE ", " ADD COLUMN `to` INT, RENAME TO "}};
+        static const char *const forms[][2] = {{"RENAME TABLE ", " TO "}, {"ALTER TABLE ", " ADD COLUMN (`to` INT DEFAULT (1), `x,` INT), RENAME TO "}};
         for (size_t i = 0; i < 2; i++) {
             ls_buf_str(&text, forms[i][0]);
             put_table(&text, n->schema, n->table);

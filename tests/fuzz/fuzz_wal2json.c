@@ -48,6 +48,7 @@ static int table(void *ctx, const char *schema, const char *name, ls_arena *aren
     out->oid = h;
     out->kind = h % 64 == 5 ? 'm' : 'r';
     out->identity = "dfin"[h / 8 % 4];
+    out->deferrable = h % 16 == 3;
     out->cols = cols;
     out->ncols = h / 32 % (sizeof cols / sizeof *cols + 1);
     return 0;

@@ -107,7 +107,7 @@ return {
     { script = (connector("")):gsub('"memory"', '{ acks = 1, ["bootstrap.servers"] = "b:9092" }'), want = 'case.lua:6: option "kafka_conf" in connector "shop": acks is set by the program (every message is acknowledged by all replicas in sync, or it could be lost): take it out' },
     { script = (connector("")):gsub('"memory"', '{ ["linger.ms"] = 5 }'), want = 'case.lua:6: option "kafka_conf" in connector "shop" names no brokers: add ["bootstrap.servers"] = "host:9092"' },
     { script = (connector("")):gsub('"memory"', "7"), want = 'case.lua:6: option "kafka_conf" in connector "shop" must be bootstrap servers, "memory", or a table of librdkafka properties, not 7' },
-    { script = consumer '  writer = {},', want = 'case.lua:4: option "writer" in consumer "reports" must be made by ls.csv_writer, not a table' },
+    { script = consumer '  writer = {},', want = 'case.lua:4: option "writer" in consumer "reports" must be made by ls.csv_writer or ls.writer, not a table' },
     { script = csv '    delimiter = ";;",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must be one ASCII character, not the text ";;"' },
     { script = csv '    delimiter = "I",', want = 'case.lua:6: option "delimiter" in ls.csv_writer must not be a letter, and is "I"' },
     { script = csv '    quote = "t",', want = 'case.lua:6: option "quote" in ls.csv_writer must not be a letter, and is "t"' },
@@ -133,6 +133,9 @@ return {
     { script = csv '    max_open_files = 0,', want = 'case.lua:6: option "max_open_files" in ls.csv_writer must be an integer from 1 to 1000000, not 0' },
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
+
+    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk" or a list of columns, not the text "id"' },
+    { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns
     { script = connector '  columns = "card",', want = 'case.lua:7: option "columns" in connector "shop" must be a table of drop, cast, mask and rename, not the text "card"' },

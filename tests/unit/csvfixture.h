@@ -63,7 +63,7 @@ static inline void write_all(fixture *f) {
 }
 
 static inline void flush(fixture *f) {
-    if (f->csv->ops->flush(f->csv, &f->err)) fail_msg("%s", f->err.text);
+    if (f->csv->ops->flush(f->csv, NULL, 0, &f->err)) fail_msg("%s", f->err.text);
 }
 
 static inline void close_csv(fixture *f) {

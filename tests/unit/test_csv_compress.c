@@ -280,11 +280,11 @@ static void test_a_write_that_fails(void **state) {
         small.rlim_cur = there.len + 10;
         ls_buf_free(&there);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        int rc = f->csv->ops->flush(f->csv, &f->err);
+        int rc = f->csv->ops->flush(f->csv, NULL, 0, &f->err);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
         assert_int_equal(rc, -1);
         assert_non_null(strstr(f->err.text, "start again"));
-        assert_int_equal(f->csv->ops->flush(f->csv, &f->err), -1);
+        assert_int_equal(f->csv->ops->flush(f->csv, NULL, 0, &f->err), -1);
         assert_non_null(strstr(f->err.text, "an earlier write failed"));
         close_csv(f);
         open_kind(f, k);

@@ -152,7 +152,7 @@ static void test_a_file_that_is_taken_away(void **state) {
         flush(f);
         assert_int_equal(moved ? rename(path, other) : unlink(path), 0);
         add(f, f->orders, 'I', NULL, "2|x|y");
-        assert_int_equal(f->csv->ops->flush(f->csv, &f->err), -1);
+        assert_int_equal(f->csv->ops->flush(f->csv, NULL, 0, &f->err), -1);
         assert_non_null(strstr(f->err.text, "_c.csv was removed or replaced"));
         close_csv(f);
         open_csv(f);
@@ -264,13 +264,13 @@ static void test_a_write_that_fails(void **state) {
     signal(SIGXFSZ, SIG_IGN);
     small.rlim_cur = 30;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    int rc = f->csv->ops->flush(f->csv, &f->err);
+    int rc = f->csv->ops->flush(f->csv, NULL, 0, &f->err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     assert_int_equal(rc, -1);
     assert_int_equal(f->err.code, LS_FAIL);
     assert_non_null(strstr(f->err.text, "out_c.csv"));
     assert_non_null(strstr(f->err.text, "start again"));
-    assert_int_equal(f->csv->ops->flush(f->csv, &f->err), -1);
+    assert_int_equal(f->csv->ops->flush(f->csv, NULL, 0, &f->err), -1);
     assert_non_null(strstr(f->err.text, "an earlier write failed"));
     close_csv(f);
     open_csv(f);

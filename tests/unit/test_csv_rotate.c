@@ -315,7 +315,7 @@ static void test_a_name_that_is_taken(void **state) {
     assert_int_equal(write_one(f), -1);
     assert_non_null(strstr(f->err.text, "out_c.csv is there already, and the rows of "));
     assert_non_null(strstr(f->err.text, "out_c.csv.part were to go there: move it away and start again"));
-    assert_int_equal(f->csv->ops->flush(f->csv, &f->err), 0); /* the rows themselves are there */
+    assert_int_equal(f->csv->ops->flush(f->csv, NULL, 0, &f->err), 0); /* the rows themselves are there */
     assert_file(f, "_c.csv", "mine\n");
     remove_file(f, "_c.csv");
     close_csv(f);

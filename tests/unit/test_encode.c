@@ -51,7 +51,7 @@ static const char *encoded(fixture *f, uint32_t i) {
 
 static const char *key_of(fixture *f, uint32_t i) { /* "none", "error", or the key */
     ls_buf_clear(&f->out);
-    int rc = ls_format_list_sync.key(&f->work->seen, i, &f->out, &f->err);
+    int rc = ls_format_list_sync.key(&(const ls_format_options){0}, &f->work->seen, i, &f->out, &f->err);
     return rc < 0 ? "error" : rc ? ls_buf_cstr(&f->out) : "none";
 }
 
@@ -118,6 +118,40 @@ static void test_whole_identity(void **state) {
     assert_string_equal(encoded(f, 1), "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
                                        "\"identity\":[{\"name\":\"id\",\"value\":7},{\"name\":\"total\",\"value\":\"2\"}]," SOURCE(2) "}");
     assert_string_equal(key_of(f, 1), "7");
+    ls_schema_unref(s);
+}
+
+static const char *key_under(fixture *f, const ls_format_options *o, uint32_t i) { /* "none", the error, or the key */
+    ls_buf_clear(&f->out);
+    int rc = ls_format_list_sync.key(o, &f->work->seen, i, &f->out, &f->err);
+    return rc < 0 ? f->err.text : rc ? ls_buf_cstr(&f->out) : "none";
+}
+
+static void test_other_keys_and_no_source(void **state) {
+    fixture *f = *state;
+    static const char *const columns[] = {"note", "id"}, *const unknown[] = {"nothing"};
+    const ls_format_options table = {.table_key = true}, list = {.key = columns, .nkey = 2}, one = {.key = columns, .nkey = 1},
+                            wrong = {.key = unknown, .nkey = 1}, bare = {.no_source = true};
+    ls_schema *s = orders(f);
+    uint64_t seq = 0;
+    assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), text("a\"b"))), 0);
+    assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), null)), 0);
+    assert_int_equal(ls_row_remove(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), null)), 0);
+    assert_non_null(ls_work_add(f->work, s, f->tx, 'T', ++seq));
+    assert_string_equal(key_under(f, &table, 0), "[\"public\",\"orders\",7]");
+    assert_string_equal(key_under(f, &table, 2), "[\"public\",\"orders\",7]");
+    assert_string_equal(key_under(f, &table, 3), "none");
+    assert_string_equal(key_under(f, &list, 0), "[\"a\\\"b\",7]");
+    assert_string_equal(key_under(f, &list, 1), "[null,7]");
+    assert_string_equal(key_under(f, &one, 0), "a\"b");
+    assert_string_equal(key_under(f, &one, 1), "none");
+    assert_non_null(strstr(key_under(f, &one, 2), "column \"note\": a key column came without a value"));
+    assert_non_null(strstr(f->err.text, "identity = \"full\""));
+    assert_string_equal(key_under(f, &wrong, 0), "table public.orders has no column \"nothing\", which `key` names: take another, or leave the table out of `tables`");
+    ls_buf_clear(&f->out);
+    assert_int_equal(ls_format_list_sync.encode(&bare, &f->work->seen, 2, &f->out, &f->err), 0);
+    assert_string_equal(ls_buf_cstr(&f->out), "{\"action\":\"D\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
+                                              "\"identity\":[{\"name\":\"id\",\"value\":7}]}");
     ls_schema_unref(s);
 }
 
@@ -277,6 +311,7 @@ int main(void) {
         T(test_the_documented_example),
         T(test_moved_row),
         T(test_whole_identity),
+        T(test_other_keys_and_no_source),
         T(test_embedded_documents),
         T(test_key_order_and_no_key),
         T(test_table_changes),

@@ -98,6 +98,9 @@ static void test_extend(void **state) {
     assert_false(ls_gtid_set_extend(row, sizeof row, A ":t:7"));
     assert_false(ls_gtid_set_extend(row, sizeof row, "0-1-7"));
     assert_string_equal(row, A ":4-6");
+    char tag[96] = A ":t"; /* without a number, it is not taken for the one before 1 */
+    assert_false(ls_gtid_set_extend(tag, sizeof tag, A ":1"));
+    assert_string_equal(tag, A ":t");
 }
 
 static void test_encoding(void **state) {

@@ -114,7 +114,7 @@ static int emit(run *r) {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->w->seen.count; i++) {
         rc = ls_format_list_sync.encode(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err);
-        if (rc == 0 && ls_format_list_sync.key(&r->w->seen, i, &r->out, &r->err) < 0) rc = -1;
+        if (rc == 0 && ls_format_list_sync.key(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err) < 0) rc = -1;
         ls_buf_char(&r->out, '\n');
     }
     ls_work_reset(r->w);
@@ -252,7 +252,7 @@ static int of_csv(run *r, const uint8_t *p, size_t n) {
     }
     for (int again = 0; again < 2 && rc == 0; again++) { /* the second time there is a file to learn from */
         rc = ls_csv_open(&csv, &csv_conf, &r->err);
-        if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, &r->err) ? -1 : 0;
+        if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, NULL, 0, &r->err) ? -1 : 0;
         if (csv) csv->ops->close(csv);
         csv = NULL;
     }

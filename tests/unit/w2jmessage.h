@@ -38,6 +38,7 @@ typedef struct fixture {
     ls_wal2json_column cols[6]; /* what the catalog answers */
     size_t ncols;
     char kind, identity;
+    bool deferrable;
     bool gone;
     uint64_t known_to;
     const char *primary[3], *replica[3];
@@ -97,7 +98,7 @@ static inline int answer_table(void *ctx, const char *schema, const char *table,
     f->asked++;
     *out = (ls_wal2json_facts){.known_to = f->known_to};
     if (f->gone) return 0;
-    *out = (ls_wal2json_facts){100, f->kind, f->identity, f->cols, f->ncols, f->known_to};
+    *out = (ls_wal2json_facts){100, f->kind, f->identity, f->deferrable, f->cols, f->ncols, f->known_to};
     return 0;
 }
 

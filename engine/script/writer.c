@@ -1,0 +1,106 @@
+/* writer.c - a consumer's writer that is written in Lua: ls.writer and callback. */
+#include "script/state.h"
+
+#include <string.h>
+
+typedef struct calling {
+    ls_script *script;
+    const char *name;       /* what is called */
+    const ls_script_position *at;
+    size_t n;
+} calling;
+
+static int choose(lua_State *L) {
+    const calling *c = lua_touserdata(L, 1);
+    ls_lua_push_field(L, "list_sync.hooks", "writer_of");
+    lua_pushstring(L, c->name);
+    lua_call(L, 1, 2);
+    c->script->writer_handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    c->script->writer = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) {
+    calling c = {.script = s, .name = stage};
+    return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
+}
+
+/* Calls the writer's function of that name with what `push` pushes, under the writer's message handler. The results are left on the stack. */
+static int call(ls_script *s, const char *name, int nresults, int (*push)(lua_State *L, const calling *c), const calling *c, ls_error *err) {
+    lua_State *L = s->L;
+    lua_settop(L, 0);
+    if (!lua_checkstack(L, 8)) return ls_fail_memory(err, "calling a writer");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->writer_handler);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->writer);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+    int nargs = push ? push(L, c) : 0;
+    int rc = lua_pcall(L, nargs, nresults, 1);
+    s->at.batch = NULL;
+    s->at.index = UINT32_MAX;
+    if (rc == LUA_ERRMEM)
+        ls_fail_memory(err, "running a writer");
+    else if (rc)
+        ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a writer raised an error without a text");
+    if (rc) lua_settop(L, 0);
+    return rc ? -1 : 0;
+}
+
+int ls_script_writer_open(ls_script *s, ls_error *err) {
+    int rc = call(s, "open", 0, NULL, NULL, err);
+    lua_settop(s->L, 0);
+    return rc;
+}
+
+static int push_place(lua_State *L, const calling *c) {
+    lua_pushstring(L, c->at->topic);
+    lua_pushinteger(L, c->at->partition);
+    return 2;
+}
+
+int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) {
+    const calling c = {.at = at};
+    if (call(s, "begin", 1, push_place, &c, err)) return -1;
+    int found = lua_isnumber(s->L, -1);
+    if (found) at->offset = (int64_t)lua_tonumber(s->L, -1);
+    lua_settop(s->L, 0);
+    return found;
+}
+
+int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) {
+    s->at.batch = b;
+    s->at.run++;
+    s->at.clones = UINT32_MAX;
+    int rc = call(s, "write", 0, NULL, NULL, err);
+    lua_settop(s->L, 0);
+    return rc;
+}
+
+static int push_positions(lua_State *L, const calling *c) {
+    lua_createtable(L, (int)c->n, 0);
+    for (size_t i = 0; i < c->n; i++) {
+        lua_createtable(L, 0, 3);
+        lua_pushstring(L, c->at[i].topic);
+        lua_setfield(L, -2, "topic");
+        lua_pushinteger(L, c->at[i].partition);
+        lua_setfield(L, -2, "partition");
+        lua_pushnumber(L, (lua_Number)c->at[i].offset); /* below 2^53 for as long as a topic can live */
+        lua_setfield(L, -2, "offset");
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n, ls_error *err) {
+    const calling c = {.at = at, .n = n};
+    int rc = call(s, "flush", 0, push_positions, &c, err);
+    if (rc && err->code == LS_FAIL) err->code = LS_AGAIN;
+    lua_settop(s->L, 0);
+    return rc;
+}
+
+int ls_script_writer_end(ls_script *s, bool discard, ls_error *err) {
+    int rc = call(s, discard ? "discard" : "close", 0, NULL, NULL, err);
+    lua_settop(s->L, 0);
+    return rc;
+}
