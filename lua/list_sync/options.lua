@@ -226,7 +226,7 @@ local csv_writer = {
         were committed, in spans counted from 1970-01-01 UTC, never by the clock: the first row of a later span, of whatever table, ends the
         files of earlier ones, so one partition read again gives the same files; a row that comes late goes to the file that is
         being written. At a stop files stay as they are, and the next start goes on with them; numbers go on behind the
-        highest that is there.]],
+        highest that is there. Without rotate, or with another compress, a .part that is left stays as it is.]],
     },
     {
         name = "compress", type = "choice", choices = { "zstd", "gzip" }, default_doc = "neither",
