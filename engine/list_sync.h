@@ -96,6 +96,12 @@ typedef struct ls_tx {
     const char *db;        /* "postgres", "mysql", "mariadb", or "" */
 } ls_tx;
 
+/* Where a consumer has a message from. Lives as long as the batch. */
+typedef struct ls_origin {
+    const char *topic;
+    int32_t partition;
+} ls_origin;
+
 enum ls_change_flag {
     LS_DROPPED = 1,    /* a hook took it out: it is not sent */
     LS_MOVED_TO = 2,   /* a D whose row went to the key `moved` */
@@ -119,6 +125,7 @@ typedef struct ls_change {
     uint8_t whole_table; /* X: 0 means DROP DATABASE */
     uint8_t reserved;
     const char *to_schema, *to_table; /* R: the new name, NUL-terminated; else NULL */
+    const ls_origin *origin; /* consumers; else NULL */
 } ls_change;
 
 /* What Lua sees of a batch; the rest is change/batch.h's. */

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     LS_POLL_ROWS = 1024,        /* messages of one batch, at most */
@@ -97,12 +98,29 @@ static int begin(void *ctx, const char *topic, int32_t partition, int64_t *offse
     return rc == 1;
 }
 
+/* The changes from number `from` on are of this message. */
+static int note_origin(instance *in, const ls_message *m, uint32_t from, ls_error *err) {
+    ls_batch *b = &in->work->seen;
+    const ls_origin *last = from ? b->changes[from - 1].origin : NULL;
+    if (from == b->count) return 0;
+    if (!last || last->partition != m->partition || strcmp(last->topic, m->topic) != 0) {
+        ls_origin *o = ls_arena_alloc(&in->work->arena, sizeof *o);
+        if (!o) return ls_fail_memory(err, "reading messages");
+        *o = (ls_origin){m->topic, m->partition};
+        last = o;
+    }
+    for (uint32_t i = from; i < b->count; i++) b->changes[i].origin = last;
+    return 0;
+}
+
 static int decode(instance *in, size_t n, ls_error *err) {
     for (size_t i = 0; i < n; i++) {
         const ls_message *m = &in->messages[i];
+        uint32_t count = in->work->seen.count;
         if (!m->value) continue; /* a tombstone */
         if (ls_decoder_read(in->decoder, in->work, m->value, m->value_len, err))
             return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m->topic, m->partition, m->offset);
+        if (note_origin(in, m, count, err)) return -1;
     }
     return 0;
 }
@@ -195,9 +213,15 @@ static int open_writer(instance *in, ls_error *err) {
         snprintf(in->id, sizeof in->id, "%s", in->opt->consumer_id);
     ls_csv_conf conf = {.filename = csv->filename,
                         .consumer = in->id,
+                        .max_open_files = csv->max_open_files,
+                        .rotate_bytes = csv->rotate_bytes,
+                        .rotate_rows = csv->rotate_rows,
+                        .rotate_every = (int64_t)csv->rotate_every,
+                        .compress = !csv->compress ? LS_CSV_PLAIN : strcmp(csv->compress, "zstd") == 0 ? LS_CSV_ZSTD : LS_CSV_GZIP,
                         .split_files = csv->split_files,
                         .header = csv->header,
                         .bom = csv->bom,
+                        .formula_guard = csv->formula_guard,
                         .delimiter = csv->delimiter,
                         .quote = csv->quote,
                         .newline = csv->newline,

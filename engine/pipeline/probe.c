@@ -63,7 +63,8 @@ static int probe_kafka(const ls_stage *stage, const ls_log *log, ls_error *err) 
 static int probe_folder(const ls_stage *stage, ls_error *err) {
     char path[PATH_MAX];
     struct stat st;
-    snprintf(path, sizeof path, "%s", stage->as.consumer.csv.filename);
+    const char *filename = stage->as.consumer.csv.filename; /* a template's folders are made from its first brace on */
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(filename, "{"), filename);
     for (;;) {
         char *slash = strrchr(path, '/');
         if (!slash)

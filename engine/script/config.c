@@ -64,7 +64,13 @@ static const field consumer_fields[] = {
 static const field csv_fields[] = {
     {.name = "filename", .kind = TEXT, .at = offsetof(ls_csv_options, filename)},
     {.name = "split_files", .kind = BOOL, .at = offsetof(ls_csv_options, split_files)},
+    {.name = "compress", .kind = TEXT, .at = offsetof(ls_csv_options, compress)},
+    {.name = "rotate_bytes", .kind = SIZE, .at = offsetof(ls_csv_options, rotate_bytes)},
+    {.name = "rotate_rows", .kind = SIZE, .at = offsetof(ls_csv_options, rotate_rows)},
+    {.name = "rotate_every", .kind = SIZE, .at = offsetof(ls_csv_options, rotate_every)},
+    {.name = "max_open_files", .kind = SIZE, .at = offsetof(ls_csv_options, max_open_files)},
     {.name = "header", .kind = BOOL, .at = offsetof(ls_csv_options, header)},
+    {.name = "formula_guard", .kind = BOOL, .at = offsetof(ls_csv_options, formula_guard)},
     {.name = "bom", .kind = BOOL, .at = offsetof(ls_csv_options, bom)},
     {.name = "delimiter", .kind = CHAR, .at = offsetof(ls_csv_options, delimiter)},
     {.name = "quote", .kind = CHAR, .at = offsetof(ls_csv_options, quote)},

@@ -46,8 +46,11 @@ typedef struct ls_connector_options {
 
 typedef struct ls_csv_options {
     const char *filename;
-    bool split_files, header, bom;
+    bool split_files, header, bom, formula_guard;
+    size_t max_open_files;
+    size_t rotate_bytes, rotate_rows, rotate_every; /* every: seconds; 0: not given */
     char delimiter, quote;
+    const char *compress; /* "zstd" | "gzip"; NULL: neither */
     const char *newline, *null_text, *absent_text;
 } ls_csv_options;
 

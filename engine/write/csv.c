@@ -1,5 +1,5 @@
-/* The CSV writer: RFC 4180 rows of changes. The files are csv_file.c's. */
-#include "write/csv_file.h"
+/* The CSV writer: RFC 4180 rows of changes. The files are csv_file.c's, and csv_route.c says which. */
+#include "write/csv_route.h"
 
 #include "change/value.h"
 
@@ -14,9 +14,10 @@ enum {
     LS_CSV_KEEP_ROW = 1024 * 1024 /* bytes of row buffer kept between rows */
 };
 
-/* What is known of a table. */
+/* What is known of a table in the files of one route. */
 typedef struct table {
     struct table *next;
+    ls_csv_route route;
     ls_buf cell;          /* schema.table as it is written, then its name, NUL-terminated, at `name` */
     size_t cell_len, name;
     ls_buf known;         /* header of its last I row; empty: none yet */
@@ -38,12 +39,14 @@ enum { NO_COLUMN = UINT32_MAX };
 
 typedef struct layout {
     uint32_t id; /* of the schema; 0: empty */
+    ls_csv_route route;
     table *table;
     ls_csv_part *inserts;   /* NULL: not looked up yet */
     delete_layout deletes[2]; /* of rows with the key alone, and of whole rows */
 } layout;
 
 typedef struct truncate_seen {
+    uint64_t files;     /* their serial: each file that has the table's rows has it */
     uint64_t connector; /* its name's hash */
     uint64_t seq;
     char pos[sizeof(((ls_tx *)0)->pos)];
@@ -52,7 +55,9 @@ typedef struct truncate_seen {
 typedef struct csv {
     ls_writer base;
     ls_csv_conf conf;
-    ls_csv_files *inserts, *deletes; /* one and the same without split_files */
+    ls_csv_disk disk;
+    ls_csv_routes routes;
+    ls_csv_route at; /* of the change that is being written */
     table *tables[LS_CSV_BUCKETS];
     size_t ntables;
     layout layouts[LS_CSV_LAYOUTS];
@@ -75,11 +80,13 @@ static bool needs_quotes(const csv *c, const char *p, size_t n) {
 }
 
 static void put_text(const csv *c, ls_buf *out, const char *p, size_t n) {
-    if (!needs_quotes(c, p, n)) {
+    bool guard = c->conf.formula_guard && ls_csv_is_formula(p, n);
+    if (!guard && !needs_quotes(c, p, n)) {
         ls_buf_add(out, p, n);
         return;
     }
     ls_buf_char(out, c->conf.quote);
+    if (guard) ls_buf_add(out, "''", c->conf.quote == '\'' ? 2 : 1);
     while (n) {
         const char *q = memchr(p, c->conf.quote, n);
         size_t run = q ? (size_t)(q - p) + 1 : n;
@@ -122,9 +129,9 @@ static void begin_row(csv *c, char action, const table *t) {
     ls_buf_add(&c->row, t->cell.data, t->cell_len);
 }
 
-static int end_row(csv *c, ls_csv_files *f, ls_csv_part *p, ls_error *err) {
+static int end_row(csv *c, ls_csv_part *p, ls_error *err) {
     if (c->row.failed) return ls_fail_memory(err, "writing a CSV row");
-    return ls_csv_files_add(f, p, c->row.data, c->row.len, err);
+    return ls_csv_part_add(p, c->row.data, c->row.len, err);
 }
 
 static void begin_header(csv *c) {
@@ -167,7 +174,9 @@ static uint64_t hash(const char *p, size_t n) { /* FNV-1a */
     return h;
 }
 
-/* The table of that name; NULL when memory is out. */
+static bool same_route(const ls_csv_route *a, const ls_csv_route *b) { return a->inserts == b->inserts && a->deletes == b->deletes; }
+
+/* The table of that name on the change's route; NULL when memory is out. */
 static table *table_of(csv *c, const ls_schema *s) {
     ls_buf_clear(&c->text);
     ls_buf_add(&c->text, s->schema, s->schema_len);
@@ -175,9 +184,9 @@ static table *table_of(csv *c, const ls_schema *s) {
     ls_buf_add(&c->text, s->table, s->table_len);
     const char *name = ls_buf_cstr(&c->text);
     if (!name) return NULL;
-    table **bucket = &c->tables[hash(name, c->text.len) % LS_CSV_BUCKETS];
+    table **bucket = &c->tables[(hash(name, c->text.len) + c->at.inserts->serial) % LS_CSV_BUCKETS];
     for (table *t = *bucket; t; t = t->next)
-        if (strcmp(t->cell.data + t->name, name) == 0) return t;
+        if (same_route(&t->route, &c->at) && strcmp(t->cell.data + t->name, name) == 0) return t;
     if (c->ntables == LS_CSV_TABLES_MAX) forget_all(c);
     table *t = calloc(1, sizeof *t);
     if (!t) return NULL;
@@ -189,18 +198,20 @@ static table *table_of(csv *c, const ls_schema *s) {
         return NULL;
     }
     t->version = 1;
+    t->route = c->at;
     t->next = *bucket;
     c->ntables++;
     return *bucket = t;
 }
 
 static layout *layout_of(csv *c, const ls_schema *s) {
-    layout *l = &c->layouts[s->id % LS_CSV_LAYOUTS];
-    if (l->id == s->id) return l;
+    layout *l = &c->layouts[(s->id + c->at.inserts->serial) % LS_CSV_LAYOUTS];
+    if (l->id == s->id && same_route(&l->route, &c->at)) return l;
     table *t = table_of(c, s);
     if (!t) return NULL;
     forget_layout(l);
     l->id = s->id;
+    l->route = c->at;
     l->table = t;
     return l;
 }
@@ -214,7 +225,7 @@ static int learn(csv *c, layout *l, const ls_schema *s, ls_error *err) {
     begin_header(c);
     for (uint32_t i = 0; i < s->ncols; i++) put_header(c, &s->cols[i]);
     if (c->header.failed) return ls_fail_memory(err, "writing a CSV header");
-    if (ls_csv_files_part(c->inserts, c->header.data, c->header.len, &l->inserts, err)) return -1;
+    if (ls_csv_files_part(c->at.inserts, c->header.data, c->header.len, &l->inserts, err)) return -1;
     if (t->known.len != c->header.len || memcmp(t->known.data, c->header.data, c->header.len) != 0) {
         ls_buf_clear(&t->known);
         ls_buf_add(&t->known, c->header.data, c->header.len);
@@ -234,7 +245,7 @@ static int write_insert(csv *c, layout *l, const ls_schema *s, const ls_value *r
     claim(l->inserts, l->table);
     begin_row(c, 'I', l->table);
     for (uint32_t i = 0; i < s->ncols; i++) put_cell(c, &row[i]);
-    return end_row(c, c->inserts, l->inserts, err);
+    return end_row(c, l->inserts, err);
 }
 
 /* ---- delete rows */
@@ -272,7 +283,7 @@ static int fill_cells(csv *c, delete_layout *d, const ls_schema *s, const char *
 static const char *known_header(csv *c, const table *t, size_t *n) {
     *n = t->known.len;
     if (*n && !c->conf.split_files) return t->known.data;
-    const ls_csv_part *p = ls_csv_files_of_table(c->deletes, t->cell.data + t->name);
+    const ls_csv_part *p = ls_csv_files_of_table(c->at.deletes, t->cell.data + t->name);
     *n = p ? p->header_len : 0;
     return p ? p->header : NULL;
 }
@@ -307,7 +318,7 @@ static int lay_out_deletes(csv *c, layout *l, const ls_schema *s, bool whole, ls
     free(cols);
     if (!d->col || fits < 0) return ls_fail_memory(err, "writing a CSV row");
     d->version = l->table->version;
-    return ls_csv_files_part(c->deletes, header, n, &d->part, err);
+    return ls_csv_files_part(c->at.deletes, header, n, &d->part, err);
 }
 
 /* Does the row before carry more than its key? */
@@ -332,20 +343,20 @@ static int write_delete(csv *c, layout *l, const ls_schema *s, const ls_value *r
         else
             put_cell(c, &row[d->col[i]]);
     }
-    return end_row(c, c->deletes, d->part, err);
+    return end_row(c, d->part, err);
 }
 
 /* ---- truncates */
 
 /* A message that does not say where it comes from is never taken for another. */
 static bool seen_truncate(csv *c, const ls_change *ch) {
-    truncate_seen now = {.connector = hash(ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
+    truncate_seen now = {.files = c->at.deletes->serial, .connector = hash(ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
     size_t n = c->ntruncates < LS_CSV_TRUNCATES ? c->ntruncates : LS_CSV_TRUNCATES;
     if (!*ch->tx->pos) return false;
     memcpy(now.pos, ch->tx->pos, strlen(ch->tx->pos));
     for (size_t i = 0; i < n; i++) {
         const truncate_seen *t = &c->truncates[i];
-        if (t->seq == now.seq && t->connector == now.connector && strcmp(t->pos, now.pos) == 0) return true;
+        if (t->seq == now.seq && t->files == now.files && t->connector == now.connector && strcmp(t->pos, now.pos) == 0) return true;
     }
     c->truncates[c->ntruncates++ % LS_CSV_TRUNCATES] = now;
     return false;
@@ -364,7 +375,7 @@ static int lay_out_truncate(csv *c, table *t, ls_error *err) {
         n = c->header.len;
     }
     t->delete_cells = ls_csv_count_cells(&c->conf, header, n) - 2;
-    return ls_csv_files_part(c->deletes, header, n, &t->deletes, err);
+    return ls_csv_files_part(c->at.deletes, header, n, &t->deletes, err);
 }
 
 static int write_truncate(csv *c, const ls_schema *s, const ls_change *ch, ls_error *err) {
@@ -377,16 +388,26 @@ static int write_truncate(csv *c, const ls_schema *s, const ls_change *ch, ls_er
     begin_row(c, 'T', t);
     for (size_t i = 0; i < t->delete_cells; i++) put_absent(c);
     if (!t->delete_cells) t->deletes = NULL; /* no D row was seen: the next T looks again */
-    return end_row(c, c->deletes, p, err);
+    return end_row(c, p, err);
 }
 
 /* ---- the writer */
 
+/* Past LS_CSV_NAMES_MAX all files are closed, and found again as rows come. */
+static int start_anew(csv *c, ls_error *err) {
+    if (ls_csv_disk_flush(&c->disk, err)) return -1;
+    forget_all(c);
+    ls_csv_routes_forget(&c->routes);
+    ls_csv_disk_close(&c->disk);
+    return ls_csv_disk_find(&c->disk, err);
+}
+
 static int write_change(csv *c, const ls_change *ch, ls_error *err) {
     const ls_schema *s = ch->schema;
-    if (ch->flags & LS_DROPPED) return 0;
+    if (ch->flags & LS_DROPPED || !memchr("IUDT", ch->action, 4)) return 0;
+    if (c->disk.nnames > LS_CSV_NAMES_MAX - 2 && start_anew(c, err)) return -1;
+    if (ls_csv_disk_time(&c->disk, ch->tx->ts, err) || ls_csv_routes_find(&c->routes, ch, &c->at, err)) return -1;
     if (ch->action == 'T') return write_truncate(c, s, ch, err);
-    if (ch->action != 'I' && ch->action != 'U' && ch->action != 'D') return 0;
     layout *l = layout_of(c, s);
     if (!l) return ls_fail_memory(err, "writing a CSV row");
     if (ch->after && learn(c, l, s, err)) return -1; /* an update's D stands under its I's header */
@@ -403,16 +424,14 @@ static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
 
 static int flush(ls_writer *w, const ls_position *at, size_t n, ls_error *err) {
     (void)at, (void)n;
-    csv *c = (csv *)(void *)w;
-    if (ls_csv_files_flush(c->inserts, err)) return -1;
-    return c->deletes == c->inserts ? 0 : ls_csv_files_flush(c->deletes, err);
+    return ls_csv_disk_flush(&((csv *)(void *)w)->disk, err);
 }
 
 static void close_writer(ls_writer *w) {
     csv *c = (csv *)(void *)w;
     forget_all(c);
-    if (c->deletes != c->inserts) ls_csv_files_close(c->deletes);
-    ls_csv_files_close(c->inserts);
+    ls_csv_routes_close(&c->routes);
+    ls_csv_disk_close(&c->disk);
     ls_buf_free(&c->row);
     ls_buf_free(&c->header);
     ls_buf_free(&c->text);
@@ -420,29 +439,6 @@ static void close_writer(ls_writer *w) {
 }
 
 static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .close = close_writer};
-
-/* A name as part of a file's name: injective, and no folder of its own. */
-static void put_escaped(ls_buf *out, const char *name) {
-    for (const char *p = name; *p; p++) {
-        bool plain = (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '-';
-        if (plain)
-            ls_buf_char(out, *p);
-        else
-            ls_buf_fmt(out, "%%%02x", (unsigned)(unsigned char)*p);
-    }
-}
-
-static int open_files(csv *c, const char *kind, ls_csv_files **out, ls_error *err) {
-    ls_buf base = {0};
-    ls_buf_str(&base, c->conf.filename);
-    ls_buf_char(&base, '_');
-    put_escaped(&base, c->conf.consumer);
-    ls_buf_str(&base, kind);
-    const char *path = ls_buf_cstr(&base);
-    int rc = path ? ls_csv_files_open(out, &c->conf, path, err) : ls_fail_memory(err, "opening CSV files");
-    ls_buf_free(&base);
-    return rc;
-}
 
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     csv *c = calloc(1, sizeof *c);
@@ -452,10 +448,9 @@ int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     c->null_len = strlen(conf->null_text);
     c->absent_len = strlen(conf->absent_text);
     c->special[(unsigned char)conf->delimiter] = c->special[(unsigned char)conf->quote] = c->special['\n'] = c->special['\r'] = true;
-    int rc = open_files(c, conf->split_files ? "_insert" : "", &c->inserts, err);
-    if (rc == 0 && conf->split_files) rc = open_files(c, "_delete", &c->deletes, err);
-    if (!conf->split_files) c->deletes = c->inserts;
-    if (rc) {
+    c->disk.conf = &c->conf;
+    c->disk.span = LS_CSV_NO_SPAN;
+    if (ls_csv_routes_open(&c->routes, &c->disk, err)) {
         close_writer(&c->base);
         return -1;
     }

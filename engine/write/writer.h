@@ -29,13 +29,20 @@ struct ls_writer {
     const ls_writer_ops *ops;
 };
 
+typedef enum ls_csv_compress { LS_CSV_PLAIN, LS_CSV_ZSTD, LS_CSV_GZIP } ls_csv_compress;
+
 /* Strings are borrowed for the writer's life. */
 typedef struct ls_csv_conf {
-    const char *filename; /* path, without the consumer and .csv */
+    const char *filename; /* path, without the consumer and .csv; with {...} a template (write/path.h) of all but .csv */
     const char *consumer; /* what stands behind it: the consumer id */
+    size_t max_open_files; /* 0: LS_CSV_OPEN_FILES */
+    ls_csv_compress compress;
     bool split_files;
+    uint64_t rotate_bytes, rotate_rows; /* a file ends before it has more bytes, when it has so many rows; 0: never */
+    int64_t rotate_every;               /* seconds: ... when rows of the next span of this length, counted from 1970, come; 0: never */
     bool header;
     bool bom;
+    bool formula_guard; /* a ' in front of what a spreadsheet would take for a formula */
     char delimiter, quote;
     const char *newline; /* "\n" or "\r\n" */
     const char *null_text, *absent_text; /* written raw, unquoted */

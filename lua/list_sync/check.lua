@@ -2,6 +2,7 @@
 -- `script:line: text`, where the line is the option's own if it can be found in the call's text.
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
+local csv = require "list_sync.csv"
 local place = require "list_sync.place"
 local values = require "list_sync.values"
 local C = ffi.C
@@ -174,6 +175,8 @@ function types.size(at, option, value)
     end
     return bytes
 end
+
+function types.rotate(at, option, value) return csv.rotate(at, option, value, fail, types) end
 
 function types.hook(at, option, value)
     if type(value) ~= "function" then must(at, option, "a function", value) end
@@ -427,13 +430,11 @@ function rules.consumer(at, out)
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name
+    csv.check_consumer(at, out, fail)
 end
 
 function rules.csv_writer(at, out)
-    if out.filename:find "[{}]" then
-        fail(at, "filename", 'option "filename" in %s is %q, and templates are not known: braces have no place in a file name here',
-            at.title, out.filename)
-    end
+    csv.check(at, out, fail)
     if out.delimiter == out.quote then
         local key = at.given.quote and "quote" or "delimiter"
         fail(at, key, "delimiter and quote in %s are the same character", at.title)

@@ -203,14 +203,43 @@ local consumer = {
 local csv_writer = {
     {
         name = "filename", type = "text", required = true, example = '"out/rows"',
-        doc = [[The files' path without its end: rows go to <filename>_<consumer_id>.csv.]],
+        doc = [[The files' path without its end: rows go to <filename>_<consumer_id>.csv. With braces it is a template of all but .csv,
+        filled in for each row: "out/{date}/{schema}.{table}". It may have {schema}, {table}, {topic}, {partition}, {consumer}
+        (consumer_id), {kind} (insert or delete with split_files, else rows), {date} and {hour} (when the row was committed, in UTC, as
+        2026-01-31 and 00 to 23; 1970-01-01 for messages without a source). In what is filled in every byte but A-Z, a-z, 0-9, _ and -
+        is %hh, a last - of a table that would read as a part's number is %2d, and a name over 200 bytes ends in a hash. Folders are made.]],
     },
     {
         name = "split_files", type = "boolean", default = false,
-        doc = [[Insert rows go to <filename>_<consumer_id>_insert.csv and delete rows to <filename>_<consumer_id>_delete.csv.]],
+        doc = [[Insert rows go to <filename>_<consumer_id>_insert.csv and delete rows to <filename>_<consumer_id>_delete.csv; a template
+        needs {kind} for it.]],
+    },
+    {
+        name = "max_open_files", type = "integer", min = 1, max = 1000000, default = 64,
+        doc = [[How many files an instance holds open. Past it the one longest unused is closed, and opened again when rows come for it.]],
+    },
+    {
+        name = "rotate", type = "rotate",
+        doc = [[Ends files: { size = "64MiB", rows = 1000000, every = "1h" }, one of them or more; every is in s, m, h or d. The file that rows are
+        added to is name.csv.part until it ends (with every name.csv.20260131T140000Z.part, which tells its span); then it is name.csv,
+        and name-2.csv.part follows. size is before compression, and passed by a single larger row only. every goes by when rows
+        were committed, in spans counted from 1970-01-01 UTC, never by the clock: the first row of a later span, of whatever table, ends the
+        files of earlier ones, so one partition read again gives the same files; a row that comes late goes to the file that is
+        being written. At a stop files stay as they are, and the next start goes on with them; numbers go on behind the
+        highest that is there. Without rotate, or with another compress, a .part that is left stays as it is.]],
+    },
+    {
+        name = "compress", type = "choice", choices = { "zstd", "gzip" }, default_doc = "neither",
+        doc = [[Files are name.csv.zst or name.csv.gz. Each flush ends a zstd frame or gzip member, which such files may have any number of, so that
+        what was flushed can be read while the file grows, and after a crash; half a frame is cut off at the next start.]],
     },
     { name = "header", type = "boolean", default = true, doc = [[A file begins with the columns' names.]] },
     { name = "bom", type = "boolean", default = false, doc = [[A file begins with a UTF-8 byte order mark.]] },
+    {
+        name = "formula_guard", type = "boolean", default = false,
+        doc = [[For files that spreadsheets open: a cell that begins with =, +, -, @, a tab or a line end gets a ' in front and is quoted, so
+        that it is text and no formula; headers too. A number, as -1.5, is left as it is, whatever its column's type.]],
+    },
     { name = "delimiter", type = "char", default = ",", doc = [[What stands between two cells: no letter.]] },
     { name = "quote", type = "char", default = '"', doc = [[What stands around a cell that needs it; doubled within: no letter.]] },
     { name = "newline", type = "choice", choices = { "\n", "\r\n" }, default = "\n", doc = [[What ends a line.]] },

@@ -69,19 +69,25 @@ static void decode(ls_decoder *d, ls_work *w, const ls_buf *in, const size_t at[
     for (uint32_t i = 0; i < ROWS; i++) must(ls_decoder_read(d, w, in->data + at[i], at[i + 1] - at[i], &err), "decoding");
 }
 
-static void bench_csv(ls_work *w, const char *folder, const char *name, bool split) {
+static void bench_csv(ls_work *w, const char *folder, const char *name, ls_csv_conf conf, const char *template_) {
     char path[512];
     ls_writer *csv;
-    snprintf(path, sizeof path, "%s/bench_format.%ld", folder, (long)getpid());
-    ls_csv_conf conf = {.filename = path, .consumer = "c", .split_files = split, .header = true, .delimiter = ',', .quote = '"',
-                        .newline = "\n", .null_text = "", .absent_text = ""};
+    snprintf(path, sizeof path, "%s/bench_format.%ld%s", folder, (long)getpid(), template_);
+    conf.filename = path;
+    conf.consumer = "c";
+    conf.header = true;
+    conf.delimiter = ',';
+    conf.quote = '"';
+    conf.newline = "\n";
+    conf.null_text = conf.absent_text = "";
     must(ls_csv_open(&csv, &conf, &err), "opening CSV files");
     int64_t from = ls_clock_wall_us();
     for (int r = 0; r < ROUNDS; r++) must(csv->ops->write(csv, &w->seen, &err), "writing CSV");
     must(csv->ops->flush(csv, NULL, 0, &err), "flushing CSV");
     report(name, from, (size_t)ROWS * ROUNDS, 0);
     csv->ops->close(csv);
-    static const char *const ends[] = {"_c.csv", "_c-2.csv", "_c_insert.csv", "_c_delete.csv"};
+    static const char *const ends[] = {"_c.csv", "_c-2.csv", "_c_insert.csv", "_c_delete.csv", "_c.csv.zst", "_c.csv.gz", "orders.csv"};
+    path[strcspn(path, "{")] = '\0';
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         char file[600];
         snprintf(file, sizeof file, "%s%s", path, ends[i]);
@@ -115,9 +121,17 @@ static void bench(const ls_schema *s, char action, const char *folder) {
     snprintf(name, sizeof name, "decode %c", action);
     report(name, from, (size_t)ROWS * ROUNDS, out.len * ROUNDS);
     snprintf(name, sizeof name, "csv %c, one file", action);
-    bench_csv(read, folder, name, false);
+    bench_csv(read, folder, name, (ls_csv_conf){0}, "");
     snprintf(name, sizeof name, "csv %c, split", action);
-    bench_csv(read, folder, name, true);
+    bench_csv(read, folder, name, (ls_csv_conf){.split_files = true}, "");
+    snprintf(name, sizeof name, "csv %c, a file a table", action);
+    bench_csv(read, folder, name, (ls_csv_conf){0}, "{topic}{table}");
+    snprintf(name, sizeof name, "csv %c, formula_guard", action);
+    bench_csv(read, folder, name, (ls_csv_conf){.formula_guard = true}, "");
+    snprintf(name, sizeof name, "csv %c, zstd", action);
+    bench_csv(read, folder, name, (ls_csv_conf){.compress = LS_CSV_ZSTD}, "");
+    snprintf(name, sizeof name, "csv %c, gzip", action);
+    bench_csv(read, folder, name, (ls_csv_conf){.compress = LS_CSV_GZIP}, "");
     ls_buf_free(&out);
     ls_buf_free(&key);
     ls_decoder_free(d);

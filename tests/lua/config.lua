@@ -34,7 +34,7 @@ ls.consumer {
     name = "second", group_id = "reports", topic_list = { "a", "b" }, kafka_conf = "memory", instances = 3, consumer_id = "c",
     auto_offset_reset = "latest", memory = 3 * 1024 * 1024, map = function() end,
     writer = ls.csv_writer {
-        filename = "out/all", split_files = true, header = false, bom = true, delimiter = "\t", quote = "'", newline = "\r\n",
+        filename = "out/{date}/{kind}_{consumer}.csv", max_open_files = 200, compress = "gzip", rotate = { size = "64MiB", rows = 1e6, every = "2h" }, split_files = true, header = false, bom = true, formula_guard = true, delimiter = "\t", quote = "'", newline = "\r\n",
         null = "\\N", absent = "?",
     },
 }

@@ -89,6 +89,47 @@ static void test_options(void **state) {
                 "I;public.orders;4;x;y\r\n");
 }
 
+static void test_formula_guard(void **state) {
+    fixture *f = *state;
+    ls_schema *s = schema(f, "sums", "=k @v", "0");
+    f->conf.formula_guard = true;
+    open_csv(f);
+    add(f, s, 'I', NULL, "=1+1|+1");
+    add(f, s, 'I', NULL, "-1|-1.50");
+    add(f, s, 'I', NULL, "-1+2|-2e+10");
+    add(f, s, 'I', NULL, "@SUM(A1)|\t=1");
+    add(f, s, 'I', NULL, "\r|'=1");
+    add(f, s, 'I', NULL, "-|=\"a\",b");
+    add(f, s, 'I', NULL, "-Infinity|1=1");
+    add(f, s, 'I', NULL, "-.5|-1.");
+    restart(f);
+    add(f, s, 'D', "=1+1|?", NULL); /* the header is found again as it was */
+    flush(f);
+    assert_file(f, "_c.csv",
+                "action,table,\"'=k\",\"'@v\"\n"
+                "I,public.sums,\"'=1+1\",\"'+1\"\n"
+                "I,public.sums,-1,-1.50\n"
+                "I,public.sums,\"'-1+2\",-2e+10\n"
+                "I,public.sums,\"'@SUM(A1)\",\"'\t=1\"\n"
+                "I,public.sums,\"'\r\",'=1\n"
+                "I,public.sums,,\"'=\"\"a\"\",b\"\n"
+                "I,public.sums,\"'-Infinity\",1=1\n"
+                "I,public.sums,\"'-.5\",\"'-1.\"\n"
+                "D,public.sums,\"'=1+1\",\n");
+    ls_schema_unref(s);
+}
+
+static void test_formula_guard_with_the_same_sign_as_quote(void **state) {
+    fixture *f = *state;
+    f->conf.formula_guard = true;
+    f->conf.quote = '\'';
+    f->conf.null_text = "-";
+    open_csv(f);
+    add(f, f->orders, 'I', NULL, "=1|-|'");
+    flush(f);
+    assert_file(f, "_c.csv", "action,table,id,a,b\nI,public.orders,'''=1',-,''''\n");
+}
+
 static void test_names_are_quoted(void **state) {
     fixture *f = *state;
     ls_schema *s = schema(f, "a,\"b", "id c,d", "0");
@@ -306,6 +347,8 @@ int main(void) {
         T(test_quoting),
         T(test_every_kind_of_value),
         T(test_options),
+        T(test_formula_guard),
+        T(test_formula_guard_with_the_same_sign_as_quote),
         T(test_names_are_quoted),
         T(test_split_files),
         T(test_identity_stands_in_the_keys_order),

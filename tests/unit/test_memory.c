@@ -1,6 +1,7 @@
 /* Memory that runs out: each allocation of a decoder, a format or a writer fails in its turn. What was begun is refused with "out of
  * memory" and given back, or it is done all the same; never is half of it taken for the whole. The linker puts the functions
  * below in front of the C library's (see CMakeLists.txt). The inputs are the fuzzers' seeds. */
+#include "base/text.h"
 #include "capture/binlog.h"
 #include "capture/wal2json.h"
 #include "change/value.h"
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,18 +222,27 @@ static int of_edited(run *r, const uint8_t *p, size_t n) {
     return rc;
 }
 
-static char csv_file[64]; /* without _c.csv */
+static char csv_folder[64];
+static ls_csv_conf csv_conf;
 
-static void show_file(run *r, const char *path) {
-    char bytes[4096];
-    FILE *in = fopen(path, "rb");
-    size_t n = in ? fread(bytes, 1, sizeof bytes, in) : 0;
-    if (in) fclose(in);
-    ls_buf_add(&r->out, bytes, n);
+/* The files' names and what is in them; they are removed. */
+static void show_files(run *r) {
+    struct dirent **names;
+    int n = scandir(csv_folder, &names, NULL, alphasort);
+    assert_true(n >= 2);
+    for (int i = 0; i < n; i++) {
+        char bytes[4096], path[400];
+        snprintf(path, sizeof path, "%s/%s", csv_folder, names[i]->d_name);
+        FILE *in = *names[i]->d_name == '.' ? NULL : fopen(path, "rb");
+        size_t len = in ? fread(bytes, 1, sizeof bytes, in) : 0;
+        if (in) fclose(in), unlink(path);
+        if (in && r) ls_buf_fmt(&r->out, "%s:\n", names[i]->d_name), ls_hex_add(&r->out, bytes, len);
+        free(names[i]);
+    }
+    free(names);
 }
 
 static int of_csv(run *r, const uint8_t *p, size_t n) {
-    ls_csv_conf conf = {.filename = csv_file, .consumer = "c", .header = true, .delimiter = ',', .quote = '"', .newline = "\n", .null_text = "", .absent_text = ""};
     ls_decoder *d = ls_decoder_new(&r->schemas);
     ls_writer *csv = NULL;
     int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
@@ -240,20 +251,15 @@ static int of_csv(run *r, const uint8_t *p, size_t n) {
         rc = ls_decoder_read(d, r->w, (const char *)p, (size_t)(next - p), &r->err);
     }
     for (int again = 0; again < 2 && rc == 0; again++) { /* the second time there is a file to learn from */
-        rc = ls_csv_open(&csv, &conf, &r->err);
+        rc = ls_csv_open(&csv, &csv_conf, &r->err);
         if (rc == 0) rc = csv->ops->write(csv, &r->w->seen, &r->err) || csv->ops->flush(csv, NULL, 0, &r->err) ? -1 : 0;
         if (csv) csv->ops->close(csv);
         csv = NULL;
     }
     ls_decoder_free(d);
-    char path[96];
-    snprintf(path, sizeof path, "%s_c.csv", csv_file);
     paused = true;
-    if (rc == 0) show_file(r, path);
+    show_files(rc ? NULL : r); /* a file that could not be read is no file of somebody else: there is no further one */
     paused = false;
-    unlink(path);
-    snprintf(path, sizeof path, "%s_c-2.csv", csv_file);
-    assert_int_equal(access(path, F_OK), -1); /* a file that could not be read is no file of somebody else */
     return rc;
 }
 
@@ -347,11 +353,24 @@ static void test_edited_rows(void **state) {
 static void test_csv(void **state) {
     (void)state;
     static const char rows[] = ROW("D", "identity") "\n" ROW("I", "columns") "\n" ROW("D", "identity") "\n";
-    char folder[] = "/tmp/test_memory.XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    snprintf(csv_file, sizeof csv_file, "%s/out", folder);
-    each_allocation_fails(of_csv, (const uint8_t *)rows, sizeof rows - 1, "rows");
-    assert_int_equal(rmdir(folder), 0);
+    static const ls_csv_conf kinds[] = {{.max_open_files = 1}, {.rotate_rows = 2, .rotate_every = 60}, {.compress = LS_CSV_ZSTD},
+                                        {.compress = LS_CSV_GZIP, .rotate_bytes = 40}};
+    char filename[80];
+    strcpy(csv_folder, "/tmp/test_memory.XXXXXX");
+    assert_non_null(mkdtemp(csv_folder));
+    for (size_t i = 0; i < 2 * sizeof kinds / sizeof *kinds; i++) {
+        snprintf(filename, sizeof filename, i % 2 ? "%s/{schema}-{table}{topic}" : "%s/out", csv_folder);
+        csv_conf = kinds[i / 2];
+        csv_conf.filename = filename;
+        csv_conf.consumer = "c";
+        csv_conf.header = true;
+        csv_conf.delimiter = ',';
+        csv_conf.quote = '"';
+        csv_conf.newline = "\n";
+        csv_conf.null_text = csv_conf.absent_text = "";
+        each_allocation_fails(of_csv, (const uint8_t *)rows, sizeof rows - 1, "rows");
+    }
+    assert_int_equal(rmdir(csv_folder), 0);
 }
 
 int main(void) {

@@ -380,6 +380,8 @@ static void check_consumers(const ls_config *c) {
     assert_string_equal(o->auto_offset_reset, "earliest");
     assert_list(o->topics, o->ntopics, "wal");
     assert_string_equal(o->csv.filename, "out/rows");
+    assert_true(o->csv.max_open_files == 64 && !o->csv.formula_guard && !o->csv.compress);
+    assert_true(!o->csv.rotate_bytes && !o->csv.rotate_rows && !o->csv.rotate_every);
     assert_true(!o->csv.split_files && o->csv.header && !o->csv.bom && o->csv.delimiter == ',' && o->csv.quote == '"');
     assert_string_equal(o->csv.newline, "\n");
     assert_string_equal(o->csv.null_text, "");
@@ -391,6 +393,10 @@ static void check_consumers(const ls_config *c) {
     assert_string_equal(o->consumer_id, "c");
     assert_string_equal(o->auto_offset_reset, "latest");
     assert_list(o->topics, o->ntopics, "a b");
+    assert_string_equal(o->csv.filename, "out/{date}/{kind}_{consumer}");
+    assert_true(o->csv.max_open_files == 200 && o->csv.formula_guard);
+    assert_string_equal(o->csv.compress, "gzip");
+    assert_true(o->csv.rotate_bytes == 64 << 20 && o->csv.rotate_rows == 1000000 && o->csv.rotate_every == 7200);
     assert_true(o->csv.split_files && !o->csv.header && o->csv.bom && o->csv.delimiter == '\t' && o->csv.quote == '\'');
     assert_string_equal(o->csv.newline, "\r\n");
     assert_string_equal(o->csv.null_text, "\\N");

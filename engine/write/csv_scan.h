@@ -1,0 +1,34 @@
+/* csv_scan.h - reading CSV back: cells of a record, and what stands in a file that an earlier run wrote. Pure functions but for files. */
+#ifndef LS_CSV_SCAN_H
+#define LS_CSV_SCAN_H
+
+#include "base/buf.h"
+#include "write/writer.h"
+
+enum { LS_CSV_RECORD_MAX = 16 * 1024 * 1024 }; /* bytes of a first record that is read back */
+
+#define LS_CSV_BOM "\xef\xbb\xbf"
+
+/* What a file's first records say of it. */
+typedef struct ls_csv_found {
+    char *header; /* as ls_csv_part has them; malloc'd */
+    size_t header_len, cells;
+    char *table;
+    uint64_t bytes, rows; /* of whole records, the header's bytes too */
+} ls_csv_found;
+
+/* Reads the file from its beginning and cuts it back to the end of its last whole record. On -1 nothing is owed. */
+int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, ls_csv_found *out, ls_error *err) LS_MUST_CHECK;
+
+/* Takes the next cell off a record, its quotes, and those of formula_guard, taken off into out, which is cleared. false: there was
+ * none. *at: NULL behind the last. */
+bool ls_csv_next_cell(const ls_csv_conf *conf, const char **at, const char *end, ls_buf *out);
+size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n);
+
+/* Would a spreadsheet take the text for a formula? A number, as -1.5, is none. */
+bool ls_csv_is_formula(const char *p, size_t n);
+
+/* errno as an error, with the mend. Gives -1. */
+int ls_csv_io_error(ls_error *err, const char *what, const char *path);
+
+#endif
