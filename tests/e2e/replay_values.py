@@ -153,7 +153,9 @@ def postgres_kinds(postgis):
         form = form_of(canonical)
         kinds.append(Kind(kind, PG_SIZED.get(kind, make), "{c}", form, PG_LARGE.get(kind)))
         delimiter = ";" if kind == "box" else ","
-        kinds.append(Kind(kind + "[]", lambda v, make=make, d=delimiter: array(v, make, d), "array_to_json({c}::text[])::text", array_form(quoted if kind.startswith("char(") else form), None))
+        padded = kind.startswith("char(")  # a cast to text would take the padding off
+        kinds.append(Kind(kind + "[]", lambda v, make=make, d=delimiter: array(v, make, d), "array_to_json({c}%s)::text" % ("" if padded else "::text[]"),
+                          array_form(quoted if padded else form), None))
     kinds.append(Kind("pair", lambda v: "{%d,NULL}" % v.rnd.randrange(99), "array_to_json({c}::text[])::text", array_form(FORMS[number]), None))
     kinds.append(Kind("mood_list", lambda v: v.rnd.choice(["{}", '{sad,NULL,"a,b"}', '{{"NULL"},{"a \\"b\\""}}']), "array_to_json({c}::text[])::text", array_form(quoted), None))
     if postgis:
