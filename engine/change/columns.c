@@ -265,6 +265,14 @@ static int mask(ls_columns *c, ls_work *w, const ls_column_rule *r, const ls_hma
 
 /* ---- a row ---- */
 
+/* What is masked is not for the log either. */
+static void show(ls_buf *out, const ls_column_rule *r, const ls_value *v) {
+    if (r && r->mask != LS_MASK_NONE)
+        ls_buf_str(out, "***");
+    else
+        ls_value_print(out, v);
+}
+
 static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_value *v, ls_error *err) {
     static const char *const names[] = {[LS_TYPE_BOOLEAN] = "boolean", [LS_TYPE_INTEGER] = "integer (of 64 bits)", [LS_TYPE_FLOAT] = "float",
                                         [LS_TYPE_DECIMAL] = "decimal", [LS_TYPE_JSON] = "json"};
@@ -273,9 +281,9 @@ static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_va
     ls_buf key = {0}, value = {0};
     for (uint32_t i = 0; i < s->nkey && row; i++) {
         ls_buf_str(&key, i ? ", " : ", key ");
-        if (row[s->key[i]].state == LS_PRESENT) ls_value_print(&key, &row[s->key[i]]);
+        if (row[s->key[i]].state == LS_PRESENT) show(&key, p->of[s->key[i]], &row[s->key[i]]);
     }
-    ls_value_print(&value, v);
+    show(&value, p->of[col], v);
     const char *k = ls_buf_cstr(&key), *text = ls_buf_cstr(&value);
     ls_fail(err, LS_FAIL, "table %s.%s, column \"%s\"%.*s, position %s/%llu: columns.cast: \"%.*s\" is no %s", s->schema, s->table, s->cols[col].name,
             SHOWN_MAX, k ? k : "", ch->tx->pos, (unsigned long long)ch->seq, SHOWN_MAX, text ? text : "", names[p->of[col]->cast]);
