@@ -176,8 +176,9 @@ int ls_row_clone(ls_batch *b, uint32_t change);
 int ls_row_set_action(ls_batch *b, uint32_t change, int action);
 /* Another type for a column: its values are to be written next, in both images. */
 int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type);
-/* The value that a moved row's other half has for a key column, number `at` of the key. */
-int ls_row_set_moved(ls_batch *b, uint32_t change, uint32_t at, const char *p, size_t n);
+/* Of a moved row: exchanges the value of the key's column number `at` with the one that the row's other half has for it, so that that
+ * one is written as any other is, between two exchanges. */
+int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at);
 /* Other names for this row's schema and table. */
 int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
 
