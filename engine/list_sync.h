@@ -203,6 +203,8 @@ void ls_hmac_key_free(ls_hmac_key *k);
 void ls_digest_hex(const ls_hmac_key *key, const void *p, size_t n, char out[64]);
 /* base/text.c: the name of `names` (n of them) nearest to `to`, or NULL when none is near. */
 const char *ls_nearest(const char *to, const char *const *names, size_t n);
+/* base/text.c */
+_Bool ls_utf8_valid(const char *p, size_t n);
 /* kafka/client.c: why the engine owns this librdkafka property, or NULL. */
 const char *ls_kafka_owned(const char *property);
 
