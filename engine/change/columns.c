@@ -162,13 +162,16 @@ static const plan *plan_of(ls_columns *c, const ls_schema *s, ls_error *err) {
 
 static bool is(const ls_value *v, const char *text) { return v->len == strlen(text) && memcmp(v->as.p, text, v->len) == 0; }
 
+/* A whole number is the same whether a server sends it as bytes or as digits: what is not 0 is true. */
 static bool to_boolean(ls_value *v) {
-    bool yes = false;
+    bool yes = false, text = v->kind == LS_KIND_TEXT;
     if (v->kind == LS_KIND_INT || v->kind == LS_KIND_UINT)
         yes = v->as.u != 0;
-    else if (v->kind == LS_KIND_TEXT && (is(v, "1") || is(v, "true") || is(v, "t")))
+    else if (text && ls_number_is_integer(v->as.p, v->len))
+        yes = !is(v, "0") && !is(v, "-0");
+    else if (text && (is(v, "true") || is(v, "t")))
         yes = true;
-    else if (v->kind != LS_KIND_TEXT || !(is(v, "0") || is(v, "false") || is(v, "f")))
+    else if (!text || !(is(v, "false") || is(v, "f")))
         return v->kind == LS_KIND_BOOL;
     *v = (ls_value){.kind = LS_KIND_BOOL, .as.i = yes};
     return true;
@@ -176,7 +179,7 @@ static bool to_boolean(ls_value *v) {
 
 static bool to_integer(ls_value *v) {
     if (v->kind == LS_KIND_BOOL) v->kind = LS_KIND_INT;
-    if (v->kind == LS_KIND_DOUBLE && v->as.d == floor(v->as.d) && fabs(v->as.d) < 9007199254740992.0) *v = ls_value_int((int64_t)v->as.d);
+    if ((v->kind == LS_KIND_DOUBLE || v->kind == LS_KIND_FLOAT) && v->as.d == floor(v->as.d) && fabs(v->as.d) < 9007199254740992.0) *v = ls_value_int((int64_t)v->as.d);
     if (v->kind == LS_KIND_INT || v->kind == LS_KIND_UINT) return true;
     ls_json_value number = {.kind = LS_JSON_NUMBER, .p = v->as.p, .n = v->len};
     int64_t i;
