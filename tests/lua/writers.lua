@@ -46,6 +46,13 @@ consumer("begins", {
 -- Writes so slowly that other members of the group come meanwhile; its first flush fails. Files tell test_consume.c how far it is.
 local function touch(name) io.open(name, "w"):close() end
 
+local function append(w)
+    local file = assert(io.open("flushed", "a"))
+    file:write(table.concat(w.ids, "\n"), "\n")
+    file:close()
+    w.ids = {}
+end
+
 consumer("slow", {
     flush_every = { rows = 1000000, ms = 600000 },
     open = function(w) w.ids = {} end,
@@ -61,10 +68,34 @@ consumer("slow", {
             touch "failed"
             error "the store is away"
         end
-        local file = assert(io.open("flushed", "a"))
-        file:write(table.concat(w.ids, "\n"), "\n")
-        file:close()
-        w.ids = {}
+        append(w)
     end,
     discard = function(w) w.ids = {} end,
+})
+
+-- Keeps its positions with its rows, and takes longer over one of them than the group waits for a member.
+local stored, late = {}, false
+
+consumer("late", {
+    flush_every = { rows = 1000000, ms = 600000 },
+    open = function(w)
+        w.ids = {}
+        local positions = {}
+        for partition, offset in pairs(stored) do positions[#positions + 1] = { topic = "rows", partition = partition, offset = offset } end
+        return positions
+    end,
+    write = function(w, row)
+        w.ids[#w.ids + 1] = row:text "id"
+        if late or #w.ids < 20 then return end
+        late = true
+        for _ = 1, 90 do ffi.C.usleep(100000) end
+    end,
+    flush = function(w, positions)
+        for _, p in ipairs(positions) do stored[p.partition] = p.offset end
+        append(w)
+    end,
+    discard = function(w)
+        w.ids = {}
+        touch "discarded"
+    end,
 })
