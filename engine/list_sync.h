@@ -183,8 +183,9 @@ int ls_row_clone(ls_batch *b, uint32_t change);
 int ls_row_set_action(ls_batch *b, uint32_t change, int action);
 /* Another type for a column: its values are to be written next, in both images. */
 int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type);
-/* The value that a moved row's other half has for a key column, number `at` of the key. */
-int ls_row_set_moved(ls_batch *b, uint32_t change, uint32_t at, const char *p, size_t n);
+/* Of a moved row: exchanges the value of the key's column number `at` with the one that the row's other half has for it, so that that
+ * one is written as any other is, between two exchanges. */
+int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at);
 /* Other names for this row's schema and table. */
 int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
 
@@ -209,6 +210,8 @@ void ls_hmac_key_free(ls_hmac_key *k);
 void ls_digest_hex(const ls_hmac_key *key, const void *p, size_t n, char out[64]);
 /* base/text.c: the name of `names` (n of them) nearest to `to`, or NULL when none is near. */
 const char *ls_nearest(const char *to, const char *const *names, size_t n);
+/* base/text.c */
+_Bool ls_utf8_valid(const char *p, size_t n);
 /* kafka/client.c: why the engine owns this librdkafka property, or NULL. */
 const char *ls_kafka_owned(const char *property);
 

@@ -162,13 +162,16 @@ static const plan *plan_of(ls_columns *c, const ls_schema *s, ls_error *err) {
 
 static bool is(const ls_value *v, const char *text) { return v->len == strlen(text) && memcmp(v->as.p, text, v->len) == 0; }
 
+/* A whole number is the same whether a server sends it as bytes or as digits: what is not 0 is true. */
 static bool to_boolean(ls_value *v) {
-    bool yes = false;
+    bool yes = false, text = v->kind == LS_KIND_TEXT;
     if (v->kind == LS_KIND_INT || v->kind == LS_KIND_UINT)
         yes = v->as.u != 0;
-    else if (v->kind == LS_KIND_TEXT && (is(v, "1") || is(v, "true") || is(v, "t")))
+    else if (text && ls_number_is_integer(v->as.p, v->len))
+        yes = !is(v, "0") && !is(v, "-0");
+    else if (text && (is(v, "true") || is(v, "t")))
         yes = true;
-    else if (v->kind != LS_KIND_TEXT || !(is(v, "0") || is(v, "false") || is(v, "f")))
+    else if (!text || !(is(v, "false") || is(v, "f")))
         return v->kind == LS_KIND_BOOL;
     *v = (ls_value){.kind = LS_KIND_BOOL, .as.i = yes};
     return true;
@@ -176,7 +179,7 @@ static bool to_boolean(ls_value *v) {
 
 static bool to_integer(ls_value *v) {
     if (v->kind == LS_KIND_BOOL) v->kind = LS_KIND_INT;
-    if (v->kind == LS_KIND_DOUBLE && v->as.d == floor(v->as.d) && fabs(v->as.d) < 9007199254740992.0) *v = ls_value_int((int64_t)v->as.d);
+    if ((v->kind == LS_KIND_DOUBLE || v->kind == LS_KIND_FLOAT) && v->as.d == floor(v->as.d) && fabs(v->as.d) < 9007199254740992.0) *v = ls_value_int((int64_t)v->as.d);
     if (v->kind == LS_KIND_INT || v->kind == LS_KIND_UINT) return true;
     ls_json_value number = {.kind = LS_JSON_NUMBER, .p = v->as.p, .n = v->len};
     int64_t i;
@@ -265,6 +268,14 @@ static int mask(ls_columns *c, ls_work *w, const ls_column_rule *r, const ls_hma
 
 /* ---- a row ---- */
 
+/* What is masked is not for the log either. */
+static void show(ls_buf *out, const ls_column_rule *r, const ls_value *v) {
+    if (r && r->mask != LS_MASK_NONE)
+        ls_buf_str(out, "***");
+    else
+        ls_value_print(out, v);
+}
+
 static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_value *v, ls_error *err) {
     static const char *const names[] = {[LS_TYPE_BOOLEAN] = "boolean", [LS_TYPE_INTEGER] = "integer (of 64 bits)", [LS_TYPE_FLOAT] = "float",
                                         [LS_TYPE_DECIMAL] = "decimal", [LS_TYPE_JSON] = "json"};
@@ -273,9 +284,9 @@ static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_va
     ls_buf key = {0}, value = {0};
     for (uint32_t i = 0; i < s->nkey && row; i++) {
         ls_buf_str(&key, i ? ", " : ", key ");
-        if (row[s->key[i]].state == LS_PRESENT) ls_value_print(&key, &row[s->key[i]]);
+        if (row[s->key[i]].state == LS_PRESENT) show(&key, p->of[s->key[i]], &row[s->key[i]]);
     }
-    ls_value_print(&value, v);
+    show(&value, p->of[col], v);
     const char *k = ls_buf_cstr(&key), *text = ls_buf_cstr(&value);
     ls_fail(err, LS_FAIL, "table %s.%s, column \"%s\"%.*s, position %s/%llu: columns.cast: \"%.*s\" is no %s", s->schema, s->table, s->cols[col].name,
             SHOWN_MAX, k ? k : "", ch->tx->pos, (unsigned long long)ch->seq, SHOWN_MAX, text ? text : "", names[p->of[col]->cast]);

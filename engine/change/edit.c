@@ -440,16 +440,16 @@ int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type) {
     return c->schema->cols[col].type == type ? 0 : take_schema(b, c, ls_schema_retyped(c->schema, col, type));
 }
 
-int ls_row_set_moved(ls_batch *b, uint32_t change, uint32_t at, const char *p, size_t n) {
-    ls_work *w = ls_work_of(b);
+int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at) {
     ls_change *c = change_at(b, change);
-    if (!c || !c->moved) return c ? 0 : -1;
-    if (at >= c->schema->nkey) return refuse(b, "the key has no column %u", at);
-    if (!ls_utf8_valid(p, n)) return refuse(b, "a key column takes UTF-8 text, and these bytes are none");
-    ls_value *moved = ls_work_values(w, c->schema->nkey);
+    ls_value *row = c && c->after ? c->after : c ? c->before : NULL;
+    if (!c) return -1;
+    if (!c->moved || !row || at >= c->schema->nkey) return refuse(b, "the row has moved from and to no key with a column %u", at);
+    ls_value *moved = ls_work_values(ls_work_of(b), c->schema->nkey), *own = &row[c->schema->key[at]], kept = *own;
     if (!moved) return refuse_memory(b);
     memcpy(moved, c->moved, c->schema->nkey * sizeof *moved);
-    if (put_bytes(b, &moved[at], LS_KIND_TEXT, p, n)) return -1;
+    *own = moved[at];
+    moved[at] = kept;
     c->moved = moved;
     return 0;
 }

@@ -351,14 +351,22 @@ static const ls_schema *schema_of(ls_decoder *d, ls_work *w, char action, ls_err
     return s;
 }
 
-/* One message's values of a column are all numbers or all texts, since each is held as its text. */
-static int fill_value(ls_decoder *d, ls_work *w, const ls_named *from, const ls_column *c, ls_value *out, ls_error *err) {
+/* A number in a column of texts, or the other way round: held as its text alone it would be taken for one. */
+static bool is_misfit(const ls_json_value *v, const ls_column *c) {
     bool number = c->type == LS_TYPE_INTEGER || c->type == LS_TYPE_FLOAT;
     ls_seen_column seen;
-    ls_read_type(&from->value, &seen);
-    if (from->value.kind == LS_JSON_STRING ? number && !seen.nan : from->value.kind == LS_JSON_NUMBER && !number)
-        return refuse(d, from->value.p, err, "a value of the same type as the column's other one was wanted");
-    return ls_read_value(d, w, &from->value, out, err);
+    ls_read_type(v, &seen);
+    return v->kind == LS_JSON_STRING ? number && !seen.nan : v->kind == LS_JSON_NUMBER && !number;
+}
+
+/* An embedded document may be a number in one image of a row and a text in the other: which of them the column's type does not fit is held
+ * as JSON. */
+static int fill_value(ls_decoder *d, ls_work *w, const ls_named *from, const ls_column *c, ls_value *out, ls_error *err) {
+    const ls_json_value *v = &from->value;
+    size_t quotes = v->kind == LS_JSON_STRING;
+    if (!is_misfit(v, c)) return ls_read_value(d, w, v, out, err);
+    *out = ls_value_bytes_of(LS_KIND_JSON, v->p - quotes, v->n + 2 * quotes);
+    return 0;
 }
 
 /* Puts a list's values into a row; at[] are their columns. A list of names alone has LS_UNCHANGED for values. */
@@ -398,6 +406,8 @@ static int fill_moved(ls_decoder *d, ls_work *w, ls_change *c, size_t which, uin
         int col = ls_schema_find(s, name, n);
         uint16_t k = col < 0 ? 0 : s->cols[col].key_at;
         if (!k || key[k - 1].state != LS_ABSENT) return refuse(d, l->at[i].name.p, err, "each column of \"pk\" was wanted once");
+        if (is_misfit(&l->at[i].value, &s->cols[col]))
+            return refuse(d, l->at[i].value.p, err, "a value of the same type as the column's other one was wanted");
         if (fill_value(d, w, &l->at[i], &s->cols[col], &key[k - 1], err)) return -1;
     }
     c->moved = key;

@@ -133,7 +133,10 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
         error = rd_kafka_incremental_assign(rk, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
-        if (!rd_kafka_assignment_lost(rk)) c->conf.revoked(c->conf.ctx);
+        if (!rd_kafka_assignment_lost(rk))
+            c->conf.revoked(c->conf.ctx);
+        else if (c->conf.lost)
+            c->conf.lost(c->conf.ctx);
         forget(c, l, false);
         error = rd_kafka_incremental_unassign(rk, l);
     }

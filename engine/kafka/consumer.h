@@ -17,6 +17,8 @@ typedef struct ls_consumer_conf {
     size_t budget;                 /* bytes of fetched messages waiting in the client */
     /* Partitions are being taken away: flush what was written and commit (ls_consumer_commit) before this returns. */
     void (*revoked)(void *ctx);
+    /* NULL, or: all partitions are lost, and other members may have them already. What was written and not flushed is theirs to write. */
+    void (*lost)(void *ctx);
     /* NULL, or asked of each partition that comes: where to begin, whatever the group has committed. 1: at *offset; 0: at the group's. */
     int (*begin)(void *ctx, const char *topic, int32_t partition, int64_t *offset);
     void *ctx;

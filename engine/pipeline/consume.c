@@ -28,12 +28,12 @@ typedef struct instance {
     ls_schemas schemas;
     ls_work *work;
     ls_message messages[LS_POLL_ROWS];
-    bool dirty;         /* rows were released that are not committed */
+    bool dirty;         /* rows were written that are not committed */
     size_t unflushed;   /* rows written since the last flush */
     ls_position *at;    /* room for a flush's positions */
     size_t cap_at;
-    bool begin_failed;  /* a partition's beginning could not be asked for: begin_error */
-    ls_error begin_error;
+    bool broken;        /* inside ls_consumer_poll() something failed with which the session ends: why */
+    ls_error why;
     int64_t flushed_at; /* ls_clock_ms() */
     int assigned;       /* partitions held, as last logged */
     uint64_t progress;  /* --until-caught-up: as last seen, and when it changed: ls_clock_ms() */
@@ -78,22 +78,29 @@ static void discard(instance *in) {
     in->unflushed = 0;
 }
 
-/* Called from within ls_consumer_poll() when partitions go to another member: what is written must be committed before. */
+/* Called from within ls_consumer_poll() when partitions go to another member: what is written must be committed before. If that fails
+ * the session ends: the rows of the partitions that stay are to come again, too. */
 static void revoked(void *ctx) {
     instance *in = ctx;
-    ls_error err;
-    if (!in->writer || flush(in, &err) == 0) return;
-    ls_log_line(&in->worker->log, LS_WARN, "partitions are taken away, and %s: their rows come again", err.text);
-    discard(in);
+    if (in->writer && !in->broken) in->broken = flush(in, &in->why) != 0;
+}
+
+/* Called from within ls_consumer_poll(). A writer that can throw rows away does: to flush them without the places of partitions that it
+ * does not hold any more would have them twice. */
+static void lost(void *ctx) {
+    instance *in = ctx;
+    if (!in->writer || !in->writer->ops->discard || !in->dirty || in->broken) return;
+    in->broken = true;
+    ls_fail(&in->why, LS_AGAIN, "the group has given this member's partitions away: what was written since the last flush is thrown away");
 }
 
 /* Called from within ls_consumer_poll() when a partition comes. */
 static int begin(void *ctx, const char *topic, int32_t partition, int64_t *offset) {
     instance *in = ctx;
     ls_position at = {topic, partition, 0};
-    if (!in->writer->ops->begin || in->begin_failed) return 0;
-    int rc = in->writer->ops->begin(in->writer, &at, &in->begin_error);
-    in->begin_failed = rc < 0;
+    if (!in->writer->ops->begin || in->broken) return 0;
+    int rc = in->writer->ops->begin(in->writer, &at, &in->why);
+    in->broken = rc < 0;
     *offset = at.offset;
     return rc == 1;
 }
@@ -130,11 +137,11 @@ static int handle(instance *in, size_t n, ls_error *err) {
     if (decode(in, n, err)) return -1;
     ls_batch *b = &in->work->seen;
     if (in->script && b->count && ls_script_run(in->script, b, err)) return -1;
+    in->dirty = true; /* a write that fails half-way has written, too */
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
     atomic_fetch_add(&in->worker->rows, b->count);
     in->unflushed += b->count;
     ls_work_reset(in->work); /* before the messages that it points into go */
-    in->dirty = true;
     ls_consumer_release(in->consumer);
     return 0;
 }
@@ -186,8 +193,8 @@ static int pump(instance *in, ls_retry *again, ls_error *err) {
     size_t n;
     while (!ls_run_stopping(in->worker->run)) {
         if (ls_consumer_poll(in->consumer, in->messages, LS_POLL_ROWS, LS_POLL_BYTES, LS_POLL_WAIT_MS, &n, err)) return -1;
-        if (in->begin_failed) {
-            *err = in->begin_error;
+        if (in->broken) {
+            *err = in->why;
             return -1;
         }
         if (n && handle(in, n, err)) return -1;
@@ -239,6 +246,7 @@ static int open_consumer(instance *in, ls_error *err) {
                              .auto_offset_reset = in->opt->auto_offset_reset,
                              .budget = in->opt->memory,
                              .revoked = revoked,
+                             .lost = lost,
                              .begin = begin,
                              .ctx = in};
     ls_retry retry = {0};
@@ -255,7 +263,7 @@ static void close_session(instance *in, bool failed) {
     ls_work_reset(in->work);
     in->consumer = NULL;
     in->writer = NULL;
-    in->begin_failed = in->dirty = false;
+    in->broken = in->dirty = false;
     in->assigned = 0;
 }
 

@@ -33,7 +33,7 @@ int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->loop);
     int rc = lua_pcall(L, 0, 0, -2);
     s->at.batch = NULL;
-    s->at.index = UINT32_MAX; /* rows that a hook kept are dead from here on */
+    s->at.index = s->at.clones = UINT32_MAX; /* rows that a hook kept are dead from here on */
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a hook");
     else if (rc == LUA_ERRERR)

@@ -35,7 +35,7 @@ typedef struct ls_script_position { /* of a partition: the offset of the next me
 /* Picks the stage whose writer the others call. */
 int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 int ls_script_writer_open(ls_script *s, ls_error *err) LS_MUST_CHECK;
-/* What `open` said of the partition. 1: at->offset is set; 0: nothing. */
+/* What `open` said of the partition. 1: at->offset is set; 0: nothing. An error that its function raises is LS_AGAIN. */
 int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) LS_MUST_CHECK;
 /* `write` for each change of the batch that is not LS_DROPPED. */
 int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;

@@ -22,6 +22,9 @@ static int choose(lua_State *L) {
 
 int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) {
     calling c = {.script = s, .name = stage};
+    luaL_unref(s->L, LUA_REGISTRYINDEX, s->writer); /* with what the last session's functions hold */
+    luaL_unref(s->L, LUA_REGISTRYINDEX, s->writer_handler);
+    s->writer = s->writer_handler = LUA_NOREF;
     return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
 }
 
@@ -37,7 +40,7 @@ static int call(ls_script *s, const char *name, int nresults, int (*push)(lua_St
     int nargs = push ? push(L, c) : 0;
     int rc = lua_pcall(L, nargs, nresults, 1);
     s->at.batch = NULL;
-    s->at.index = UINT32_MAX;
+    s->at.index = s->at.clones = UINT32_MAX;
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a writer");
     else if (rc)
@@ -60,7 +63,10 @@ static int push_place(lua_State *L, const calling *c) {
 
 int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) {
     const calling c = {.at = at};
-    if (call(s, "begin", 1, push_place, &c, err)) return -1;
+    if (call(s, "begin", 1, push_place, &c, err)) {
+        if (err->code == LS_FAIL) err->code = LS_AGAIN;
+        return -1;
+    }
     int found = lua_isnumber(s->L, -1);
     if (found) at->offset = (int64_t)lua_tonumber(s->L, -1);
     lua_settop(s->L, 0);

@@ -258,6 +258,12 @@ local function name_of_column(at, option, part, name)
     return name
 end
 
+-- What stands in messages as it is.
+local function must_be_utf8(at, option, part, name, text)
+    if C.ls_utf8_valid(text, #text) then return text end
+    fail(at, option.name, "%s.%s in %s: the text for %q is not valid UTF-8", option.name, part, at.title, name)
+end
+
 local readers = {}
 
 function readers.cast(at, option, name, to)
@@ -268,7 +274,7 @@ function readers.cast(at, option, name, to)
 end
 
 function readers.mask(at, option, name, mask)
-    if type(mask) == "string" then return { mask = MASKS.text, text = mask } end
+    if type(mask) == "string" then return { mask = MASKS.text, text = must_be_utf8(at, option, "mask", name, mask) } end
     if getmetatable(mask) ~= values.mask_meta then
         fail(at, option.name, "%s.mask in %s: the mask of %q is a text, ls.sha256, ls.hmac(key) or ls.keep_last(n), not %s; row:mask in `map` "
             .. "takes a function", option.name, at.title, name, shown({}, mask))
@@ -280,7 +286,7 @@ function readers.rename(at, option, name, to)
     if type(to) ~= "string" or to == "" or to:find "%z" or #to > 255 then
         fail(at, option.name, "%s.rename in %s: the new name of %q is 1 to 255 bytes of text, not %s", option.name, at.title, name, shown({}, to))
     end
-    return { rename = to }
+    return { rename = must_be_utf8(at, option, "rename", name, to) }
 end
 
 -- A rule a column, in the names' order, so that messages are the same whatever order the tables were walked in.

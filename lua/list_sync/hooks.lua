@@ -148,7 +148,9 @@ local function offset_of(offset)
     return offset
 end
 
--- A list as a function(topic, partition).
+local function name_of(topic, partition) return topic .. "/" .. partition end
+
+-- A list as a function(topic, partition), and what it knows.
 local function begin_of(positions)
     if positions == nil then return function() end end
     if type(positions) == "function" then return positions end
@@ -157,9 +159,9 @@ local function begin_of(positions)
     for i = 1, #positions do
         local p = positions[i]
         if type(p) ~= "table" or type(p.topic) ~= "string" or type(p.partition) ~= "number" then wrong_positions "a list of something else" end
-        known[p.topic .. "/" .. p.partition] = offset_of(p.offset)
+        known[name_of(p.topic, p.partition)] = offset_of(p.offset)
     end
-    return function(topic, partition) return known[topic .. "/" .. partition] end
+    return function(topic, partition) return known[name_of(topic, partition)] end, known
 end
 
 -- What engine/script/writer.c calls of a stage's writer, and its message handler.
@@ -167,11 +169,11 @@ function hooks.writer_of(name)
     for _, stage in ipairs(script.stages) do
         local writer = stage.options.name == name and stage.options.writer
         if writer and writer.write then
-            local w, calls, what, begin = {}, {}, nil, nil
+            local w, calls, what, begin, known = {}, {}, nil, nil, nil
             local write = write_loop(writer.write, w)
             function calls.open()
                 what = "open"
-                begin = begin_of(writer.open and writer.open(w))
+                begin, known = begin_of(writer.open and writer.open(w))
             end
             function calls.begin(topic, partition)
                 what = "open"
@@ -184,6 +186,10 @@ function hooks.writer_of(name)
             function calls.flush(positions)
                 what = "flush"
                 if writer.flush then writer.flush(w, positions) end
+                if not known then return end
+                for _, p in ipairs(positions) do -- a partition that goes and comes back begins here, not where open found it
+                    known[name_of(p.topic, p.partition)] = p.offset
+                end
             end
             for _, function_name in ipairs { "discard", "close" } do
                 calls[function_name] = function()

@@ -1,5 +1,5 @@
 -- json.lua - JSON for hooks: documents and arrays to tables and back. No integer is rounded: what a Lua number cannot hold comes as int64
--- or uint64, and goes back as such. Keys are written in their sorted order, so that the same table gives the same text.
+-- or uint64, and goes back as such; an empty array stays one. Keys are written in their sorted order, so that the same table gives the same text.
 local ffi = require "list_sync.ffi"
 local cjson = require "cjson"
 
@@ -7,7 +7,7 @@ local C = ffi.C
 local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
 local WHOLE_MAX = 2 ^ 53
 local DEPTH_MAX = 128
-local MARK = "\1list_sync:" -- no text of a document is one that begins so but by its own escapes, which are looked for
+local QUOTE, BRACKET = 34, 91 -- " and [
 
 local plain = cjson.new()
 plain.decode_invalid_numbers(false)
@@ -31,31 +31,47 @@ local function exact(digits)
     return value <= uint64(2 ^ 63) and ffi.cast(int64, uint64(0) - value) or nil
 end
 
--- The text with every whole number that is beyond a Lua number as a marked string.
-local function mark_wholes(text)
-    local out, from, at = {}, 1, 1
+-- Behind the closing quote of the text that begins at `at`; nil: it has none.
+local function behind_text(text, at)
     while true do
-        local start = text:find('["%-%d]', at)
+        local stop = text:find('["\\]', at)
+        if not stop then return nil end
+        if text:byte(stop) == QUOTE then return stop + 1 end
+        at = stop + 2
+    end
+end
+
+local function marked_whole(number)
+    if #number <= 15 or number:find "[%.eE]" or math.abs(tonumber(number) or 0) < WHOLE_MAX then return nil end
+    if exact(number) then return '"\\u0001n' .. number .. '"' end
+    error(("%s is beyond 64 bits, and no number of Lua holds it: take the document's text, row:text"):format(number), 0)
+end
+
+-- The text with what cjson would lose as texts that begin with \1: n and a whole number that is beyond a Lua number, a for an empty
+-- array, and t before a text of the document's own that begins so.
+local function mark(text)
+    local out, from, at = {}, 1, 1
+    local function replace(first, behind, with)
+        out[#out + 1] = text:sub(from, first - 1) .. with
+        from = behind
+    end
+    while true do
+        local start = text:find('["%[%-%d]', at)
         if not start then break end
-        if text:byte(start) == 34 then
-            at = start + 1
-            while true do
-                local stop = text:find('["\\]', at)
-                if not stop then return text end
-                at = stop + 1
-                if text:byte(stop) == 34 then break end
-                at = at + 1
-            end
+        local byte = text:byte(start)
+        if byte == QUOTE then
+            at = behind_text(text, start + 1)
+            if not at then return text end
+            if text:find("^\\u0001", start + 1) and not text:find("^%s*:", at) then replace(start + 1, start + 1, "\\u0001t") end
+        elseif byte == BRACKET then
+            local _, stop = text:find("^%[%s*%]", start)
+            at = (stop or start) + 1
+            if stop then replace(start, at, '"\\u0001a"') end
         else
             local number = text:match("^-?%d[%d%.eE+%-]*", start) or text:sub(start, start)
-            if #number > 15 and not number:find "[%.eE]" and math.abs(tonumber(number)) >= WHOLE_MAX then
-                if not exact(number) then
-                    error(("%s is beyond 64 bits, and no number of Lua holds it: take the document's text, row:text"):format(number), 0)
-                end
-                out[#out + 1] = text:sub(from, start - 1) .. '"\\u0001list_sync:' .. number .. '"'
-                from = start + #number
-            end
+            local whole = marked_whole(number)
             at = start + #number
+            if whole then replace(start, at, whole) end
         end
     end
     if #out == 0 then return text end
@@ -63,7 +79,11 @@ local function mark_wholes(text)
 end
 
 local function unmark(value)
-    if type(value) == "string" then return value:sub(1, #MARK) == MARK and exact(value:sub(#MARK + 1)) or value end
+    if type(value) == "string" and value:byte() == 1 then
+        local kind = value:sub(2, 2)
+        if kind == "a" then return setmetatable({}, json.array_meta) end
+        return kind == "n" and exact(value:sub(3)) or value:sub(3)
+    end
     if type(value) ~= "table" then return value end
     for k, v in pairs(value) do value[k] = unmark(v) end
     return value
@@ -71,14 +91,15 @@ end
 
 -- A document's value; nil and why when it is none. null is json.null.
 function json.decode(text)
-    local marked = text:find "%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d" and mark_wholes(text) or text
+    local marked = (text:find "%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d" or text:find "%[%s*%]") and mark(text) or text
     local ok, value = pcall(plain.decode, marked)
     if not ok then return nil, tostring(value) end
     return marked ~= text and unmark(value) or value
 end
 
+-- An object among an array's elements stays as it is.
 local function count(value)
-    if type(value) ~= "table" then return value end
+    if type(value) ~= "table" or (#value == 0 and getmetatable(value) ~= json.array_meta) then return value end
     value.n = #value
     for i = 1, value.n do count(value[i]) end
     return setmetatable(value, json.array_meta)
@@ -107,14 +128,16 @@ local function number_text(d)
     return ffi.string(number_at, C.ls_number_text(d, number_at))
 end
 
--- A table is an array when it says its length in n, or has elements and no other keys.
+-- A table is an array when ls.array made it, or has elements and no other keys but `n`, its length: a member of that name alone is none.
 local function length_of(t)
-    if getmetatable(t) == json.array_meta or type(t.n) == "number" then return t.n or #t end
-    if #t == 0 then return nil end
+    if getmetatable(t) == json.array_meta then return t.n or #t end
+    local n, elements = type(t.n) == "number" and t.n or nil, false
     for key in pairs(t) do
-        if type(key) ~= "number" then return nil end
+        if type(key) ~= "number" and not (n and key == "n") then return nil end
+        elements = elements or type(key) == "number"
     end
-    return #t
+    if not elements or not n and #t == 0 then return nil end
+    return n or #t
 end
 
 local encode

@@ -277,8 +277,14 @@ function fields.db(c) return (known_text(c.tx ~= nil and c.tx.db or nil)) end
 local function image_value(row, name)
     local c = change_of(row)
     local col = columns_of(c.schema).at[name]
-    if col == nil then return nil, c end
+    if col == nil or (c.after == nil and c.before == nil) then return nil, c end
     return (c.after ~= nil and c.after or c.before)[col], c
+end
+
+-- A truncate is of a table whose columns may be known, and has no row.
+local function raise_missing(c, name)
+    if c.after == nil and c.before == nil then raise("a row whose action is %q has no columns to read", fields.action(c)) end
+    raise_unknown(c.schema, name)
 end
 
 function methods.has(row, name)
@@ -288,7 +294,7 @@ end
 
 function methods.text(row, name)
     local v, c = image_value(row, name)
-    if v == nil then raise_unknown(c.schema, name) end
+    if v == nil then raise_missing(c, name) end
     if v.state == PRESENT then return (text_of_value(v)) end
     if v.state ~= NULL then raise_absent(name) end
     return nil
@@ -297,7 +303,7 @@ end
 -- The value of row.image, which must be there; nil for NULL.
 local function value_there(row, name)
     local v, c = image_value(row, name)
-    if v == nil then raise_unknown(c.schema, name) end
+    if v == nil then raise_missing(c, name) end
     if v.state == PRESENT then return v, c.schema.cols[columns_of(c.schema).at[name]].type end
     if v.state ~= NULL then raise_absent(name) end
     return nil
@@ -362,6 +368,10 @@ local function masked(values, col, column_type, name, fn)
     return value, true
 end
 
+local function write_masked(index, after, col, value, name)
+    if (value == nil and C.ls_row_set_null(at.batch, index, after, col) or put(index, after, col, value, name)) ~= 0 then refused() end
+end
+
 local TEXT_TYPES = { [C.LS_TYPE_STRING] = true, [C.LS_TYPE_UNKNOWN] = true }
 
 -- Writes what fn makes of the column's values, in both images and in the key that a moved row names. NULL stays NULL.
@@ -373,17 +383,18 @@ function methods.mask(row, name, fn)
     local index, column_type, key_at = row[INDEX], c.schema.cols[col].type, c.schema.cols[col].key_at
     local after, has_after = masked(c.after, col, column_type, name, fn)
     local before, has_before = masked(c.before, col, column_type, name, fn)
-    local moved = nil
-    if key_at > 0 and c.moved ~= nil then moved = masked(c.moved, key_at - 1, column_type, name, fn) end
+    local moved, has_moved = nil, false
+    if key_at > 0 and c.moved ~= nil then moved, has_moved = masked(c.moved, key_at - 1, column_type, name, fn) end
     if not TEXT_TYPES[column_type] and (type(after) == "string" or type(before) == "string" or type(moved) == "string") then
         if C.ls_row_retype(at.batch, index, col, C.LS_TYPE_STRING) ~= 0 then refused() end
     end
-    if has_after and (after == nil and C.ls_row_set_null(at.batch, index, 1, col) or put(index, 1, col, after, name)) ~= 0 then refused() end
-    if has_before and (before == nil and C.ls_row_set_null(at.batch, index, 0, col) or put(index, 0, col, before, name)) ~= 0 then refused() end
-    if moved ~= nil then
-        local text = tostring(moved)
-        if C.ls_row_set_moved(at.batch, index, key_at - 1, text, #text) ~= 0 then refused() end
+    if has_moved then -- written where the row's own value stands meanwhile
+        if C.ls_row_swap_moved(at.batch, index, key_at - 1) ~= 0 then refused() end
+        write_masked(index, has_after and 1 or 0, col, moved, name)
+        if C.ls_row_swap_moved(at.batch, index, key_at - 1) ~= 0 then refused() end
     end
+    if has_after then write_masked(index, 1, col, after, name) end
+    if has_before then write_masked(index, 0, col, before, name) end
 end
 
 -- A row like this one, to be sent behind it; filter and map are not called for it.

@@ -146,6 +146,8 @@ return {
     { script = connector '  columns = { cast = { paid = "bool" } },', want = 'case.lua:7: columns.cast in connector "shop": "paid" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", not to the text "bool"' },
     { script = connector '  columns = { rename = { usr = "" } },', want = 'case.lua:7: columns.rename in connector "shop": the new name of "usr" is 1 to 255 bytes of text, not the text ""' },
     { script = connector '  columns = { drop = { "card" }, rename = { card = "c" } },', want = 'case.lua:7: columns in connector "shop" drops "card", and casts, masks or renames it too' },
+    { script = connector '  columns = { rename = { usr = "\\255" } },', want = 'case.lua:7: columns.rename in connector "shop": the text for "usr" is not valid UTF-8' },
+    { script = connector '  columns = { mask = { usr = "\\255" } },', want = 'case.lua:7: columns.mask in connector "shop": the text for "usr" is not valid UTF-8' },
     { script = connector '  columns = { drop = { 7 } },', want = 'case.lua:7: columns.drop in connector "shop" names columns by texts, not by 7' },
     { script = 'local ls = require "list_sync"\nlocal m = ls.hmac ""\n', want = 'case.lua:2: ls.hmac takes a secret key, as in ls.hmac(ls.env "PEPPER")' },
     { script = 'local ls = require "list_sync"\nlocal m = ls.keep_last(-1)\n', want = "case.lua:2: ls.keep_last takes how many characters stay: 0 to 1000" },

@@ -247,6 +247,11 @@ stage("reads_more", {
         equal(list[2], ls.null)
         equal(list[3].n, 0)
         equal(list[5], ls.null)
+        row.new.list = ls.array { { a = 1, n = 7 }, ls.null }
+        list = row.new.list
+        equal(list[1].n, 7)
+        row.new.list = list
+        equal(row:text "list", '[{"a":1,"n":7},null]')
         equal(ls.sha256 "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         equal(ls.hmac("key") "The quick brown fox jumps over the lazy dog", "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
         equal(ls.keep_last(4) "DE\195\182\195\1821234", "****1234")
@@ -259,7 +264,12 @@ stage("reads_more", {
 
 local exact = {
     "[12345678901234567890,-9223372036854775808,\"12345678901234567890\",{\"12345678901234567\\\"\":1234567890123456}]",
-    "1e400", "[18446744073709551616]", "{\"a\":[1,2}",
+    "1e400", "[18446744073709551616]", "{\"a\":[1,2}", "[1234567890123456-7]",
+}
+-- What comes back as it was.
+local kept = {
+    '{"a":[],"b":{},"n":5,"o":[[],{"n":0}]}', "[]", '{"n":2}', '"[]"', '{"[]":"[ ]\\"[]"}', '{"\\u0001a":["\\u0001a","\\u0001n12",[],"\\u0001"]}',
+    '[12345678901234567890,"\\u0001n12345678901234567890","\\\\"]',
 }
 stage("reads_json", {
     map = function(row)
@@ -270,6 +280,11 @@ stage("reads_json", {
         equal(tostring(doc[2]), "-9223372036854775808")
         equal(doc[3], "12345678901234567890")
         equal(doc[4]['12345678901234567"'], 1234567890123456)
+        for _, text in ipairs(kept) do
+            row.new.doc = text
+            equal(ls.json(row:json "doc").text, text)
+        end
+        equal(ls.json { n = 2, "a" }.text, '["a",null]')
         for i = 3, #exact do
             row.new.doc = exact[i]
             assert(not pcall(row.json, row, "doc"), exact[i])
@@ -308,6 +323,13 @@ stage("masks", {
         row:mask("status", function(v) return v and v:upper() end)
         row:mask("note", ls.sha256)
         row:mask("day", function() return nil end)
+    end,
+})
+
+stage("masks_a_moved_row", {
+    map = function(row)
+        row:mask("id", function(v) return v + 1 end)
+        if row.action == "I" then row:mask("id", function(v) return ("#%d"):format(v) end) end
     end,
 })
 

@@ -151,9 +151,12 @@ static void test_casts(void **state) {
         {{.kind = LS_KIND_UINT, .as.u = 2}, LS_TYPE_BOOLEAN, "true"},
         {{.kind = LS_KIND_TEXT, .len = 1, .as.p = "t"}, LS_TYPE_BOOLEAN, "true"},
         {{.kind = LS_KIND_TEXT, .len = 1, .as.p = "0"}, LS_TYPE_BOOLEAN, "false"},
+        {{.kind = LS_KIND_TEXT, .len = 2, .as.p = "-2"}, LS_TYPE_BOOLEAN, "true"},
+        {{.kind = LS_KIND_TEXT, .len = 0, .as.p = NULL}, LS_TYPE_BOOLEAN, NULL},
         {{.kind = LS_KIND_TEXT, .len = 3, .as.p = "yes"}, LS_TYPE_BOOLEAN, NULL},
         {{.kind = LS_KIND_BOOL, .as.i = 1}, LS_TYPE_INTEGER, "1"},
         {{.kind = LS_KIND_DOUBLE, .as.d = -3}, LS_TYPE_INTEGER, "-3"},
+        {{.kind = LS_KIND_FLOAT, .as.d = 16777216}, LS_TYPE_INTEGER, "16777216"},
         {{.kind = LS_KIND_DOUBLE, .as.d = 0.5}, LS_TYPE_INTEGER, NULL},
         {{.kind = LS_KIND_TEXT, .len = 20, .as.p = "18446744073709551615"}, LS_TYPE_INTEGER, "18446744073709551615"},
         {{.kind = LS_KIND_TEXT, .len = 20, .as.p = "18446744073709551616"}, LS_TYPE_INTEGER, NULL},
@@ -193,6 +196,17 @@ static void test_casts(void **state) {
     }
 }
 
+/* What is masked does not stand in an error either, be it the value or the key. */
+static void test_a_masked_value_that_cannot_be_cast(void **state) {
+    fixture *f = *state;
+    static const ls_column_rule rules[] = {{.name = "note", .cast = LS_TYPE_INTEGER, .mask = LS_MASK_SHA256},
+                                           {.name = "id", .cast = -1, .mask = LS_MASK_SHA256}};
+    f->columns = ls_columns_new(rules, 2, &f->schemas, true, &f->log);
+    assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 5, "secret")), 0);
+    assert_int_equal(ls_columns_run(f->columns, f->work, &f->err), -1);
+    assert_string_equal(f->err.text, "table public.people, column \"note\", key ***, position 00ab/1: columns.cast: \"***\" is no integer (of 64 bits)");
+}
+
 static void refuses(fixture *f, const ls_column_rule *rule, const char *want) {
     ls_columns *c = ls_columns_new(rule, 1, &f->schemas, true, &f->log);
     f->work->seen.count = 0;
@@ -225,6 +239,7 @@ static void test_other_tables(void **state) {
 
 int main(void) {
 #define T(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
-    const struct CMUnitTest tests[] = {T(test_all_at_once), T(test_hashes), T(test_a_masked_key), T(test_casts), T(test_what_is_refused), T(test_other_tables)};
+    const struct CMUnitTest tests[] = {T(test_all_at_once), T(test_hashes), T(test_a_masked_key), T(test_casts),
+                                       T(test_a_masked_value_that_cannot_be_cast), T(test_what_is_refused), T(test_other_tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

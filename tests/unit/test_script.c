@@ -126,6 +126,39 @@ static void test_rows_are_read(void **state) {
     run_stage("no_hooks", want);
 }
 
+/* The key that a moved row names is masked as the row's own is, to the last digit and with its type. */
+static void test_a_moved_row_is_masked(void **state) {
+    (void)state;
+    static const char *const want[] = {"#1000000000000001 #9007199254740992", "8 1000000000000003"};
+    ls_script *s;
+    ls_error err = {0};
+    ls_work *w = ls_work_new(&schemas, "shop", "postgres");
+    ls_schema *o = orders();
+    for (int i = 0; i < 2; i++) {
+        ls_change *c = ls_work_add(w, o, &tx, i ? 'D' : 'I', (uint64_t)i + 1);
+        ls_value *row = ls_work_values(w, o->ncols), *moved = ls_work_values(w, 1);
+        row[0] = ls_value_int(i ? 7 : 1000000000000000);
+        moved[0] = ls_value_int(i ? 1000000000000002 : 9007199254740991);
+        *(i ? &c->before : &c->after) = row;
+        c->moved = moved;
+        c->flags = i ? LS_MOVED_TO : LS_MOVED_FROM;
+    }
+    if (ls_script_open(&s, TESTS_DIR "/lua/rows.lua", &no_env, &err) || ls_script_use(s, "masks_a_moved_row", &err) || ls_script_run(s, &w->seen, &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        const ls_change *c = &w->seen.changes[i];
+        ls_buf out = {0};
+        ls_value_print(&out, i ? c->before : c->after);
+        ls_buf_char(&out, ' ');
+        ls_value_print(&out, c->moved);
+        assert_string_equal(ls_buf_cstr(&out), want[i]);
+        ls_buf_free(&out);
+    }
+    ls_schema_unref(o);
+    ls_work_free(w);
+    ls_script_close(s);
+}
+
 static void test_rows_are_left_out(void **state) {
     (void)state;
     static const char *const filtered[5] = {[1] = "dropped U public.orders before id=7 after " UPDATED,
@@ -517,6 +550,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_are_read),
         cmocka_unit_test(test_rows_are_left_out),
+        cmocka_unit_test(test_a_moved_row_is_masked),
         cmocka_unit_test(test_rows_are_written),
         cmocka_unit_test(test_clones),
         cmocka_unit_test(test_rows_die_with_their_batch),
