@@ -81,8 +81,8 @@ int ls_pg_identity(ls_pg *s, ls_error *err) {
     if (!text)
         rc = ls_fail_memory(err, "looking up the tables' REPLICA IDENTITY");
     else if (n && o->whole_identity)
-        rc = ls_fail(err, LS_USAGE, "identity = \"full\": the server sends %d table%s' rows before an UPDATE or DELETE as their key alone; "
-                     "run: %s", n, n == 1 ? "'s" : "s", text);
+        rc = ls_fail(err, LS_USAGE, "identity = \"full\": of %d table%s the server sends rows before an UPDATE or DELETE as their key alone; run: %s",
+                     n, n == 1 ? "" : "s", text);
     else if (n)
         ls_log_line(&s->log, LS_WARN,
                     "an UPDATE of %d table%s leaves out large values (stored out of line, about 2 kB and more) that it does not change: "
