@@ -358,3 +358,10 @@ void ls_json_compact(ls_buf *out, const char *p, size_t n) {
         ls_buf_add(out, from, (size_t)(p - from));
     }
 }
+
+bool ls_json_is_document(const char *p, size_t n) {
+    ls_json j = ls_json_over(p, n);
+    ls_json_value v;
+    ls_error err;
+    return ls_json_read(&j, &v, &err) == 0 && ls_json_end(&j, &err) == 0;
+}

@@ -62,6 +62,8 @@ bool ls_json_is(const ls_json_value *v, const char *s);
 int ls_json_u64(const ls_json_value *v, uint64_t *out) LS_MUST_CHECK;
 int ls_json_i64(const ls_json_value *v, int64_t *out) LS_MUST_CHECK;
 
+/* Is the text one document, and nothing behind it? Not asked: whether it is UTF-8. */
+bool ls_json_is_document(const char *p, size_t n);
 /* Appends a valid document's text without the blanks between its tokens; order, numbers and escapes stay. */
 void ls_json_compact(ls_buf *out, const char *p, size_t n);
 /* Are there any such blanks? */

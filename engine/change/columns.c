@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 100 }; /* bytes of a value in an error's text */
+enum {
+    SHOWN_MAX = 100, /* bytes of a value in an error's text */
+    NEAR_MAX = 1024  /* columns among which a misspelt one's nearest is looked for */
+};
 
 /* What becomes of a table's rows. */
 typedef struct plan {
@@ -67,8 +70,8 @@ void ls_columns_free(ls_columns *c) {
 /* ---- a table's plan ---- */
 
 static int lacks(ls_columns *c, const ls_schema *s, size_t rule, ls_error *err) {
-    const char *name = c->rules[rule].name, *names[1024];
-    size_t n = s->ncols < 1024 ? s->ncols : 1024;
+    const char *name = c->rules[rule].name, *names[NEAR_MAX];
+    size_t n = s->ncols < NEAR_MAX ? s->ncols : NEAR_MAX;
     for (size_t i = 0; i < n; i++) names[i] = s->cols[i].name;
     const char *near = ls_nearest(name, names, n);
     if (c->strict)
@@ -102,11 +105,13 @@ static int shape(const plan *p, ls_column_def *cols, uint16_t *key, size_t *ncol
         cols[(*ncols)++] = (ls_column_def){renamed ? r->rename : col->name, renamed ? strlen(r->rename) : col->name_len,
                                            (uint8_t)(r ? type_after(r, col->type) : col->type)};
     }
-    for (size_t i = 0; i < *ncols; i++)
-        for (size_t k = i + 1; k < *ncols; k++)
-            if (cols[i].name_len == cols[k].name_len && memcmp(cols[i].name, cols[k].name, cols[i].name_len) == 0)
-                return ls_fail(err, LS_USAGE, "columns.rename gives table %s.%s two columns \"%.*s\"", s->schema, s->table, (int)cols[i].name_len,
-                               cols[i].name);
+    for (uint32_t i = 0; i < s->ncols; i++) {
+        const char *name = p->of[i] && !p->of[i]->drop ? p->of[i]->rename : NULL;
+        size_t n = name ? strlen(name) : 0, of_that_name = 0;
+        for (size_t k = 0; name && k < *ncols; k++) of_that_name += cols[k].name_len == n && memcmp(cols[k].name, name, n) == 0;
+        if (of_that_name > 1)
+            return ls_fail(err, LS_USAGE, "columns.rename gives table %s.%s two columns \"%s\": take another new name", s->schema, s->table, name);
+    }
     return *ncols ? 0 : ls_fail(err, LS_USAGE, "columns.drop leaves table %s.%s without a column", s->schema, s->table);
 }
 
@@ -202,13 +207,6 @@ static bool to_float(ls_value *v) {
     return true;
 }
 
-static bool is_document(const ls_value *v) {
-    ls_json j = ls_json_over(v->as.p, v->len);
-    ls_json_value document;
-    ls_error err;
-    return v->kind == LS_KIND_TEXT && ls_json_read(&j, &document, &err) == 0 && ls_json_end(&j, &err) == 0;
-}
-
 /* The canonical text, as a text. -1: memory. */
 static int to_text(ls_columns *c, ls_work *w, ls_value *v) {
     if (v->kind == LS_KIND_TEXT) return 0;
@@ -226,7 +224,7 @@ static int cast(ls_columns *c, ls_work *w, int type, ls_value *v) {
     case LS_TYPE_BOOLEAN: return to_boolean(v);
     case LS_TYPE_INTEGER: return to_integer(v);
     case LS_TYPE_FLOAT: return to_float(v);
-    case LS_TYPE_JSON: return v->kind == LS_KIND_JSON ? to_text(c, w, v) == 0 ? 1 : -1 : is_document(v);
+    case LS_TYPE_JSON: return v->kind == LS_KIND_JSON ? to_text(c, w, v) == 0 ? 1 : -1 : v->kind == LS_KIND_TEXT && ls_json_is_document(v->as.p, v->len);
     case LS_TYPE_DECIMAL:
         if (v->kind == LS_KIND_BOOL || v->kind == LS_KIND_BYTES || v->kind == LS_KIND_JSON) return 0;
         if (to_text(c, w, v)) return -1;

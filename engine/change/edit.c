@@ -169,10 +169,7 @@ static bool is_bits_text(const char *p, size_t n) {
 }
 
 static bool is_json_text(const char *p, size_t n) {
-    ls_json j = ls_json_over(p, n);
-    ls_json_value v;
-    ls_error err;
-    return ls_utf8_valid(p, n) && ls_json_read(&j, &v, &err) == 0 && ls_json_end(&j, &err) == 0;
+    return ls_utf8_valid(p, n) && ls_json_is_document(p, n);
 }
 
 /* Has the text the shape that the type's canonical text has? Of the types whose values are text. */

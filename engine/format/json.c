@@ -89,13 +89,6 @@ static list list_begin(ls_buf *out, const char *title) {
     return l;
 }
 
-static bool is_document(const ls_value *v) {
-    ls_json j = ls_json_over(v->as.p, v->len);
-    ls_json_value document;
-    ls_error err;
-    return ls_json_read(&j, &document, &err) == 0 && ls_json_end(&j, &err) == 0;
-}
-
 static void put_value(list *l, message *m, uint32_t col, const ls_value *v) {
     if (v->state > LS_NULL) return;
     span name = m->t->columns[col];
@@ -104,7 +97,7 @@ static void put_value(list *l, message *m, uint32_t col, const ls_value *v) {
     ls_buf_add(m->out, m->t->text.data + name.at + skip, name.len - skip);
     l->filled = true;
     if (m->options->embed_json && type == LS_TYPE_JSON && v->state == LS_PRESENT && v->kind == LS_KIND_TEXT) {
-        if (!is_document(v)) m->bad = (int)col; /* a server may keep what is none: MariaDB does where the check was off */
+        if (!ls_json_is_document(v->as.p, v->len)) m->bad = (int)col; /* a server may keep what is none: MariaDB does where the check was off */
         ls_buf_add(m->out, v->as.p, v->len);
     } else {
         ls_value_json(m->out, v, type);

@@ -224,7 +224,7 @@ static void test_what_is_refused(void **state) {
                          twice = {.name = "iban", .cast = -1, .rename = "name"};
     refuses(f, &misspelt, "`columns` names \"nam\", and table public.people has no such column; did you mean \"name\"?");
     refuses(f, &keyed, "columns.drop names \"id\", which is part of the key of table public.people: a row cannot be without it; mask it instead");
-    refuses(f, &twice, "columns.rename gives table public.people two columns \"name\"");
+    refuses(f, &twice, "columns.rename gives table public.people two columns \"name\": take another new name");
 }
 
 /* With patterns a table may lack a column; its rows stay as they are. */
