@@ -480,7 +480,7 @@ static ls_value *identity_of(ls_batch *b, const ls_change *c) {
 
 static int insert_of_update(ls_batch *b, ls_change *c) {
     for (uint32_t i = 0; i < c->schema->ncols; i++)
-        if (c->after[i].state == LS_UNCHANGED)
+        if (c->after[i].state > LS_NULL)
             return refuse(b, "an insert needs every column, and \"%.100s\" was not sent with this update", c->schema->cols[i].name);
     c->before = NULL;
     c->action = 'I';

@@ -288,6 +288,9 @@ static void test_actions(void **state) {
     c->after[NAME] = ls_value_state(LS_UNCHANGED);
     assert_int_equal(ls_row_set_action(b, 0, 'I'), -1);
     assert_int_equal(c->action, 'U');
+    c->after[NAME] = ls_value_state(LS_ABSENT); /* as of a document that only its changes are logged of */
+    assert_int_equal(ls_row_set_action(b, 0, 'I'), -1);
+    assert_non_null(strstr(ls_row_error(b), "was not sent with this update"));
     assert_int_equal(ls_row_set_action(b, 0, 'D'), 0);
     assert_null(c->after);
     assert_int_equal(ls_row_set_action(b, 0, 'I'), -1);
