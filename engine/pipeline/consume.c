@@ -15,7 +15,8 @@ enum {
     LS_POLL_ROWS = 1024,        /* messages of one batch, at most */
     LS_POLL_BYTES = 1024 * 1024, /* ... and about so many bytes */
     LS_POLL_WAIT_MS = 100,
-    LS_FLUSH_MS = 500           /* written rows are flushed and their offsets committed this often */
+    LS_FLUSH_MS = 500,          /* written rows are flushed and their offsets committed this often */
+    LS_FEW_PLACES = 64          /* partitions whose places need no memory of their own at a flush */
 };
 
 typedef struct instance {
@@ -43,7 +44,7 @@ typedef struct instance {
 
 /* Where the partitions held have got to. */
 static int positions(instance *in, size_t *n, ls_error *err) {
-    ls_consumer_place few[64], *all = few;
+    ls_consumer_place few[LS_FEW_PLACES], *all = few;
     size_t room = sizeof few / sizeof *few;
     *n = ls_consumer_places(in->consumer, few, room);
     if (*n > room) {
