@@ -44,7 +44,7 @@ ls.consumer {
     open = function(w)
       w.env = require("luasql.sqlite3").sqlite3()
       w.db = assert(w.env:connect(file))
-      run(w, "create table if not exists items (id integer primary key, category text, price numeric, note text)")
+      run(w, "create table if not exists items (id integer primary key, category text, price numeric, note text, part integer)")
       run(w, "create table if not exists positions (topic text, partition integer, offset integer, primary key (topic, partition))")
       w.db:setautocommit(false)
       local found, rows = {}, run(w, "select topic, partition, offset from positions")
@@ -59,12 +59,13 @@ ls.consumer {
 
     write = function(w, row)
       if row.action == "T" then
-        run(w, "delete from items")
+        -- It comes once in each partition, and ends the rows of that one: a row behind it in another partition may be here already
+        run(w, "delete from items where part = " .. row.partition)
       elseif row.action == "D" then
         run(w, "delete from items where id = " .. quoted(w, row.old.id))
       else
         -- pairs leaves out large values that an update did not touch: they stay as they are
-        local names, values, sets = {}, {}, {}
+        local names, values, sets = { "part" }, { row.partition }, { "part = excluded.part" }
         for name, value in pairs(row.new) do
           names[#names + 1], values[#values + 1] = name, quoted(w, value)
           sets[#sets + 1] = ("%s = excluded.%s"):format(name, name)

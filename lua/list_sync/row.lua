@@ -272,6 +272,9 @@ function fields.image(c, row)
     return (new_image(row[INDEX], row[RUN], c.after ~= nil and 1 or 0))
 end
 function fields.source(_, row) return (new_source(row[INDEX], row[RUN], 0)) end
+-- A consumer's: where the row's message stands.
+function fields.topic(c) return c.origin ~= nil and text_of(c.origin.topic) or nil end
+function fields.partition(c) return c.origin ~= nil and c.origin.partition or nil end
 function fields.db(c) return (known_text(c.tx ~= nil and c.tx.db or nil)) end
 
 local function image_value(row, name)

@@ -1,10 +1,11 @@
 """The examples, as a newcomer runs them: on the in-process broker, but where a restart is what they are for."""
+import json
 import os
 import shutil
 import sqlite3
 import threading
 
-from lib import BROKERS, MY, PG, ROOT, Case, pg, wait_until
+from lib import BROKERS, MY, PG, ROOT, Case, pg, run, wait_until
 
 # one table for all three
 TABLE = ("create table items (id int primary key, category varchar(20), price decimal(10,2) not null, note text)",
@@ -96,6 +97,28 @@ class Examples(Case):
         wait_until(lambda: self.copied("items.db") == wanted(), "the copy to be as the table", programs=[p])
         self.pg("truncate items; insert into items values (1, 'one''s', 0.10, 'é')")
         wait_until(lambda: self.copied("items.db") == [(1, "one's", 0.1, "é")], "the truncated copy", programs=[p])
+        self.assertEqual(p.stop(), 0)
+
+    def test_04_truncates(self):
+        """A truncate stands in each partition. It takes the rows before it in its own, however the partitions' messages meet."""
+        self.databases(TABLE[0])
+        params = ["kafka=" + BROKERS, "file=items.db", "topic=" + self.topic, "name=" + self.name("postgres"), "group=" + self.id_, *self.pg_params("database")]
+        p = self.example("04_sqlite_copy.lua", *params)
+        p.wait_log(r"captures from")
+        p.wait_log(r"holds 3 partitions")
+
+        def put(partition, *changes):
+            text = "".join(json.dumps({"action": c, "schema": "public", "table": "items", **({} if c == "T" else {
+                "pk": [{"name": "id"}], "columns": [{"name": "id", "value": i}, {"name": "category", "value": "c"}]})}) + "\n" for c, i in changes)
+            run(["kcat", "-P", "-b", BROKERS, "-t", self.topic, "-p", str(partition)], text=text)
+        ids = lambda: sorted(r[0] for r in self.copied("items.db"))
+        put(0, ("I", 1), ("I", 2))
+        put(1, ("I", 3))
+        wait_until(lambda: ids() == [1, 2, 3], "three rows", programs=[p])
+        put(1, ("T", 0), ("I", 4), ("I", 5))
+        wait_until(lambda: ids() == [1, 2, 4, 5], "one partition's truncate", programs=[p])
+        put(0, ("I", 6), ("T", 0), ("I", 7))
+        wait_until(lambda: ids() == [4, 5, 7], "the other's", programs=[p])
         self.assertEqual(p.stop(), 0)
 
     def sqlite_rows(self):
