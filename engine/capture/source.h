@@ -6,6 +6,7 @@
 #define LS_SOURCE_H
 
 #include "base/log.h"
+#include "base/pattern.h"
 #include "capture/invalid.h"
 #include "change/batch.h"
 
@@ -97,9 +98,5 @@ const ls_source_ops *ls_source_find(const char *db_type);
 bool ls_tables_match(const char *const *patterns, size_t n, const char *schema, const char *table);
 /* The same for the binlog, where the tables of gh-ost and pt-osc (_x_gho _x_ghc _x_del _x_new _x_old) match only an exact name. */
 bool ls_tables_match_binlog(const char *const *patterns, size_t n, const char *schema, const char *table);
-bool ls_pattern_is_exact(const char *pattern); /* no * or ? but escaped ones, no leading ! */
-/* An exact pattern split at its first unescaped dot, escapes resolved, into schema and table (LS_NAME_MAX bytes each); -1: no dot, or too long. */
-enum { LS_NAME_MAX = 256 };
-int ls_pattern_split(const char *pattern, char schema[LS_NAME_MAX], char table[LS_NAME_MAX]) LS_MUST_CHECK;
 
 #endif

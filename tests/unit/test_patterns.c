@@ -111,6 +111,19 @@ static void test_split(void **state) {
     assert_int_equal(ls_pattern_split(longest, schema, table), -1);
 }
 
+static void test_the_most_specific(void **state) {
+    (void)state;
+    static const char *const all[] = {"*.*", "public.*", "public.o*", "*.orders", "public.orders", "public.a\\*b"};
+    assert_int_equal(ls_pattern_best(all, 6, "public", "orders"), 4); /* an exact one */
+    assert_int_equal(ls_pattern_best(all, 4, "public", "orders"), 2); /* 8 characters against 7 */
+    assert_int_equal(ls_pattern_best(all, 6, "public", "items"), 1);
+    assert_int_equal(ls_pattern_best(all, 6, "public", "a*b"), 5);
+    assert_int_equal(ls_pattern_best(all, 6, "audit", "x"), 0);
+    assert_int_equal(ls_pattern_best(all + 1, 1, "audit", "x"), -1);
+    assert_int_equal(ls_pattern_best(NULL, 0, "audit", "x"), -1);
+    assert_int_equal(ls_pattern_rank("a\\*.b?*"), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_pattern),
@@ -121,6 +134,7 @@ int main(void) {
         cmocka_unit_test(test_a_schema_part_that_is_too_long_matches_nothing),
         cmocka_unit_test(test_exact),
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_the_most_specific),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
