@@ -40,6 +40,12 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     uint32_t cap_changes, cap_marks;
     uint32_t *parents; /* of the clones that hooks have made, in order: the changes they go behind */
     uint32_t nclones, cap_parents;
+    /* CSV layouts (change/layout.h). */
+    const ls_value **cells; /* two a change: what functions gave for its row before, and after; NULL: none was asked */
+    ls_value *half_cells;   /* of the half that a function is asked for, which the change looks like meanwhile; NULL: none */
+    uint32_t half_of;
+    int half_image;
+    ls_change whole; /* change number half_of as it is */
     ls_batch_memory *memory;
     const ls_schema *last_schema; /* the newest one held: a run of rows of one table takes one reference */
 } ls_work;

@@ -58,6 +58,10 @@ LS_PRINTF(2, 3) static int refuse(ls_batch *b, const char *fmt, ...) {
 static int refuse_memory(ls_batch *b) { return refuse(b, "out of memory"); }
 
 static ls_change *change_at(ls_batch *b, uint32_t change) {
+    if (ls_work_of(b)->half_cells) {
+        refuse(b, "a layout's function gives what is written, and cannot change the row: do that in map");
+        return NULL;
+    }
     if (change < b->count && b->changes[change].schema) return &b->changes[change];
     refuse(b, "there is no row %u in this batch", change);
     return NULL;

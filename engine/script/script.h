@@ -25,6 +25,9 @@ int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 /* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
  * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. */
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+/* The functions of the stage's CSV layouts, if it has some, over every change but T: their cells are then ls_layout_cells()'. Errors as above,
+ * with the column. */
+int ls_script_lay_out(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
 
 /* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. */
 typedef struct ls_script_position { /* of a partition: the offset of the next message */

@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local layout = require "list_sync.layout"
 local place = require "list_sync.place"
 local values = require "list_sync.values"
 local C = ffi.C
@@ -35,24 +36,27 @@ local function skip(text, at)
     return at or #text
 end
 
--- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text.
+-- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text; in the tables within it as "key.key".
 local function option_lines(text, at, line)
-    local lines, depth = {}, 1
+    local lines, depth, keys = {}, 1, {}
     while at <= #text and depth > 0 do
         local last = skip(text, at)
         local word = not last and text:match("^[%a_][%w_]*", at)
-        local key = depth == 1 and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
+        local key = text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
         if key then
             last = text:find("]", at + #key, true)
         elseif word then
-            last, key = at + #word - 1, depth == 1 and text:match("^%s*=[^=]", at + #word) and word
+            last, key = at + #word - 1, text:match("^%s*=[^=]", at + #word) and word
             if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
         elseif not last then
             local sign = text:sub(at, at)
             last = at
-            if sign:find "[{(%[]" then depth = depth + 1 elseif sign:find "[})%]]" then depth = depth - 1 end
+            if sign:find "[{(%[]" then depth, keys[depth + 1] = depth + 1, nil elseif sign:find "[})%]]" then depth = depth - 1 end
         end
-        if key and not lines[key] then lines[key] = line end
+        keys[depth] = key or keys[depth]
+        local path = key
+        for outer = depth - 1, 1, -1 do path = path and keys[outer] and keys[outer] .. "." .. path end
+        if path and not lines[path] then lines[path] = line end
         line = line + select(2, text:sub(at, last):gsub("\n", ""))
         at = last + 1
     end
@@ -332,6 +336,8 @@ function types.columns(at, option, value)
     return out
 end
 
+function types.layout(_, _, value) return value end -- layout.lua looks it over when the rest is known
+
 local writers = setmetatable({}, { __mode = "k" })
 
 function types.writer(at, option, value)
@@ -441,20 +447,7 @@ end
 
 function rules.csv_writer(at, out)
     csv.check(at, out, fail)
-    if out.delimiter == out.quote then
-        local key = at.given.quote and "quote" or "delimiter"
-        fail(at, key, "delimiter and quote in %s are the same character", at.title)
-    end
-    for _, key in ipairs { "delimiter", "quote" } do -- rows begin with I, D or T, unquoted, and the header with action and table
-        if out[key]:find "%a" then fail(at, key, "option %q in %s must not be a letter, and is %q", key, at.title, out[key]) end
-    end
-    for _, key in ipairs { "null", "absent" } do
-        for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
-            if out[key]:find(sign, 1, true) then
-                fail(at, key, "option %q in %s must not hold %q, since it is written as it is", key, at.title, sign)
-            end
-        end
-    end
+    layout.check(at, out, { fail = fail, types = types, nearest = nearest })
     writers[out] = true
 end
 

@@ -54,7 +54,7 @@ end
 
 -- Runs the loop over rows that no hook is called for, so that LuaJIT begins with the loop and compiles each kind of row as
 -- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart.
-local function warm_up(loop)
+function hooks.warm_up(loop)
     local changes = ffi.new("ls_change[?]", WARM_UP_ROWS)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })
     collectgarbage() -- a finalizer that runs while LuaJIT records would end the recording
@@ -94,14 +94,19 @@ local function with_mend(text)
     return text
 end
 
+-- An error of the script's function fn, which is `what`, as it is told; c: the change that it was called with, or nil.
+function hooks.tell(e, fn, what, c)
+    local text, path, line = place.of_error(e)
+    if not path then path, line = definition(fn) end
+    return ("%s:%d: %s: %s%s"):format(path, line, what, shortened(with_mend(text), TEXT_SHOWN), c and (" (%s)"):format(where(c)) or "")
+end
+
 local function handler_for(title, options)
     return function(e)
+        if at.index >= at.batch.count then return (place.of_error(e)) end
         local filtering = at.hook == FILTER
-        local text, path, line = place.of_error(e)
-        if at.index >= at.batch.count then return text end
-        if not path then path, line = definition(filtering and options.filter or options.map) end
-        return ("%s:%d: %s of %s: %s (%s)"):format(path, line, filtering and "filter" or "map", title, shortened(with_mend(text), TEXT_SHOWN),
-            where(at.batch.changes[at.index]))
+        return hooks.tell(e, filtering and options.filter or options.map, ("%s of %s"):format(filtering and "filter" or "map", title),
+            at.batch.changes[at.index])
     end
 end
 
@@ -112,7 +117,7 @@ function hooks.of(name)
         if options.name == name then
             if not (options.filter or options.map) then return nil end
             local loop = loop_over(options.filter, options.map)
-            warm_up(loop)
+            hooks.warm_up(loop)
             return loop, handler_for(("%s %q"):format(stage.kind, name), options)
         end
     end
@@ -198,12 +203,9 @@ function hooks.writer_of(name)
                 end
             end
             return calls, function(e)
-                local text, path, line = place.of_error(e)
-                if not path then path, line = definition(writer.hook or writer[what] or writer.write) end
-                local row_at = what == "write" and at.batch ~= nil and at.index < at.batch.count and
-                    (" (%s)"):format(where(at.batch.changes[at.index])) or ""
-                return ("%s:%d: %s of %s: %s%s"):format(path, line, writer.hook and "callback" or "writer." .. what, ("%s %q"):format(stage.kind, name),
-                    shortened(with_mend(text), TEXT_SHOWN), row_at)
+                local has_row = what == "write" and at.batch ~= nil and at.index < at.batch.count
+                return hooks.tell(e, writer.hook or writer[what] or writer.write, ("%s of %s %q"):format(writer.hook and "callback" or "writer." .. what,
+                    stage.kind, name), has_row and at.batch.changes[at.index] or nil)
             end
         end
     end
