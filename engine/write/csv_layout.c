@@ -57,9 +57,9 @@ static int refuse(const ls_csv_lane *l, const ls_schema *s, const char *from, ls
     for (uint32_t i = 0; names && i < s->ncols; i++) names[i] = s->cols[i].name;
     if (names) near = ls_nearest(from, names, s->ncols);
     ls_fail(err, LS_FAIL,
-            "layout \"%s\": %s.%s has no column \"%s\"%s%s%s; if some of its rows are from before the column came or from after it went, say { \"%s\", "
-            "optional = true }",
-            l->layout->pattern, s->schema, s->table, from, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "", from);
+            "layout \"%s\": %s.%s has no column \"%s\"%s%s%s (for rows from before the column came or from after it went: { \"%s\", from = \"%s\", "
+            "optional = true })",
+            l->layout->pattern, s->schema, s->table, from, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "", from, from);
     free(names);
     return -1;
 }
