@@ -164,7 +164,7 @@ local function loop_over(layouts, of)
                 local number = known[c.schema.id] or learn(c.schema)
                 local ask_all = asks[number]
                 if ask_all then
-                    at.index = i
+                    at.index, at.clones = i, batch.count
                     now.layout = layouts[number]
                     half(ask_all, i, 0, #layouts[number].columns, run)
                     half(ask_all, i, 1, #layouts[number].columns, run)

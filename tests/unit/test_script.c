@@ -295,7 +295,7 @@ static bool error_is_right(lua_State *L) {
     if (rc == 0 && stage) rc = ls_script_use(s, stage, &err);
     if (rc == 0 && stage) {
         code = LS_FAIL;
-        rc = ls_script_run(s, &w->seen, &err);
+        rc = ls_script_run(s, &w->seen, &err) || ls_script_lay_out(s, &w->seen, &err) ? -1 : 0;
     }
     bool right = rc != 0 && err.code == code && strcmp(err.text, want) == 0;
     if (!right) print_error("code %d\n got: %s\nwant: %s\nof:\n%s\n", err.code, err.text, want, script);
@@ -421,7 +421,7 @@ static void check_consumers(const ls_config *c) {
     assert_string_equal(o->csv.absent_text, "");
     s = &c->stages[4];
     o = &s->as.consumer;
-    assert_true(s->has_hooks && o->instances == 3 && o->memory == 3 << 20);
+    assert_true(s->has_hooks && o->instances == 3 && o->memory == 3 << 20 && o->csv.prefix && !o->csv.nlayouts);
     assert_string_equal(s->name, "second");
     assert_string_equal(o->consumer_id, "c");
     assert_string_equal(o->auto_offset_reset, "latest");
@@ -484,7 +484,7 @@ static void assert_compiles(const char *stage) {
     if (ls_script_open(&s, TESTS_DIR "/lua/compiles.lua", &no_env, &err) || ls_script_use(s, stage, &err)) fail_msg("%s", err.text);
     for (int i = 0; i < JIT_BATCHES; i++) {
         ls_work *w = many_rows(schema, JIT_ROWS);
-        if (ls_script_run(s, &w->seen, &err)) fail_msg("%s", err.text);
+        if (ls_script_run(s, &w->seen, &err) || ls_script_lay_out(s, &w->seen, &err)) fail_msg("%s", err.text);
         ls_work_free(w);
     }
     ls_work *w = many_rows(schema, 1);
@@ -504,6 +504,8 @@ static void test_loops_compile(void **state) {
     assert_compiles("filter_and_map");
     assert_compiles("adds_and_drops");
     assert_compiles("reads_much");
+    assert_compiles("cells");
+    assert_compiles("records");
 }
 
 /* ---- list_sync options ---- */
