@@ -21,6 +21,11 @@ local int64, uint64, absent_type = ffi.typeof "int64_t", ffi.typeof "uint64_t", 
 local now = { layout = nil, column = nil, func = nil } -- what is asked, for messages
 local told                                             -- the last error that has its place already
 
+-- A function of C that is looked up for the first time while LuaJIT records ends the recording: it is looked up here.
+for _, name in ipairs { "begin", "end", "set_null", "set_text", "set_number", "set_int", "set_uint", "set_bool" } do
+    assert(C["ls_layout_" .. name])
+end
+
 local cells = {}
 
 -- ---- a value as a cell ----
@@ -100,17 +105,20 @@ local function ask(column, view)
     end
 end
 
--- One call for each column with a function, so that LuaJIT makes one piece of them and needs no loop within its loop.
-local function all_of(columns)
-    local names, calls = {}, {}
-    for i = 1, #columns do calls[i] = ("ask(columns[%d], view)"):format(i) end
-    local source = "local ask, columns = ... return function(view) " .. table.concat(calls, " ") .. " end"
-    return assert(loadstring(source, "=layout"))(ask, columns)
+-- A function(value) that has a call written out for each of a list, so that LuaJIT makes one piece of them and needs no loop within its loop.
+-- call: what to write, with the number in the list for each #.
+local function written_out(call, list, value, callee)
+    local calls = {}
+    for i = 1, #list do calls[i] = call:gsub("#", i) end
+    local source = ("local callee, list = ... return function(%s) %s end"):format(value, table.concat(calls, " "))
+    return assert(loadstring(source, "=layout"))(callee, list)
 end
+jit.off(written_out)
 
 -- The function that gives whole records; false leaves one out.
 local function record_of(layout)
     local fn, count = layout.row, #layout.columns
+    local put_all = written_out("callee(# - 1, values[#])", layout.columns, "values", put)
     return function(view)
         now.func, now.column = fn, "row"
         local values = fn(view)
@@ -119,7 +127,7 @@ local function record_of(layout)
             wrong("it returned %s; it returns a list of %d cells, or false to leave the record out", values == nil and "nothing" or "a " .. type(values), count)
         end
         if #values > count then wrong("it returned %d cells, and header has %d titles", #values, count) end
-        for i = 1, count do put(i - 1, values[i]) end
+        put_all(values)
     end
 end
 
@@ -131,7 +139,17 @@ local function asking(layout, of)
     for i, column in ipairs(layout.columns) do
         if column.value then columns[#columns + 1] = { value = column.value, index = i - 1, what = ("column %q"):format(column.title) } end
     end
-    return #columns > 0 and all_of(columns)
+    return #columns > 0 and written_out("callee(list[#], view)", columns, "view", ask)
+end
+jit.off(asking)
+
+-- One half of a row, if it has that.
+local function half(ask_all, i, image, ncells, run)
+    local has = C.ls_layout_begin(at.batch, i, image, ncells)
+    if has == 0 then return end
+    if has < 0 then wrong "out of memory" end
+    local keep = ask_all(new_row(i, run))
+    C.ls_layout_end(at.batch, keep == false and 0 or 1)
 end
 
 local function loop_over(layouts, of)
@@ -148,13 +166,6 @@ local function loop_over(layouts, of)
         return best
     end
     jit.off(learn)
-    local function half(ask_all, i, image, ncells, run)
-        local has = C.ls_layout_begin(at.batch, i, image, ncells)
-        if has == 0 then return end
-        if has < 0 then wrong "out of memory" end
-        local keep = ask_all(new_row(i, run))
-        C.ls_layout_end(at.batch, keep == false and 0 or 1)
-    end
     local function loop()
         local batch, run = at.batch, at.run
         for i = 0, batch.count - 1 do
@@ -172,9 +183,9 @@ local function loop_over(layouts, of)
             end
         end
     end
-    jit.on(loop)
     return loop
 end
+jit.off(loop_over)
 
 -- The loop and the message handler of a stage; nil when no layout of it has functions.
 function cells.of(name)
@@ -189,5 +200,6 @@ function cells.of(name)
         end
     end
 end
+jit.off(cells.of)
 
 return cells

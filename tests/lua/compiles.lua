@@ -43,6 +43,7 @@ ls.consumer {
         "id",
         { "gross", value = function(row) return row:number "total" * 1.2 end },
         { "status", value = function(row) return row.image.status == "draft" and "?" or row.image.status end },
+        { "net", value = function(row) return tonumber(row.image.total) * 2 end },
         { "id_is", value = function(row) return row.action == "I" and row.new.id end },
     } } } },
 }
