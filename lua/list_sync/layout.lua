@@ -7,7 +7,7 @@ local C = ffi.C
 require("jit").off(true, true) -- runs a few times: not worth a trace
 
 local TITLE_MAX, DATE_MAX, PATTERN_MAX = 1000, 64, 1000 -- bytes
-local COLUMNS_MAX = 10000
+local COLUMNS_MAX, LAYOUTS_MAX = 10000, 1000
 local FORM = { "filename", "header", "bom", "formula_guard", "delimiter", "quote", "newline", "null", "absent" } -- the writer's own that it may set
 local KEYS = { "columns", "row", "prefix", unpack(FORM) }
 local ITEM_KEYS = { "from", "date", "optional", "value" }
@@ -235,6 +235,9 @@ function layout.check(at, writer, tools)
         patterns[#patterns + 1] = pattern
     end
     if #patterns == 0 then tools.fail(at, "layout", 'option "layout" in %s is empty', at.title) end
+    if #patterns > LAYOUTS_MAX then
+        tools.fail(at, "layout", 'option "layout" in %s has %d layouts, and may have %d: a pattern stands for many tables', at.title, #patterns, LAYOUTS_MAX)
+    end
     table.sort(patterns)
     for i, pattern in ipairs(patterns) do
         local spec = writer.layout[pattern]

@@ -263,6 +263,8 @@ return {
     { script = csv "    layout = 7,", want = 'case.lua:6: option "layout" in ls.csv_writer must be a table of layouts by table, as in '
         .. '{ ["public.orders"] = { columns = { "id" } } }, not 7' },
     { script = csv "    layout = {},", want = 'case.lua:6: option "layout" in ls.csv_writer is empty' },
+    { script = "local many = {} for i = 1, 1001 do many['a.' .. i] = {} end\n" .. csv "    layout = many,",
+      want = 'case.lua:7: option "layout" in ls.csv_writer has 1001 layouts, and may have 1000: a pattern stands for many tables' },
     { script = csv '    layout = { { columns = { "id" } } },',
       want = 'case.lua:6: option "layout" in ls.csv_writer has layouts by table, as in { ["public.orders"] = { ... } }, and has the key 1' },
     { script = lay("", "orders"), want = 'case.lua:6: option "layout" in ls.csv_writer: the pattern "orders" names no schema and table: write it as "public.orders" or "*.orders"' },
