@@ -42,6 +42,8 @@ static const struct {
     [LS_TYPE_UNKNOWN] = {"unknown", "any value"},
 };
 
+const char *ls_type_name(int type) { return types[type].name; }
+
 /* ---- writing ---- */
 
 const char *ls_row_error(const ls_batch *b) { return ((const ls_work *)(const void *)b)->why; }

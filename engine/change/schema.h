@@ -31,6 +31,8 @@ ls_schema *ls_schema_new(ls_schemas *reg, const char *schema, size_t schema_len,
 const ls_schema *ls_schema_ref(const ls_schema *s);
 void ls_schema_unref(const ls_schema *s); /* NULL is fine */
 
+const char *ls_type_name(int type); /* of enum ls_type: "integer" */
+
 /* Column number of that name, or -1. Exact bytes. */
 int ls_schema_find(const ls_schema *s, const char *name, size_t n);
 

@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const ls_command *const commands[] = {&ls_command_run, &ls_command_check, &ls_command_print, &ls_command_options};
+static const ls_command *const commands[] = {&ls_command_run, &ls_command_check, &ls_command_print, &ls_command_test,
+                                           &ls_command_options};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-enum { OPT_ONLY = 256, OPT_UNTIL, OPT_OFFLINE, OPT_SET, OPT_LOG, OPT_HELP, OPT_VERSION };
+enum { OPT_ONLY = 256, OPT_UNTIL, OPT_OFFLINE, OPT_UPDATE, OPT_CASES, OPT_SET, OPT_LOG, OPT_HELP, OPT_VERSION };
 
 static const struct option longopts[] = {
     {"only", required_argument, NULL, OPT_ONLY},       {"until-caught-up", no_argument, NULL, OPT_UNTIL},
     {"offline", no_argument, NULL, OPT_OFFLINE},       {"set", required_argument, NULL, OPT_SET},
+    {"update", no_argument, NULL, OPT_UPDATE},         {"cases", required_argument, NULL, OPT_CASES},
     {"log-format", required_argument, NULL, OPT_LOG},  {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},       {NULL, 0, NULL, 0}};
 
@@ -59,6 +61,8 @@ static int one_option(ls_args *a, int opt, char *value, unsigned *given, char **
     case OPT_ONLY: *given |= LS_ARG_ONLY; a->only[a->nonly++] = value; return 0;
     case OPT_UNTIL: *given |= LS_ARG_UNTIL; a->until_caught_up = true; return 0;
     case OPT_OFFLINE: *given |= LS_ARG_OFFLINE; a->offline = true; return 0;
+    case OPT_UPDATE: *given |= LS_ARG_UPDATE; a->update = true; return 0;
+    case OPT_CASES: *given |= LS_ARG_RECORD; a->cases = value; return 0;
     case OPT_SET: *given |= LS_ARG_SET; return add_param(a, value, err);
     case 'n': *given |= LS_ARG_ROWS; return read_rows(a, value, err);
     case 'v': a->least = LS_DEBUG; return 0;
@@ -93,6 +97,7 @@ static int take_words(ls_args *a, int argc, char **argv, unsigned given, ls_erro
     if (!a->command) return ls_fail(err, LS_USAGE, "a script is missing: list_sync pipeline.lua (list_sync --help)");
     if (optind < argc) a->script = argv[optind++];
     if (a->command->needs_script && !a->script) return ls_fail(err, LS_USAGE, "a script is missing: %s", a->command->usage);
+    if (optind < argc && a->command->takes & LS_ARG_SECOND) a->cases = argv[optind++];
     if (optind < argc) return ls_fail(err, LS_USAGE, "one word too many: \"%s\"; %s", argv[optind], a->command->usage);
     if (given & ~a->command->takes)
         return ls_fail(err, LS_USAGE, "an option does not go with \"%s\": %s", a->command->name, a->command->usage);
@@ -130,16 +135,30 @@ void ls_args_help(const ls_args *a) {
     if (takes & LS_ARG_UNTIL) printf("  --until-caught-up       up to the databases' and then the topics' ends as of now\n");
     if (takes & LS_ARG_OFFLINE) printf("  --offline               asks no server\n");
     if (takes & LS_ARG_ROWS) printf("  -n N                    ends after N rows\n");
+    if (takes & LS_ARG_RECORD)
+        printf("  --cases FILE            also writes the rows as cases for `list_sync test` into a new file: they are real data\n");
+    if (takes & LS_ARG_UPDATE) printf("  --update                writes what the failing cases got into their file\n");
     printf("\neverywhere:\n"
            "  --set NAME=VALUE        a value for the script's ls.param(NAME, default)\n"
            "  --log-format text|json  how log lines on stderr look (default text)\n"
            "  -v, -q                  more, or fewer, log lines\n"
            "  --help, --version\n"
-           "\nexit codes: 0 clean stop, 1 failure while running, 2 usage or script, 3 position lost, 4 fenced by another instance\n");
+           "\nexit codes: %s\n",
+           a->command && a->command->exits ? a->command->exits : "0 clean stop, 1 failure while running, 2 usage or script, 3 position lost, 4 fenced by another instance");
 }
 
 ls_script_env ls_args_env(const ls_args *a) {
     return (ls_script_env){.params = a->params, .nparams = a->nparams, .offline = a->offline};
+}
+
+void ls_args_cases_path(const ls_args *a, ls_buf *out) {
+    size_t n = strlen(a->script);
+    if (a->cases) {
+        ls_buf_str(out, a->cases);
+        return;
+    }
+    ls_buf_add(out, a->script, n > 4 && strcmp(a->script + n - 4, ".lua") == 0 ? n - 4 : n);
+    ls_buf_str(out, ".cases.lua");
 }
 
 static bool wanted(const ls_args *a, const char *name) {

@@ -6,12 +6,14 @@
 #include "kafka/producer.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
+#include "script/cases.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,18 +29,22 @@ typedef struct printer {
     ls_schemas schemas;
     ls_work *work;
     ls_buf line;
+    ls_cases *cases; /* --cases: writes texts, which go to record; else NULL */
+    FILE *record;
     uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
 } printer;
 
-static int probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
-    ls_schemas schemas = {0};
-    ls_source_conf conf = ls_connector_source(stage, &schemas, NULL);
+static int try_table(void *ctx, const ls_source_table *t, ls_error *err) { return ls_try_table(ctx, t->schema, t->columns, err); }
+
+static int probe_connector(const ls_stage *stage, ls_try *tried, const ls_log *log, ls_error *err) {
+    ls_source_conf conf = ls_connector_source(stage, ls_try_schemas(tried), NULL);
     conf.inspect = true;
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;
     int rc = ops ? ops->open(&source, &conf, log, NULL, &id, err)
                  : ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
+    if (rc == 0) rc = ops->tables(source, try_table, tried, err);
     if (source) ops->close(source);
     return rc;
 }
@@ -80,9 +86,9 @@ static int probe_folder(const ls_stage *stage, ls_error *err) {
     return 0;
 }
 
-int ls_probe_stage(const ls_stage *stage, const ls_log *log, ls_error *err) {
+int ls_probe_stage(const ls_stage *stage, ls_try *tried, const ls_log *log, ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
-    int rc = stage->is_connector ? probe_connector(stage, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folder(stage, err);
+    int rc = stage->is_connector ? probe_connector(stage, tried, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folder(stage, err);
     if (rc == 0) rc = probe_kafka(stage, &stage_log, err);
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
     return rc;
@@ -102,11 +108,24 @@ static bool interrupted(void) {
     return sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
 }
 
+/* Appends a case: the row that was noted, and what became of it. */
+static int record(printer *p, ls_error *err) {
+    ls_buf text = {0};
+    int rc = ls_cases_record(p->cases, p->stage->name, &p->work->seen, &text, err);
+    if (rc == 0 && (fwrite(text.data, 1, text.len, p->record) != text.len || fflush(p->record)))
+        rc = ls_fail(err, LS_FAIL, "writing cases: %s", strerror(errno));
+    ls_buf_free(&text);
+    return rc;
+}
+
 /* 1: the last wanted row is out, or nobody reads any more. */
-static int print_batch(printer *p, ls_error *err) {
+static int print_rows(printer *p, ls_error *err) {
     ls_batch *b = &p->work->seen;
+    bool row = b->count == 1 && (b->changes[0].after || b->changes[0].before);
+    if (p->record && row && ls_cases_note(p->cases, b, err)) return -1;
     if (p->columns && ls_columns_run(p->columns, p->work, err)) return -1;
     if (p->script && b->count && ls_script_run(p->script, b, err)) return -1;
+    if (p->record && row && record(p, err)) return -1;
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
         ls_buf_clear(&p->line);
@@ -117,6 +136,33 @@ static int print_batch(printer *p, ls_error *err) {
         if (--p->left == 0) break;
     }
     return fflush(stdout) || p->left == 0;
+}
+
+/* Rows are recorded one by one, so that of each it is known what the hooks made of it. */
+static int print_batch(printer *p, ls_error *err) {
+    ls_batch *b = &p->work->seen;
+    uint32_t count = b->count;
+    if (!p->record || !count) return print_rows(p, err);
+    ls_change *all = malloc(count * sizeof *all);
+    if (!all) return ls_fail_memory(err, "printing a row");
+    memcpy(all, b->changes, count * sizeof *all);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        b->changes[0] = all[i];
+        b->count = 1;
+        rc = print_rows(p, err);
+    }
+    free(all);
+    return rc;
+}
+
+static int open_record(printer *p, const char *path, ls_error *err) {
+    static const char head[] = "-- Recorded by list_sync print: these are rows of the database, with all that stands in them.\nlocal ls = require \"list_sync\"\n";
+    if (!path) return 0;
+    if (!(p->record = fopen(path, "wx")))
+        return ls_fail(err, LS_USAGE, "--cases %s: %s%s", path, strerror(errno), errno == EEXIST ? ": print writes a new file, name another one" : "");
+    fwrite(head, 1, sizeof head - 1, p->record);
+    return ls_cases_open(&p->cases, NULL, err);
 }
 
 static int print_source(printer *p, ls_error *err) {
@@ -203,11 +249,13 @@ static int print_topics(printer *p, ls_error *err) {
     return rc;
 }
 
-int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_env *env, uint64_t rows, const ls_log *log,
+int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_env *env, uint64_t rows, const char *cases, const ls_log *log,
                    ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
     printer p = {.stage = stage, .log = &stage_log, .left = rows ? rows : UINT64_MAX};
-    int rc = -1;
+    int rc = open_record(&p, cases, err);
+    if (rc) goto out;
+    rc = -1;
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
         p.format = ls_connector_format(stage);
@@ -222,6 +270,8 @@ out:
     ls_work_free(p.work);
     ls_columns_free(p.columns);
     ls_script_close(p.script);
+    ls_cases_close(p.cases);
+    if (p.record && fclose(p.record) && rc == 0) rc = ls_fail(err, LS_FAIL, "writing cases: %s", strerror(errno));
     ls_buf_free(&p.line);
     return rc;
 }

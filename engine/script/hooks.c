@@ -24,6 +24,26 @@ int ls_script_use(ls_script *s, const char *stage, ls_error *err) {
     return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
 }
 
+typedef struct asking {
+    const char *stage;
+    ls_buf *out;
+} asking;
+
+static int tell_places(lua_State *L) {
+    const asking *a = lua_touserdata(L, 1);
+    ls_lua_push_field(L, "list_sync.hooks", "places");
+    lua_pushstring(L, a->stage);
+    lua_call(L, 1, 1);
+    ls_buf_str(a->out, lua_tostring(L, -1));
+    return 0;
+}
+
+int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err) {
+    asking a = {.stage = stage, .out = out};
+    if (ls_lua_protected(s->L, tell_places, &a, LS_FAIL, err)) return -1;
+    return out->failed ? ls_fail_memory(err, "telling of hooks") : 0;
+}
+
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     lua_State *L = s->L;
     if (s->loop == LUA_NOREF) return 0;

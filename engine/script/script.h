@@ -3,6 +3,7 @@
 #ifndef LS_SCRIPT_H
 #define LS_SCRIPT_H
 
+#include "base/buf.h"
 #include "change/batch.h"
 #include "script/config.h"
 
@@ -25,6 +26,8 @@ int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 /* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
  * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. */
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+/* Appends where the stage's hooks are: "filter is at shop.lua:7, map is at shop.lua:12"; nothing without. */
+int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 
 /* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. */
 typedef struct ls_script_position { /* of a partition: the offset of the next message */

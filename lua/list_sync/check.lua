@@ -4,6 +4,7 @@ local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
 local place = require "list_sync.place"
+local source = require "list_sync.source"
 local values = require "list_sync.values"
 local C = ffi.C
 
@@ -13,67 +14,6 @@ require("jit").off(true, true) -- runs a few times: not worth a trace
 local check = { offline = false, script = "" }
 
 local SIZE_UNITS = { [""] = 1, KiB = 1024, MiB = 1024 ^ 2, GiB = 1024 ^ 3 }
-
--- ---- where an option stands ----
-
-local OPENS = { ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
-local CLOSES = { ["end"] = true, ["until"] = true }
-
--- Where the token at `at` ends that holds no option: a comment, a text, white space. nil: it is another one.
-local function skip(text, at)
-    local equals = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
-    if equals then return select(2, text:find("]" .. equals .. "]", at, true)) or #text end
-    local _, last = text:find("^%-%-[^\n]*", at)
-    if not last then _, last = text:find("^%s+", at) end
-    if last then return last end
-    local quote = text:match("^[\"']", at)
-    if not quote then return nil end
-    repeat
-        at = text:find("[\\\n" .. quote .. "]", at + 1)
-        if at and text:sub(at, at) == "\\" then at = at + 1 else break end
-    until false
-    return at or #text
-end
-
--- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text.
-local function option_lines(text, at, line)
-    local lines, depth = {}, 1
-    while at <= #text and depth > 0 do
-        local last = skip(text, at)
-        local word = not last and text:match("^[%a_][%w_]*", at)
-        local key = depth == 1 and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
-        if key then
-            last = text:find("]", at + #key, true)
-        elseif word then
-            last, key = at + #word - 1, depth == 1 and text:match("^%s*=[^=]", at + #word) and word
-            if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
-        elseif not last then
-            local sign = text:sub(at, at)
-            last = at
-            if sign:find "[{(%[]" then depth = depth + 1 elseif sign:find "[})%]]" then depth = depth - 1 end
-        end
-        if key and not lines[key] then lines[key] = line end
-        line = line + select(2, text:sub(at, last):gsub("\n", ""))
-        at = last + 1
-    end
-    return lines
-end
-
-local function lines_of_call(path, line, call)
-    local file = io.open(path, "rb")
-    local text = file and file:read "*a"
-    if file then file:close() end
-    if not text then return {} end
-    local from = 1
-    for _ = 2, line do
-        from = (text:find("\n", from, true) or #text) + 1
-    end
-    local stop = text:find("\n", from, true) or #text
-    local _, brace = text:find(call .. "%s*%(?%s*{", from)
-    if not brace or brace > stop then brace = text:find("{", from, true) end
-    if not brace or brace > stop then return {} end
-    return option_lines(text, brace + 1, line)
-end
 
 -- ---- what is wrong ----
 
@@ -515,7 +455,7 @@ function check.call(name, given)
     local at = { path = path or check.script, line = line, lines = {}, given = given, title = "ls." .. name }
     if type(given) ~= "table" then fail(at, nil, "ls.%s takes a table: ls.%s { ... }", name, name) end
     at.title = title_of(call, given)
-    if path then at.lines = lines_of_call(path, line, name) end
+    if path then at.lines = source.lines_of_call(path, line, name) end
     check_names(at, call)
     local out = {}
     for _, option in ipairs(call.options) do -- db_type stands before the options that depend on it

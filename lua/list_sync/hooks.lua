@@ -67,7 +67,8 @@ local function shortened(text, max) return #text > max and text:sub(1, max) .. "
 
 local function where(c)
     local key = row.key_text(c)
-    local tx = c.tx ~= nil and (", position %s/%s"):format(ffi.string(c.tx.pos), tostring(c.seq)) or ""
+    local pos = c.tx ~= nil and ffi.string(c.tx.pos) or ""
+    local tx = pos ~= "" and (", position %s/%s"):format(pos, tostring(c.seq)) or ""
     return ("%s.%s, %s%s"):format(row.fields.schema(c), row.fields.table(c), key and "key " .. shortened(key, KEY_SHOWN) or "no key", tx)
 end
 
@@ -117,6 +118,18 @@ function hooks.of(name)
         end
     end
     place.raise(nil, nil, ("there is no stage %q"):format(name))
+end
+
+-- Where a stage's hooks are: "filter is at shop.lua:7, map is at shop.lua:12"; "" without.
+function hooks.places(name)
+    local out = {}
+    for _, stage in ipairs(script.stages) do
+        for _, kind in ipairs { "filter", "map" } do
+            local hook = stage.options.name == name and stage.options[kind]
+            if hook then out[#out + 1] = ("%s is at %s:%d"):format(kind, definition(hook)) end
+        end
+    end
+    return table.concat(out, ", ")
 end
 
 -- ---- a writer ----

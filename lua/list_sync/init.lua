@@ -11,6 +11,10 @@ local ls = {
 }
 
 local function declare(kind, given)
+    local cases = package.loaded["list_sync.cases"]
+    if cases and cases.reading then
+        place.fail("ls.%s stands in a file of cases: stages are declared in the script", kind)
+    end
     if not script.reading then
         place.fail("ls.%s stands in a hook: stages are declared while the script is read", kind)
     end
@@ -33,6 +37,11 @@ function ls.consumer(given) declare("consumer", given) end
 function ls.csv_writer(given) return (check.call("csv_writer", given)) end
 
 function ls.writer(given) return (check.call("writer", given)) end
+
+-- Of a file of cases, which `list_sync test` reads.
+function ls.table(given) require("list_sync.cases").table(given) end
+
+function ls.case(given) require("list_sync.cases").case(given) end
 
 -- An environment variable; one that is not set is an error.
 function ls.env(name)

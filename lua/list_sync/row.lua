@@ -481,4 +481,4 @@ local function key_text(c)
     return table.concat(out, ", ")
 end
 
-return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields }
+return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, columns_of = columns_of, read = read, put = put }

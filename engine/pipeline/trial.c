@@ -1,0 +1,102 @@
+#include "pipeline/trial.h"
+
+#include "change/madeup.h"
+#include "pipeline/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ls_trial {
+    const ls_stage *stage;
+    ls_script *script;       /* NULL: no hooks */
+    ls_columns *columns;     /* NULL: none */
+    ls_format_options format;
+    ls_schemas schemas, read_schemas;
+    ls_work *given;
+    ls_work *read;       /* consumers: what was read from the messages of `given`; else NULL */
+    ls_decoder *decoder; /* with it */
+    ls_buf message;
+};
+
+int ls_trial_open(ls_trial **out, const ls_stage *stage, const char *script, const ls_script_env *env, const ls_log *log, ls_error *err) {
+    const ls_connector_options *o = &stage->as.connector;
+    ls_trial *t = *out = calloc(1, sizeof *t);
+    if (!t) return ls_fail_memory(err, "trying a stage");
+    t->stage = stage;
+    t->given = stage->is_connector ? ls_work_new(&t->schemas, o->name, o->db_type) : ls_work_new(&t->schemas, "", "");
+    if (!stage->is_connector) {
+        t->read = ls_work_new(&t->read_schemas, "", "");
+        t->decoder = ls_decoder_new(&t->read_schemas);
+    }
+    int rc = t->given && (stage->is_connector || (t->read && t->decoder)) ? 0 : ls_fail_memory(err, "trying a stage");
+    if (rc == 0 && stage->is_connector) {
+        t->given->whole_identity = strcmp(o->identity, "full") == 0;
+        t->format = ls_connector_format(stage);
+        rc = ls_connector_columns(&t->columns, stage, &t->schemas, log, err);
+    }
+    if (rc == 0 && stage->has_hooks && (ls_script_open(&t->script, script, env, err) || ls_script_use(t->script, stage->name, err))) rc = -1;
+    if (rc == 0) return 0;
+    ls_trial_close(t);
+    *out = NULL;
+    return -1;
+}
+
+void ls_trial_close(ls_trial *t) {
+    if (!t) return;
+    ls_work_free(t->given);
+    ls_work_free(t->read);
+    ls_decoder_free(t->decoder);
+    ls_columns_free(t->columns);
+    ls_script_close(t->script);
+    ls_buf_free(&t->message);
+    free(t);
+}
+
+ls_schemas *ls_trial_schemas(ls_trial *t) { return &t->schemas; }
+
+ls_work *ls_trial_begin(ls_trial *t) {
+    if (t->read) ls_work_reset(t->read);
+    ls_work_reset(t->given);
+    return t->given;
+}
+
+/* What a connector without options of its own makes of the rows, read as a consumer reads it. */
+static int read_messages(ls_trial *t, ls_error *err) {
+    static const ls_format_options plain;
+    for (uint32_t i = 0; i < t->given->seen.count; i++) {
+        uint32_t count = t->read->seen.count;
+        ls_buf_clear(&t->message);
+        if (ls_format_list_sync.encode(&plain, &t->given->seen, i, &t->message, err)) return -1;
+        const char *p = ls_arena_copy(&t->read->arena, t->message.data, t->message.len);
+        if (!p) return ls_fail_memory(err, "trying a stage");
+        if (ls_decoder_read(t->decoder, t->read, p, t->message.len, err)) return -1;
+        for (uint32_t k = count; k < t->read->seen.count; k++) t->read->seen.changes[k].origin = t->given->seen.changes[i].origin;
+    }
+    return 0;
+}
+
+int ls_trial_teach(ls_trial *t, const ls_schema *s, ls_error *err) {
+    if (!t->decoder) return 0;
+    ls_madeup_column *cols = calloc(s->ncols ? s->ncols : 1, sizeof *cols);
+    if (!cols) return ls_fail_memory(err, "trying a stage");
+    ls_madeup_columns(s, cols);
+    int rc = ls_madeup_add(ls_trial_begin(t), s, cols, LS_MADEUP_INSERT) < 0 ? ls_fail_memory(err, "trying a stage") : read_messages(t, err);
+    free(cols);
+    return rc;
+}
+
+int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) {
+    *out = t->read ? t->read : t->given;
+    if (t->read && read_messages(t, err)) return -1;
+    if (t->columns && ls_columns_run(t->columns, *out, err)) return -1;
+    return t->script && (*out)->seen.count && ls_script_run(t->script, &(*out)->seen, err) ? -1 : 0;
+}
+
+int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_error *err) {
+    int has_key = ls_format_list_sync.key(&t->format, &t->given->seen, i, key, err);
+    return has_key < 0 || ls_format_list_sync.encode(&t->format, &t->given->seen, i, message, err) ? -1 : has_key;
+}
+
+int ls_trial_places(ls_trial *t, ls_buf *out, ls_error *err) {
+    return t->script ? ls_script_places(t->script, t->stage->name, out, err) : 0;
+}

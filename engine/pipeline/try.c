@@ -1,0 +1,193 @@
+#include "pipeline/try.h"
+
+#include "capture/source.h"
+#include "pipeline/trial.h"
+#include "script/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FINDINGS_MAX = 64, TABLES_MAX = 1000 };
+
+typedef struct finding {
+    char *text;
+    bool example; /* it was met by values that are but examples */
+} finding;
+
+struct ls_try {
+    const ls_stage *stage;
+    ls_log log;
+    ls_trial *trial;
+    finding found[FINDINGS_MAX];
+    size_t nfound;
+    unsigned errors, tables;
+    ls_buf places, message, key;
+};
+
+int ls_try_open(ls_try **out, const ls_stage *stage, const char *script, const ls_script_env *env, const ls_log *log, ls_error *err) {
+    ls_try *t = *out = calloc(1, sizeof *t);
+    if (!t) return ls_fail_memory(err, "trying a stage");
+    t->stage = stage;
+    t->log = *log;
+    if (ls_trial_open(&t->trial, stage, script, env, &t->log, err) == 0 && ls_trial_places(t->trial, &t->places, err) == 0) return 0;
+    ls_try_close(t);
+    *out = NULL;
+    return -1;
+}
+
+void ls_try_close(ls_try *t) {
+    if (!t) return;
+    ls_trial_close(t->trial);
+    for (size_t i = 0; i < t->nfound; i++) free(t->found[i].text);
+    ls_buf_free(&t->places);
+    ls_buf_free(&t->message);
+    ls_buf_free(&t->key);
+    free(t);
+}
+
+ls_schemas *ls_try_schemas(ls_try *t) { return ls_trial_schemas(t->trial); }
+
+/* ---- what a row has met */
+
+/* A hook's error ends in the row, " (public.orders, key 7)", which is not one of the table's. */
+static void strip_row(char *text) {
+    char *at = NULL;
+    for (char *next = text; (next = strstr(next, " (")); next++) at = next;
+    if (at && (strstr(at, ", key ") || strstr(at, ", no key"))) *at = '\0';
+}
+
+/* How much of the text says where: "shop.lua:7: filter" of a hook's error, else all of it. */
+static size_t where(const char *text) {
+    const char *at = strstr(text, " of connector ");
+    if (!at) at = strstr(text, " of consumer ");
+    return at ? (size_t)(at - text) : strlen(text);
+}
+
+/* Was it said already? An error at the same place that examples have met is of the values: *of_values. */
+static bool is_known(const ls_try *t, const char *text, bool *of_values) {
+    size_t n = where(text);
+    for (size_t i = 0; i < t->nfound; i++) {
+        if (strcmp(t->found[i].text, text) == 0) return true;
+        if (t->found[i].example && where(t->found[i].text) == n && memcmp(t->found[i].text, text, n) == 0) *of_values = true;
+    }
+    return false;
+}
+
+/* Integers at their limits count where it is their being so large that a hook does not get along with. */
+static bool is_example(ls_madeup kind, const char *text) {
+    bool limit = kind == LS_MADEUP_INTS_MOST || kind == LS_MADEUP_INTS_LEAST;
+    return ls_madeup_is_example(kind) || (limit && !strstr(text, ": attempt to "));
+}
+
+static int note(ls_try *t, const ls_schema *s, const char *title, ls_madeup kind, ls_error *why, ls_error *err) {
+    strip_row(why->text);
+    bool example = is_example(kind, why->text);
+    if (is_known(t, why->text, &example) || t->nfound == FINDINGS_MAX) return 0;
+    finding *f = &t->found[t->nfound];
+    *f = (finding){strdup(why->text), example};
+    if (!f->text) return ls_fail_memory(err, "trying a stage");
+    t->nfound++;
+    if (example) {
+        ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, title);
+        return 0;
+    }
+    t->errors++;
+    ls_log_line(&t->log, LS_ERROR, "%s (%s.%s, made-up %s)", why->text, s->schema, s->table, title);
+    return 0;
+}
+
+/* ---- rows */
+
+/* Runs the rows given to what is sent of them. */
+static int run(ls_try *t, ls_error *err) {
+    ls_work *got;
+    if (ls_trial_run(t->trial, &got, err)) return -1;
+    for (uint32_t i = 0; t->stage->is_connector && i < got->seen.count; i++) {
+        if (got->seen.changes[i].flags & LS_DROPPED) continue;
+        ls_buf_clear(&t->message);
+        ls_buf_clear(&t->key);
+        if (ls_trial_message(t->trial, i, &t->message, &t->key, err) < 0) return -1;
+    }
+    return 0;
+}
+
+/* A text that is cast must be one that can be. */
+static void cast_texts(const ls_try *t, const ls_schema *s, ls_madeup_column *cols) {
+    const ls_connector_options *o = &t->stage->as.connector;
+    for (size_t i = 0; t->stage->is_connector && i < o->ncolumns; i++) {
+        int col = ls_schema_find(s, o->columns[i].name, strlen(o->columns[i].name));
+        if (col >= 0 && o->columns[i].cast >= 0 && s->cols[col].type == LS_TYPE_STRING) cols[col].text = "1";
+    }
+}
+
+static void tell_columns(ls_try *t, const ls_schema *s) {
+    ls_buf text = {0};
+    for (uint32_t i = 0; i < s->ncols; i++) {
+        ls_buf_fmt(&text, "%s%s %s", i ? ", " : "", s->cols[i].name, ls_type_name(s->cols[i].type));
+        if (s->cols[i].key_at) ls_buf_fmt(&text, " (key %u)", s->cols[i].key_at);
+    }
+    const char *list = ls_buf_cstr(&text);
+    ls_log_line(&t->log, LS_DEBUG, "%s.%s: %s", s->schema, s->table, list ? list : "");
+    ls_buf_free(&text);
+}
+
+int ls_try_table(ls_try *t, const ls_schema *s, const ls_madeup_column *cols, ls_error *err) {
+    int rc = 0;
+    if (++t->tables > TABLES_MAX || !s->ncols) return 0;
+    ls_madeup_column *own = malloc(s->ncols * sizeof *own);
+    if (!own) return ls_fail_memory(err, "trying a stage");
+    memcpy(own, cols, s->ncols * sizeof *own);
+    cast_texts(t, s, own);
+    if (t->log.least <= LS_DEBUG) tell_columns(t, s);
+    for (ls_madeup kind = 0; rc == 0 && kind < LS_MADEUP_KINDS; kind++) {
+        ls_error why = {0};
+        ls_work *w = ls_trial_begin(t->trial);
+        int added = ls_madeup_add(w, s, own, kind);
+        if (added < 0) rc = ls_fail_memory(err, "trying a stage");
+        if (added > 0 && run(t, &why)) rc = note(t, s, ls_madeup_title(w, s, kind), kind, &why, err);
+    }
+    ls_trial_begin(t->trial); /* the last row points into cols */
+    free(own);
+    return rc;
+}
+
+static bool is_captured(const ls_stage *stage, const ls_schema *s) {
+    return !stage->is_connector || ls_tables_match(stage->as.connector.tables, stage->as.connector.ntables, s->schema, s->table);
+}
+
+static int try_tables(ls_try *t, const ls_case_tables *tables, ls_error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < tables->n; i++) {
+        const ls_schema *s = tables->at[i];
+        if (!is_captured(t->stage, s)) continue;
+        ls_madeup_column *cols = malloc(s->ncols * sizeof *cols);
+        if (!cols) return ls_fail_memory(err, "trying a stage");
+        ls_madeup_columns(s, cols);
+        rc = ls_try_table(t, s, cols, err);
+        free(cols);
+    }
+    return rc;
+}
+
+int ls_try_declared(ls_try *t, const char *path, ls_error *err) {
+    ls_cases *cases;
+    ls_case_tables tables;
+    if (!t->places.len || access(path, F_OK)) return 0;
+    if (ls_cases_open(&cases, path, err)) return -1;
+    int rc = ls_cases_tables(cases, ls_try_schemas(t), &tables, err);
+    if (rc == 0) {
+        rc = try_tables(t, &tables, err);
+        ls_cases_drop_tables(&tables);
+    }
+    ls_cases_close(cases);
+    return rc;
+}
+
+int ls_try_end(ls_try *t, const char *mend, ls_error *err) {
+    if (t->places.len && !t->tables) ls_log_line(&t->log, LS_INFO, "its hooks were not tried: no table is %s", mend);
+    if (t->tables > TABLES_MAX) ls_log_line(&t->log, LS_INFO, "made-up rows of the first %d of %u tables were tried", TABLES_MAX, t->tables);
+    if (!t->errors) return 0;
+    return ls_fail(err, LS_USAGE, "made-up rows raise %u error%s, at which a row like them would stop it", t->errors, t->errors == 1 ? "" : "s");
+}
