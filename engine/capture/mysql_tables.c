@@ -111,27 +111,52 @@ static int visit(const ls_my *s, MYSQL_RES *res, const draft *d, int (*each)(voi
     return rc;
 }
 
-/* The key is the primary one, else the first of those that are unique and NOT NULL, as the server has them. MariaDB's JSON is LONGTEXT with
- * a check. */
+/* The patterns' schemas as a list of literals, so that the server need not look at all the others; nothing where one is a pattern itself. */
+static void put_schemas(const ls_my *s, ls_buf *out) {
+    ls_buf_clear(out);
+    for (size_t i = 0; i < s->conf.ntables; i++) {
+        char name[LS_NAME_MAX];
+        size_t n = 0;
+        const char *p = s->conf.tables[i];
+        if (*p == '!') continue;
+        for (; *p && *p != '.' && n < sizeof name; p++) {
+            if (*p == '*' || *p == '?') {
+                ls_buf_clear(out);
+                return;
+            }
+            if (*p == '\\' && p[1]) p++;
+            name[n++] = *p;
+        }
+        ls_buf_str(out, out->len ? ", " : "");
+        ls_my_quote(s, out, name, n);
+    }
+}
+
+/* The key is the primary one, else one that is unique and NOT NULL. MariaDB's JSON is LONGTEXT with a check. */
 static int ask(const ls_my *s, MYSQL_RES **out, ls_error *err) {
     static const char doing[] = "reading the tables";
-    static const char json[] = "(SELECT MAX(1) FROM information_schema.CHECK_CONSTRAINTS j WHERE j.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND j.TABLE_NAME = c.TABLE_NAME"
-                               " AND j.CHECK_CLAUSE = CONCAT('json_valid(`', REPLACE(c.COLUMN_NAME, '`', '``'), '`)') AND c.DATA_TYPE = 'longtext'"
-                               " AND c.COLLATION_NAME = 'utf8mb4_bin')";
-    ls_buf sql = {0};
+    static const char json[] = " LEFT JOIN (SELECT DISTINCT CONSTRAINT_SCHEMA s, TABLE_NAME t, CHECK_CLAUSE clause FROM information_schema.CHECK_CONSTRAINTS) j"
+                               " ON j.s = c.TABLE_SCHEMA AND j.t = c.TABLE_NAME AND c.DATA_TYPE = 'longtext' AND c.COLLATION_NAME = 'utf8mb4_bin'"
+                               " AND j.clause = CONCAT('json_valid(`', REPLACE(c.COLUMN_NAME, '`', '``'), '`)')";
+    ls_buf sql = {0}, schemas = {0};
+    put_schemas(s, &schemas);
+    const char *list = ls_buf_cstr(&schemas); /* NULL: failed, which is looked at below */
+    if (!list) list = "";
     ls_buf_fmt(&sql,
                "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE, c.CHARACTER_MAXIMUM_LENGTH,"
-               " c.NUMERIC_PRECISION, (SELECT k.SEQ_IN_INDEX FROM information_schema.STATISTICS k WHERE k.TABLE_SCHEMA = c.TABLE_SCHEMA"
-               " AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME AND k.INDEX_NAME = (SELECT u.INDEX_NAME FROM"
-               " information_schema.STATISTICS u WHERE u.TABLE_SCHEMA = c.TABLE_SCHEMA AND u.TABLE_NAME = c.TABLE_NAME AND u.NON_UNIQUE = 0"
-               " GROUP BY u.INDEX_NAME HAVING SUM(u.NULLABLE = 'YES') = 0 ORDER BY u.INDEX_NAME <> 'PRIMARY' LIMIT 1)), %s "
-               "FROM information_schema.COLUMNS c JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME"
-               " WHERE t.TABLE_TYPE = 'BASE TABLE' AND c.TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema') "
-               "ORDER BY 1, 2, c.ORDINAL_POSITION",
-               s->mariadb ? json : "NULL");
-    const char *text = ls_buf_cstr(&sql);
+               " c.NUMERIC_PRECISION, k.SEQ_IN_INDEX, %s FROM information_schema.COLUMNS c"
+               " JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME AND t.TABLE_TYPE = 'BASE TABLE'"
+               " LEFT JOIN (SELECT s, t, MIN(CONCAT(name <> 'PRIMARY', name)) name FROM (SELECT TABLE_SCHEMA s, TABLE_NAME t, INDEX_NAME name"
+               "  FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME HAVING SUM(NULLABLE = 'YES') = 0) u"
+               "  GROUP BY s, t) i ON i.s = c.TABLE_SCHEMA AND i.t = c.TABLE_NAME"
+               " LEFT JOIN information_schema.STATISTICS k ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME"
+               " AND k.INDEX_NAME = SUBSTRING(i.name, 2) AND k.COLUMN_NAME = c.COLUMN_NAME%s "
+               "WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')%s%s%s ORDER BY 1, 2, c.ORDINAL_POSITION",
+               s->mariadb ? "j.s" : "NULL", s->mariadb ? json : "", *list ? " AND c.TABLE_SCHEMA IN (" : "", list, *list ? ")" : "");
+    const char *text = schemas.failed ? NULL : ls_buf_cstr(&sql);
     int rc = text ? ls_my_query(s, s->side, out, err, doing, text) : ls_fail_memory(err, doing);
     ls_buf_free(&sql);
+    ls_buf_free(&schemas);
     return rc;
 }
 

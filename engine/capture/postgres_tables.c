@@ -123,7 +123,7 @@ int ls_pg_tables(ls_source *source, int (*each)(void *, const ls_source_table *,
     conf.catalog.key_alone = NULL;
     PGresult *res = ls_pg_query(s, err, "reading the tables", question, 1, &publication);
     if (!res) return -1;
-    walk w = {.relations.conf = &conf, .res = res, .each = each, .ctx = ctx};
+    walk w = {.relations = {.conf = &conf, .types.catalog = &conf.catalog}, .res = res, .each = each, .ctx = ctx};
     int rc = 0, end;
     for (int first = 0; rc == 0 && first < PQntuples(res); first = end) {
         for (end = first + 1; end < PQntuples(res) && number(res, end, OID) == number(res, first, OID);) end++;

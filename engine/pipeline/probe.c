@@ -206,6 +206,16 @@ out:
 
 static void nothing_to_commit(void *ctx) { (void)ctx; }
 
+static int read_message(printer *p, ls_decoder *decoder, const ls_message *m, ls_error *err) {
+    uint32_t from = p->work->seen.count;
+    ls_origin *origin = ls_arena_alloc(&p->work->arena, sizeof *origin);
+    if (!origin) return ls_fail_memory(err, "reading messages");
+    *origin = (ls_origin){m->topic, m->partition};
+    if (ls_decoder_read(decoder, p->work, m->value, m->value_len, err)) return -1;
+    for (; from < p->work->seen.count; from++) p->work->seen.changes[from].origin = origin;
+    return 0;
+}
+
 static int print_messages(printer *p, ls_consumer *consumer, ls_decoder *decoder, ls_error *err) {
     ls_message m[LS_PRINT_MESSAGES];
     size_t n;
@@ -215,7 +225,7 @@ static int print_messages(printer *p, ls_consumer *consumer, ls_decoder *decoder
         ls_work_reset(p->work);
         if (ls_consumer_poll(consumer, m, LS_PRINT_MESSAGES, LS_PRINT_BYTES, LS_PRINT_WAIT_MS, &n, err)) return -1;
         for (size_t i = 0; i < n; i++)
-            if (m[i].value && ls_decoder_read(decoder, p->work, m[i].value, m[i].value_len, err))
+            if (m[i].value && read_message(p, decoder, &m[i], err))
                 return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m[i].topic, m[i].partition, m[i].offset);
         rc = print_batch(p, err);
         ls_work_reset(p->work);

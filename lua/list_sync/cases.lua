@@ -255,10 +255,14 @@ end
 
 -- ---- the rows that are given ----
 
-local function put(index, after, col, value, name)
+local JSON_KINDS = { [C.LS_TYPE_ARRAY] = true, [C.LS_TYPE_SET] = true, [C.LS_TYPE_GEOMETRY] = true, [C.LS_TYPE_VECTOR] = true }
+
+local function put(index, after, col, value, name, column_type)
     local rc
     if is_null(value) then
         rc = C.ls_row_set_null(at.batch, index, after, col)
+    elseif type(value) == "string" and JSON_KINDS[column_type] then -- its JSON text, as messages have it
+        rc = C.ls_row_set_json(at.batch, index, after, col, value, #value)
     else
         rc = row.put(index, after, col, value, name)
     end
@@ -273,7 +277,7 @@ function cases.fill(i, r, index, part)
     for k, column in ipairs(cases.tables[given.table].columns) do
         local v = image[column[1]]
         if not is_absent(v) and (v ~= nil or after == 1) then
-            local ok, why = pcall(put, index, after, k - 1, v, column[1])
+            local ok, why = pcall(put, index, after, k - 1, v, column[1], column[2])
             if not ok then place.raise(case.path, case.lines.give or case.line, ("give.%s: %s"):format(part, why)) end
         end
     end
@@ -319,7 +323,7 @@ local function compare_image(say, got, wanted, part)
         there[v.name] = true
         local want = wanted[v.name]
         local is_wanted = want ~= nil or not is_absent(v.value)
-        if is_wanted and not same(v.value, want) then
+        if is_wanted and not same(v.value, want) and not (type(want) == "string" and want == v.json) then
             say("%scolumn %s: wanted %s, got %s", part == "new" and "" or part .. " ", v.name, text.shown(want), text.shown(v.value, v))
         end
     end

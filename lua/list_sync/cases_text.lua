@@ -106,10 +106,17 @@ end
 
 local OPEN_BRACE = 123
 
+-- json: the text of an array or object, which is also the value of one that Lua cannot hold; document: it is an object.
 local function column(s, i, v)
-    local name = ffi.string(s.cols[i].name, s.cols[i].name_len)
-    local document = v.state == C.LS_PRESENT and v.kind == C.LS_KIND_JSON and v.len > 0 and v.as.p[0] == OPEN_BRACE
-    return { name = name, value = row.read(v, s.cols[i].type, name), document = document }
+    local out = { name = ffi.string(s.cols[i].name, s.cols[i].name_len) }
+    if v.state == C.LS_PRESENT and v.kind == C.LS_KIND_JSON then
+        out.json = ffi.string(v.as.p, v.len)
+        out.document = v.len > 0 and v.as.p[0] == OPEN_BRACE
+    end
+    local ok, value = pcall(row.read, v, s.cols[i].type, out.name)
+    if not ok and not out.json then error(value, 0) end
+    if ok then out.value = value else out.value, out.document = out.json, nil end
+    return out
 end
 
 local function image(s, from)
@@ -153,7 +160,8 @@ local function image_text(columns, part)
     local out = {}
     for _, c in ipairs(columns) do
         if part == "new" or not text.is_absent(c.value) then
-            out[#out + 1] = field(c.name) .. " = " .. (c.document and ("%s.json %s"):format(text.ls, table_text(json.decode(c.value))) or lua_text(c.value))
+            local document = c.document and json.decode(c.value)
+            out[#out + 1] = field(c.name) .. " = " .. (document and ("%s.json %s"):format(text.ls, table_text(document)) or lua_text(c.value))
         end
     end
     return #out > 0 and "{ " .. table.concat(out, ", ") .. " }" or "{}"

@@ -1,0 +1,195 @@
+"""Hooks tried without rows of a server's: check's made-up rows, cases that are recorded, tested and written anew."""
+import os
+import re
+
+from lib import PG, Case, Raw, pg, topic_partitions, wait_until
+from types_table import POSTGRES_TYPES, columns_of, sql_of
+
+TABLE = "create table t (id bigint primary key, v varchar(20), n int not null, big {text}, total numeric(10,2), doc {json})"
+BOTH = ("postgres", "mysql")
+
+
+class MadeUp(Case):
+    def setUp(self):
+        super().setUp()
+        self.databases(TABLE.format(text="text", json="jsonb"), TABLE.format(text="longtext", json="json"))
+
+    def check(self, db, code, **options):
+        return self.run_to_end("check", self.script(self.connector(db, **options)), code=code).log()
+
+    def table(self, db):
+        return ("public" if db == "postgres" else self.id_) + r"\.t"
+
+    def finds(self, db, what, row, **options):
+        log = self.check(db, 2, **options)
+        self.assertRegex(log, r"error: test\.lua:\d+: (filter|map) of connector \"%s\": .*%s.* \(%s, made-up %s\)\n" % (self.name(db), what, self.table(db), row))
+        self.assertRegex(log, r'error: connector "%s": made-up rows raise \d+ error' % self.name(db))
+        return log
+
+    def test_null(self):
+        for db in BOTH:
+            log = self.finds(db, "NULL reads as nil", "insert with NULLs", map=Raw("function(row) if row.new and row:has 'v' then row.new.v = row.new.v:upper() end end"))
+            self.assertEqual(len(re.findall("made-up", log)), 2, "one finding, and the end: " + log)
+            self.check(db, 0, map=Raw("function(row) if row.new and row.new.n then row.new.n = row.new.n + 1 end end"))
+
+    def test_a_delete_with_its_key_only(self):
+        for db in BOTH:
+            self.finds(db, '"n" was not sent', "delete with its key only", filter=Raw("function(row) return row:text 'n' ~= '' end"))
+            self.finds(db, "attempt to index", "delete with its key only", filter=Raw("function(row) return row.new.n > 0 end"))
+
+    def test_values_that_are_not_sent(self):
+        hook = Raw("function(row) return row.action ~= 'U' or row:text 'big' ~= '' end")
+        self.finds("postgres", '"big" was not sent', "update whose large values were not sent", filter=hook)
+        self.pg("alter table t replica identity full")
+        self.check("postgres", 0, filter=hook)
+        self.check("mysql", 0, filter=hook)
+        self.finds("mysql", '"big" was not sent', "update whose large values were not sent", filter=hook, row_image="any")
+
+    def test_integers(self):
+        for db in BOTH:
+            self.finds(db, "attempt to concatenate", "insert with the greatest integers", filter=Raw("function(row) return row.image.id .. '' ~= '' end"))
+            self.check(db, 0, filter=Raw("function(row) return row.action == 'D' or row.new.n .. '' ~= '' end"))
+
+    def test_an_update_of_the_key(self):
+        for db in BOTH:
+            self.finds(db, "gone", "update of the key", map=Raw("function(row) if row.old and row.old.id == 2 then error 'gone' end end"))
+
+    def test_what_is_not_the_hooks_but_the_columns(self):
+        """A cast is not blamed for the examples' values; a key that a delete has not is."""
+        for db in BOTH:
+            self.check(db, 0, columns=Raw("{ cast = { v = 'integer' } }"))
+            log = self.check(db, 2, key=["n"])
+            self.assertRegex(log, r'column "n": a key column came without a value.* \(%s, made-up delete with its key only\)' % self.table(db))
+
+    def test_a_misspelt_column(self):
+        for db in BOTH:
+            self.finds(db, 'has no column "totl"; did you mean "total"', "insert", filter=Raw("function(row) return not row.new or row.new.totl ~= '1' end"))
+
+    def test_examples_are_no_fault(self):
+        for db in BOTH:
+            log = self.check(db, 0, map=Raw("function(row) if row.new and row.new.v ~= nil and row.new.v ~= ls.absent then assert(({ paid = 1 })[row.new.v], 'no such v') end end"))
+            self.assertRegex(log, r"warning: test\.lua:\d+: map of connector .*no such v \(%s, made-up insert; its values are examples" % self.table(db))
+
+    def test_nothing_is_left_and_nothing_is_made(self):
+        for db in BOTH:
+            self.check(db, 2, filter=Raw("function(row) return row.nwe == nil end"))
+            self.assertEqual(topic_partitions(self.topic_of(db)), 0)
+        self.assertEqual(pg("select count(*) from pg_replication_slots where database = '%s'" % self.id_), "0")
+        self.assertEqual(self.pg("select count(*) from t"), "0")
+
+    def test_several_tables(self):
+        """The same error is told once, of a table that others do not have it is told, and a table that is left out is not tried."""
+        self.both("create table u (id int primary key, n int); create table w (id int primary key)")
+        for db in BOTH:
+            schema = "public" if db == "postgres" else self.id_
+            hook = Raw("function(row) if row.table == 'u' and row.new and not row.new.n then error 'u has none' end if row.table == 'w' then error 'w' end end")
+            log = self.check(db, 2, tables=[schema + ".*", "!" + schema + ".w"], filter=hook)
+            self.assertRegex(log, r"u has none \(%s\.u, made-up insert with NULLs\)" % schema)
+            self.assertNotIn(".w,", log)
+
+
+class Declared(Case):
+    CASES = 'local ls = require "list_sync"\nls.table { "public.t", { "id", "integer", key = 1 }, { "v", "string" } }\n'
+
+    def write(self, text, name="test.cases.lua"):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def test_offline(self):
+        script = self.script(self.connector("postgres", port=1, filter=Raw("function(row) return row.image.v:len() > 0 end")),
+                             self.consumer(map=Raw("function(row) if row.new then row.new.v = row.new.v .. '!' end end")))
+        log = self.run_to_end("check", script, "--offline").log()
+        self.assertIn(self.name("postgres") + ": its hooks were not tried: no table is declared: put cases beside the script (list_sync test), or check with the servers", log)
+        self.assertIn("out: its hooks were not tried: no table is declared: put cases beside the script (list_sync test)", log)
+        self.write(self.CASES)
+        log = self.run_to_end("check", script, "--offline", code=2).log()
+        self.assertRegex(log, r"error: test\.lua:\d+: filter of connector .*\(public\.t, made-up delete with its key only\)")
+        log = self.run_to_end("check", script, "--offline", "--only", "out", code=2).log()
+        self.assertRegex(log, r"error: test\.lua:\d+: map of consumer \"out\": .*NULL reads as nil \(public\.t, made-up insert with NULLs\)")
+        self.write("local x = = 1\n")
+        self.assertIn("test.cases.lua:1: unexpected symbol", self.run_to_end("check", script, "--offline", code=2).log())
+
+    def test_a_writer_is_not_run(self):
+        self.write(self.CASES)
+        script = self.script(self.consumer(writer=Raw("nil"), callback=Raw("function(row) io.open('written', 'w'):close() end")))
+        self.run_to_end("check", script, "--offline")
+        self.assertFalse(os.path.exists(self.path("written")))
+
+
+class Recorded(Case):
+    def record(self, db, script, sql, n, cases, name=None):
+        p = self.start("print", script, "-n", str(n), "--cases", cases, "--only", name or self.name(db))
+        if db == "postgres":
+            wait_until(lambda: pg("select count(*) from pg_replication_slots where database = '%s' and active" % self.id_) == "1", "print's slot", programs=[p])
+        else:
+            wait_until(lambda: "Binlog Dump" in self.my("show processlist"), "print's dump", programs=[p])
+        self.sql(db, sql)
+        self.assertEqual(p.wait(), 0, p.log())
+        with open(self.path(cases), encoding="utf-8") as f:
+            return f.read()
+
+    def test_rows_of_every_type(self):
+        """What was recorded passes, value by value; what check says of the table's columns is what capture made of them."""
+        for db in BOTH:
+            columns = [("%s%d" % (c[0], common), *c[1:]) for common in (False, True) for c in columns_of(db, common)]
+            rows = max(len(values) for _, _, values in columns)
+            create = "create table t (id int primary key, %s)" % ", ".join("c_%s %s" % (name, kind) for name, kind, _ in columns)
+            if db == "postgres":
+                self.databases(POSTGRES_TYPES + create, "select 1")
+            else:
+                self.my(create)
+            script = self.script(self.connector(db, map=Raw("function(row) if row.new then row.new.more = 1 end end")), name=db + ".lua")
+            insert = "".join("insert into t values (%d, %s);" % (i, ", ".join(sql_of(values[min(i, len(values) - 1)][0], db) for _, _, values in columns)) for i in range(rows))
+            text = self.record(db, script, ("" if db == "postgres" else "set sql_mode = '';") + insert + "update t set id = 1000 where id = 0; delete from t where id = 1000;", rows + 3, db + ".cases.lua")
+            out = self.run_to_end("test", script).out()
+            self.assertEqual(out, "%d passed, 0 failed\n" % (rows + 3))
+            self.assertIn("moved_to = { id = 1000 }", text)
+            declared = re.search(r"ls\.table \{ .*?\n\}", text, re.S).group(0)
+            said = re.search(r"\.t: (id .*)\n", self.run_to_end("check", script, "-v").log()).group(1)
+            self.assertEqual(dict(re.findall(r'\{ "(\w+)", "(\w+)"', declared)), dict(re.findall(r"(\w+) (\w+)(?: \(key \d+\))?(?:, |$)", said)))
+            self.assertIn("id integer (key 1)", said)
+
+    def test_keys(self):
+        """check has the keys that capture has: their columns and order."""
+        tables = ("create table t (a int not null, v varchar(10), b int not null, primary key (b, a))", "create table t (a int, u int not null, w int not null unique)",
+                  "create table t (a int, b int)")
+        self.databases()
+        for db in BOTH:
+            for i, create in enumerate(tables):
+                self.sql(db, create)
+                if db == "postgres" and i:
+                    self.sql(db, "alter table t replica identity " + ("using index t_w_key" if i == 1 else "full"))
+                script = self.script(self.connector(db, name="k%d%s" % (i, self.name(db))), name="k.lua")
+                columns = "(a, b) values (1, 2)" if i != 1 else "(a, u, w) values (1, 2, 3)"
+                text = self.record(db, script, "insert into t " + columns, 1, "%s%d.lua" % (db, i), "k%d%s" % (i, self.name(db)))
+                declared = re.findall(r'\{ "(\w+)", "(\w+)"(?:, key = (\d+))? \}', text)
+                said = re.search(r"\.t: (a .*)\n", self.run_to_end("check", script, "-v").log()).group(1)
+                self.assertEqual(declared, re.findall(r"(\w+) (\w+)(?: \(key (\d+)\))?(?:, |$)", said))
+                self.assertEqual([key for _, _, key in declared], (["2", "", "1"], ["", "", "1"], ["", ""])[i])
+                self.sql(db, "drop table t")
+
+    def test_what_hooks_do_is_recorded(self):
+        self.databases("create table t (id int primary key, v varchar(20))")
+        for db in BOTH:
+            script = self.script(self.connector(db, filter=Raw("function(row) return row.image.id ~= 2 end"),
+                                                map=Raw("function(row) if row.new then row:clone().new.v = 'copy' end end")), name=db + ".lua")
+            text = self.record(db, script, "insert into t values (1, 'a'), (2, 'b'), (3, null)", 4, db + ".cases.lua")
+            self.assertEqual(re.findall(r"want = (.*)", text), ["{", "{},", "{"], text)
+            self.assertIn('{ action = "I", new = { id = 1, v = "copy" } }', text)
+            self.assertEqual(self.run_to_end("test", script).out(), "3 passed, 0 failed\n")
+            log = self.run_to_end("print", script, "-n", "1", "--cases", db + ".cases.lua", code=2).log()
+            self.assertIn("File exists: print writes a new file", log)
+
+    def test_of_a_consumer(self):
+        self.databases("create table t (id int primary key, v varchar(20), big bigint)")
+        script = self.script(self.connector("mysql", topic=self.topic), self.consumer(map=Raw("function(row) if row.new then row.new.p = row.topic end end")))
+        self.run_to_end(script, "--only", self.name("mysql"), "--until-caught-up")
+        self.my("insert into t values (1, 'a', 9007199254740993); update t set v = null; update t set id = 2; delete from t; truncate t")
+        self.run_to_end(script, "--only", self.name("mysql"), "--until-caught-up")
+        self.run_to_end("print", script, "--only", "out", "-n", "6", "--cases", "c.lua")
+        self.assertEqual(self.run_to_end("test", script, "c.lua").out(), "5 passed, 0 failed\n")
+        with open(self.path("c.lua"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn('topic = "%s", partition = 0' % self.topic, text)
+        self.assertIn("big = 9007199254740993LL", text)
+        self.assertNotIn(PG["password"], text)
