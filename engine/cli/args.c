@@ -148,7 +148,7 @@ void ls_args_help(const ls_args *a) {
 }
 
 ls_script_env ls_args_env(const ls_args *a) {
-    return (ls_script_env){.params = a->params, .nparams = a->nparams, .offline = a->offline};
+    return (ls_script_env){.params = a->params, .nparams = a->nparams, .offline = a->offline || a->command->offline};
 }
 
 void ls_args_cases_path(const ls_args *a, ls_buf *out) {

@@ -33,6 +33,7 @@ struct ls_command {
     const char *help;
     const char *exits; /* what its exit codes mean, where that is not the program's own; NULL */
     bool needs_script;
+    bool offline; /* it asks no server, so that secrets may be missing */
     unsigned takes; /* enum ls_arg */
     int (*run)(const ls_args *args, const ls_log *log, ls_error *err);
 };

@@ -143,7 +143,6 @@ static int finish(testing *t, ls_error *err) {
 static int test(const ls_args *args, const ls_log *log, ls_error *err) {
     testing t = {.args = args, .log = log, .env = ls_args_env(args)};
     ls_buf path = {0};
-    t.env.offline = true;
     int rc = ls_args_config(args, &t.config, err);
     if (rc) return -1;
     ls_args_cases_path(args, &path);
@@ -169,6 +168,7 @@ const ls_command ls_command_test = {
     .help = "gives stages the rows of cases (default: SCRIPT's name with .cases.lua) and compares what they make of them; asks no server",
     .exits = "0: all are as wanted; 1: some are not, a line each says which and where; 2: script or cases are broken",
     .needs_script = true,
+    .offline = true,
     .takes = LS_ARG_ONLY | LS_ARG_SET | LS_ARG_SECOND | LS_ARG_UPDATE,
     .run = test,
 };

@@ -159,6 +159,12 @@ static bool is_captured(const ls_stage *stage, const ls_schema *s) {
     return !stage->is_connector || ls_tables_match(stage->as.connector.tables, stage->as.connector.ntables, s->schema, s->table);
 }
 
+/* MySQL and MariaDB leave nothing out with binlog_row_image = FULL. */
+static bool sends_whole_rows(const ls_stage *stage) {
+    const char *image = stage->is_connector ? stage->as.connector.row_image : NULL;
+    return image && strcmp(image, "full") == 0;
+}
+
 static int try_tables(ls_try *t, const ls_case_tables *tables, ls_error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < tables->n; i++) {
@@ -167,6 +173,10 @@ static int try_tables(ls_try *t, const ls_case_tables *tables, ls_error *err) {
         ls_madeup_column *cols = malloc(s->ncols * sizeof *cols);
         if (!cols) return ls_fail_memory(err, "trying a stage");
         ls_madeup_columns(s, cols);
+        for (uint32_t k = 0; k < s->ncols; k++) {
+            cols[k].nullable &= !tables->not_null[i][k];
+            cols[k].large &= !sends_whole_rows(t->stage);
+        }
         rc = ls_try_table(t, s, cols, err);
         free(cols);
     }

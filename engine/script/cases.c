@@ -128,11 +128,12 @@ const ls_case *ls_cases_at(const ls_cases *c, size_t i) { return &c->list[i]; }
 /* ---- the tables ---- */
 
 /* The table on top of the stack: { schema, table, columns, key }. */
-static const ls_schema *schema_on_top(lua_State *L, ls_schemas *reg, ls_arena *scratch) {
+static const ls_schema *schema_on_top(lua_State *L, ls_schemas *reg, ls_arena *scratch, const bool **not_null) {
     const char *schema = text_field(L, scratch, "schema"), *table = text_field(L, scratch, "table");
     lua_getfield(L, -1, "columns");
     size_t ncols = lua_objlen(L, -1);
     ls_column_def *cols = take(L, scratch, ncols * sizeof *cols);
+    bool *never = take(L, scratch, ncols * sizeof *never);
     for (size_t i = 0; i < ncols; i++) {
         size_t n;
         lua_rawgeti(L, -1, (int)i + 1);
@@ -140,8 +141,11 @@ static const ls_schema *schema_on_top(lua_State *L, ls_schemas *reg, ls_arena *s
         const char *name = lua_tolstring(L, -1, &n); /* the table keeps it */
         lua_rawgeti(L, -2, 2);
         cols[i] = (ls_column_def){name, n, (uint8_t)lua_tonumber(L, -1)};
-        lua_pop(L, 3);
+        lua_rawgeti(L, -3, 3);
+        never[i] = lua_toboolean(L, -1);
+        lua_pop(L, 4);
     }
+    *not_null = never;
     lua_pop(L, 1);
     lua_getfield(L, -1, "key");
     size_t nkey = lua_objlen(L, -1);
@@ -162,10 +166,11 @@ static int make_tables(lua_State *L) {
     ls_lua_push_field(L, "list_sync.cases", "tables");
     size_t n = lua_objlen(L, -1);
     j->tables->at = calloc(n ? n : 1, sizeof *j->tables->at);
+    j->tables->not_null = take(L, &j->cases->arena, (n ? n : 1) * sizeof *j->tables->not_null);
     if (!j->tables->at) luaL_error(L, "out of memory");
     while (j->tables->n < n) {
         lua_rawgeti(L, -1, (int)j->tables->n + 1);
-        j->tables->at[j->tables->n] = schema_on_top(L, j->reg, &j->cases->arena);
+        j->tables->at[j->tables->n] = schema_on_top(L, j->reg, &j->cases->arena, &j->tables->not_null[j->tables->n]);
         j->tables->n++;
         lua_pop(L, 1);
     }

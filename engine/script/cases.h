@@ -26,6 +26,7 @@ const ls_case *ls_cases_at(const ls_cases *c, size_t i);
  * ls_cases_drop_tables(). */
 typedef struct ls_case_tables {
     const ls_schema **at;
+    const bool **not_null; /* of each its columns: declared to be NOT NULL; the ls_cases' memory */
     size_t n;
 } ls_case_tables;
 int ls_cases_tables(ls_cases *c, ls_schemas *reg, ls_case_tables *out, ls_error *err) LS_MUST_CHECK;

@@ -17,7 +17,7 @@ local at, absent = row.at, row.absent
 local cases = {
     reading = false, -- a file of cases is being evaluated
     path = "",
-    tables = {}, -- { schema, table, columns = { { name, type } ... }, key = { numbers from 0 } }: an earlier one of a name counts up to the next
+    tables = {}, -- { schema, table, columns = { { name, type, not null } ... }, key = { numbers from 0 } }: an earlier one of a name counts up to the next
     list = {},   -- { name, stage, line, lines, call, give = { rows }, want = { rows } or nil, error = text or nil }
 }
 
@@ -87,20 +87,22 @@ local function find_table(schema, name)
 end
 
 local function take_column(call, t, i, column)
-    if type(column) ~= "table" or type(column[1]) ~= "string" or type(column[2]) ~= "string" then
-        fail(call, nil, 'ls.table: column %d of %s.%s is written { "name", "type" }, with key = 1 where it is the key', i, t.schema, t.table)
+    local well_written = type(column) == "table" and type(column[1]) == "string" and type(column[2]) == "string"
+    for key in pairs(well_written and column or {}) do well_written = well_written and (key == 1 or key == 2 or key == "key" or key == "null") end
+    if not well_written then
+        fail(call, nil, 'ls.table: column %d of %s.%s is written { "name", "type" }, with key = 1 where it is the key, and null = false where it is NOT NULL', i, t.schema, t.table)
     end
     local name, kind, key = column[1], column[2], column.key
     local type_number = TYPES[kind]
     if not type_number then
         fail(call, nil, "ls.table: column %q of %s.%s has the type %q; %s", name, t.schema, t.table, kind, suggestion(kind, TYPES))
     end
-    check_keys(call, nil, ("ls.table: column %q"):format(name), column, { 1, 2, "key" })
     if t.at[name] then fail(call, nil, "ls.table: %s.%s has two columns %q", t.schema, t.table, name) end
     if key ~= nil and (type(key) ~= "number" or key < 1 or key ~= math.floor(key) or t.key[key]) then
         fail(call, nil, "ls.table: column %q: key is the column's place in the key, 1 or, of several columns, 1, 2 ..., each once", name)
     end
-    t.columns[i], t.at[name] = { name, type_number }, i
+    if column.null ~= nil and type(column.null) ~= "boolean" then fail(call, nil, "ls.table: column %q: null is true or false: may it be NULL?", name) end
+    t.columns[i], t.at[name] = { name, type_number, column.null == false }, i
     if key then t.key[key] = i - 1 end
 end
 

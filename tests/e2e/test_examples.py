@@ -1,6 +1,7 @@
 """The examples, as a newcomer runs them: on the in-process broker, but where a restart is what they are for."""
 import json
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -128,10 +129,22 @@ class Examples(Case):
             return 0  # not made yet
 
     def test_each_example_has_a_test(self):
-        names = [n for n in sorted(os.listdir(os.path.join(ROOT, "examples"))) if n.endswith(".lua")]
-        for name in names:
+        for name in self.examples():
             self.assertTrue(hasattr(self, "test_" + name[:-4]), name)
 
+    def examples(self):
+        return [n for n in sorted(os.listdir(os.path.join(ROOT, "examples"))) if n.endswith(".lua") and not n.endswith(".cases.lua")]
+
+    def test_examples_pass_their_cases(self):
+        """Those with hooks have some."""
+        for name in self.examples():
+            path = os.path.join(ROOT, "examples", name)
+            with open(path, encoding="utf-8") as f:
+                hooks = re.search(r"^\s*(filter|map) =", f.read(), re.M)
+            self.assertEqual(os.path.exists(path[:-4] + ".cases.lua"), bool(hooks), name)
+            if hooks:
+                self.assertRegex(self.run_to_end("test", path).out(), r"^\d+ passed, 0 failed\n$")
+
     def test_examples_pass_check_offline(self):
-        for name in sorted(os.listdir(os.path.join(ROOT, "examples"))):
+        for name in self.examples():
             self.run_to_end("check", os.path.join(ROOT, "examples", name), "--offline")

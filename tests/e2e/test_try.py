@@ -109,6 +109,18 @@ class Declared(Case):
         self.write("local x = = 1\n")
         self.assertIn("test.cases.lua:1: unexpected symbol", self.run_to_end("check", script, "--offline", code=2).log())
 
+    def test_not_null(self):
+        """A declared column may be NULL unless it says that it is not; a server that sends whole rows leaves nothing out."""
+        hook = Raw("function(row) if row.new then row.new.v = row.new.v .. '!' end end")
+        for db, code in (("postgres", 2), ("mysql", 0)):
+            script = self.script(self.connector(db, tables=["public.*"], map=hook))
+            self.write(self.CASES)
+            self.assertIn("made-up insert with NULLs", self.run_to_end("check", script, "--offline", code=2).log())
+            self.write(self.CASES.replace('"string" }', '"string", null = false }'))
+            log = self.run_to_end("check", script, "--offline", code=code).log()
+            self.assertNotIn("NULLs", log)
+            self.assertEqual("made-up update whose large values were not sent" in log, db == "postgres", log)
+
     def test_a_writer_is_not_run(self):
         self.write(self.CASES)
         script = self.script(self.consumer(writer=Raw("nil"), callback=Raw("function(row) io.open('written', 'w'):close() end")))
