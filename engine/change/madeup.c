@@ -54,7 +54,7 @@ static int text_of(ls_work *w, const ls_madeup_column *c, int type, extent how, 
     size_t n = at_most(LONG_TEXT, c->chars);
     char *made = ls_arena_alloc(&w->arena, n);
     if (!made) return -1;
-    memset(made, 'x', n);
+    memset(made, 'm', n);
     *v = ls_value_bytes_of(kind, made, n);
     return 0;
 }

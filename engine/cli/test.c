@@ -125,7 +125,7 @@ static int run_cases(testing *t, ls_error *err) {
         if (rc < 0) return -1;
         if (rc == 0) t->failed[t->nfailed++] = i;
         t->passed += rc == 1;
-        fwrite(t->said.data, 1, t->said.len, stdout);
+        if (t->said.len) fwrite(t->said.data, 1, t->said.len, stdout);
     }
     return 0;
 }

@@ -88,6 +88,25 @@ class MadeUp(Case):
             self.assertNotIn(".w,", log)
 
 
+class Tables(Case):
+    def columns(self, **options):
+        """By check -v: the tables and columns that are tried."""
+        return dict(re.findall(r": (\w+\.[\w ]+): (.*)\n", self.run_to_end("check", self.script(self.connector("postgres", **options)), "-v").log()))
+
+    def test_what_comes_of_partitions_and_generated_columns(self):
+        self.databases("create table p (id int primary key, v text, g int generated always as (id * 2) stored) partition by range (id);"
+                       "create table p1 partition of p for values from (0) to (10); create unlogged table u (id int primary key); create view w as select * from p;"
+                       "create schema other; create table other.\"a b\" (\"x y\" int, id smallint, primary key (id, \"x y\"))", "select 1")
+        other = {"other.a b": "x y integer (key 2), id integer (key 1)"}
+        without, whole = "id integer (key 1), v string", "id integer (key 1), v string, g integer"
+        self.assertEqual(self.columns(tables=["*.*"]), dict(other, **{"public.p": without}))
+        self.assertEqual(self.columns(tables=["public.*"], partition_root=False), {"public.p1": without})
+        self.assertEqual(self.columns(tables=["*.*"], plugin="wal2json"), dict(other, **{"public.p1": whole}))
+        self.pg("create publication given for table p (id) with (publish_via_partition_root = true)" if int(self.pg("show server_version_num")) >= 150000
+                else "create publication given for table p with (publish_via_partition_root = true)")
+        self.assertEqual(self.columns(tables=["public.p"], publication="given"), {"public.p": "id integer (key 1)" if int(self.pg("show server_version_num")) >= 150000 else without})
+
+
 class Declared(Case):
     CASES = 'local ls = require "list_sync"\nls.table { "public.t", { "id", "integer", key = 1 }, { "v", "string" } }\n'
 

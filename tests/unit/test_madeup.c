@@ -91,7 +91,7 @@ static void test_what_a_column_can_have(void **state) {
     cols[2].least = 0;
     cols[2].most = UINT64_MAX;
     assert_row(w, s, cols, LS_MADEUP_INSERT, "I 1 tex 1 true 12.50");
-    assert_row(w, s, cols, LS_MADEUP_LARGEST, "I 1 xxx 1 true 12345678901234567890.12");
+    assert_row(w, s, cols, LS_MADEUP_LARGEST, "I 1 mmm 1 true 12345678901234567890.12");
     assert_row(w, s, cols, LS_MADEUP_INSERT_NULLS, "I 1 tex NULL NULL 12.50");
     assert_row(w, s, cols, LS_MADEUP_NOT_SENT, "");
     assert_row(w, s, cols, LS_MADEUP_INTS_MOST, "I 9223372036854775807 tex 18446744073709551615 true 12.50");
