@@ -31,6 +31,7 @@ typedef struct printer {
     ls_buf line;
     ls_cases *cases; /* --cases: writes texts, which go to record; else NULL */
     FILE *record;
+    size_t recorded; /* cases */
     uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
 } printer;
 
@@ -115,6 +116,7 @@ static int record(printer *p, ls_error *err) {
     if (rc == 0 && (fwrite(text.data, 1, text.len, p->record) != text.len || fflush(p->record)))
         rc = ls_fail(err, LS_FAIL, "writing cases: %s", strerror(errno));
     ls_buf_free(&text);
+    p->recorded += rc == 0;
     return rc;
 }
 
@@ -282,6 +284,7 @@ out:
     ls_script_close(p.script);
     ls_cases_close(p.cases);
     if (p.record && fclose(p.record) && rc == 0) rc = ls_fail(err, LS_FAIL, "writing cases: %s", strerror(errno));
+    if (p.record && !p.recorded) unlink(cases); /* so that another try may write it */
     ls_buf_free(&p.line);
     return rc;
 }

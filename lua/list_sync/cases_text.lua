@@ -200,6 +200,9 @@ end
 local function place_of(whole, case)
     local found, more = source.call(whole, case.call_line, "case")
     if not found or more or not found.close or not found.values.name or not found.values.give then return nil end
+    local name = loadstring("return " .. whole:sub(found.values.name[1], found.values.name[2]))
+    local ok, is = pcall(name or error)
+    if not ok or is ~= case.name then return nil end -- another call than the one that was made
     local give = found.values.give[1]
     local line = whole:sub(1, give):match "([^\n]*)$"
     local indent = line:match "^(%s*)give%s*=" -- nil: give stands behind something else

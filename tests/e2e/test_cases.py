@@ -142,6 +142,8 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         for text, why in (
                 ('for i = 1, 2 do ls.case { name = "a", stage = "shop", give = { old = { id = i } }, want = {} } end\n', "its call makes several cases"),
                 ('local c = { name = "a", stage = "shop", give = { old = { id = 1 } }, want = {} }\nls.case(c)\n', "it is not plain where its want stands"),
+                ('local lower_case = function() end lower_case { name = "b", give = {}, want = {} } local f = ls["case"] f { name = "a", stage = "shop", give = { old = { id = 1 } }, want = {} }\n',
+                 "it is not plain where its want stands"),
                 ('ls.case { name = "a", stage = "shop", give = { old = { id = 1 } }, want = {} } ls.case { name = "b", stage = "shop", give = { old = { id = 1 } } }\n',
                  "its call makes several cases|it is not plain")):
             log = self.try_(text, "--update", code=2)

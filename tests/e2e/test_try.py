@@ -128,6 +128,12 @@ class Declared(Case):
         self.write("local x = = 1\n")
         self.assertIn("test.cases.lua:1: unexpected symbol", self.run_to_end("check", script, "--offline", code=2).log())
 
+    def test_secrets_may_be_missing(self):
+        self.write(self.CASES)
+        script = self.script(self.connector("postgres", tables=["public.*"], columns=Raw('{ mask = { v = ls.hmac(ls.env "NOT_SET_ANYWHERE") } }'),
+                                            filter=Raw("function(row) return not row.new or row.new.v ~= '' end")))
+        self.run_to_end("check", script, "--offline")
+
     def test_not_null(self):
         """A declared column may be NULL unless it says that it is not; a server that sends whole rows leaves nothing out."""
         hook = Raw("function(row) if row.new then row.new.v = row.new.v .. '!' end end")
@@ -147,13 +153,30 @@ class Declared(Case):
         self.assertFalse(os.path.exists(self.path("written")))
 
 
+def ports_of(program):
+    """The ports of its connections."""
+    folder, inodes = "/proc/%d/fd" % program.process.pid, set()
+    for fd in os.listdir(folder):
+        try:
+            inodes.add(os.readlink(os.path.join(folder, fd))[len("socket:["):-1])
+        except FileNotFoundError:
+            continue  # closed since
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        return {int(line.split()[1].split(":")[1], 16) for line in f.readlines()[1:] if line.split()[9] in inodes}
+
+
 class Recorded(Case):
+    def dumps(self, program):
+        """Has its binlog dump begun? Other programs may have some, too."""
+        hosts = self.my("select host from information_schema.processlist where command = 'Binlog Dump'").split()
+        return ports_of(program) & {int(host.rsplit(":", 1)[1]) for host in hosts}
+
     def record(self, db, script, sql, n, cases, name=None):
         p = self.start("print", script, "-n", str(n), "--cases", cases, "--only", name or self.name(db))
         if db == "postgres":
             wait_until(lambda: pg("select count(*) from pg_replication_slots where database = '%s' and active" % self.id_) == "1", "print's slot", programs=[p])
         else:
-            wait_until(lambda: "Binlog Dump" in self.my("show processlist"), "print's dump", programs=[p])
+            wait_until(lambda: self.dumps(p), "print's dump", programs=[p])
         self.sql(db, sql)
         self.assertEqual(p.wait(), 0, p.log())
         with open(self.path(cases), encoding="utf-8") as f:
@@ -210,6 +233,21 @@ class Recorded(Case):
             self.assertEqual(self.run_to_end("test", script).out(), "3 passed, 0 failed\n")
             log = self.run_to_end("print", script, "-n", "1", "--cases", db + ".cases.lua", code=2).log()
             self.assertIn("File exists: print writes a new file", log)
+
+    def test_whole_rows_before(self):
+        self.databases("create table t (id int primary key, v varchar(20)); ", "create table t (id int primary key, v varchar(20))")
+        self.pg("alter table t replica identity full")
+        for db in BOTH:
+            script = self.script(self.connector(db, identity="full", map=Raw("function(row) if row.new then row.new.was = row.old and row.old.v end end")), name=db + ".lua")
+            text = self.record(db, script, "insert into t values (1, 'a'); update t set v = 'b'; update t set id = 2; delete from t", 5, db + ".cases.lua")
+            self.assertIn('old = { id = 2, v = "b" }', text)
+            self.assertEqual(self.run_to_end("test", script).out(), "5 passed, 0 failed\n")
+
+    def test_nothing_recorded(self):
+        """leaves no file behind."""
+        script = self.script(self.connector("mysql", port=1))
+        self.run_to_end("print", script, "-n", "1", "--cases", "new.lua", code=1)
+        self.assertFalse(os.path.exists(self.path("new.lua")))
 
     def test_of_a_consumer(self):
         self.databases("create table t (id int primary key, v varchar(20), big bigint)")
