@@ -2,39 +2,84 @@
 #include "pipeline/probe.h"
 #include "pipeline/try.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const char *kind(const ls_stage *stage) { return stage->is_connector ? "connector" : "consumer"; }
 
-/* The stage's hooks on the tables that cases beside the script declare, and if servers are asked on its real ones. */
-static int check_stage(const ls_args *args, const ls_stage *stage, const ls_script_env *env, const char *cases, const ls_log *log, ls_error *err) {
-    static const char declare[] = "declared: put cases beside the script (list_sync test)";
-    static const char or_ask[] = "declared: put cases beside the script (list_sync test), or check with the servers";
-    ls_try *tried;
-    ls_log stage_log = ls_log_for(log, stage->name);
-    if (ls_try_open(&tried, stage, args->script, env, &stage_log, err)) return -1;
-    bool declared = args->offline || !stage->is_connector;
-    int rc = args->offline ? 0 : ls_probe_stage(stage, tried, log, err);
-    if (rc == 0 && declared) rc = ls_try_declared(tried, cases, err);
-    if (rc == 0) rc = ls_try_end(tried, !declared ? "captured yet" : stage->is_connector ? or_ask : declare, err);
-    ls_try_close(tried);
-    return rc;
+typedef struct checking {
+    const ls_args *args;
+    const ls_log *log;
+    ls_script_env env;
+    ls_config config;
+    ls_log *logs;   /* the stages' */
+    ls_try **tried; /* ... */
+    const char *cases; /* the file beside the script; it need not be there */
+} checking;
+
+static bool shares_topic(const ls_connector_options *from, const ls_consumer_options *to) {
+    for (size_t i = 0; i < from->ntopics; i++)
+        for (size_t k = 0; k < to->ntopics; k++)
+            if (strcmp(from->topics[i], to->topics[k]) == 0) return true;
+    return false;
+}
+
+/* A consumer is tried on what the script's connectors send to its topics. */
+static int open_all(checking *c, ls_error *err) {
+    size_t n = c->config.nstages;
+    c->logs = calloc(n, sizeof *c->logs);
+    c->tried = calloc(n, sizeof *c->tried);
+    if (!c->logs || !c->tried) return ls_fail_memory(err, "checking");
+    for (size_t i = 0; i < n; i++) {
+        const ls_stage *stage = &c->config.stages[i];
+        c->logs[i] = ls_log_for(c->log, stage->name);
+        if (ls_try_open(&c->tried[i], stage, c->args->script, &c->env, &c->logs[i], err)) return ls_fail_in(err, "%s \"%s\"", kind(stage), stage->name);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            const ls_stage *from = &c->config.stages[i], *to = &c->config.stages[k];
+            if (!from->is_connector || to->is_connector || !shares_topic(&from->as.connector, &to->as.consumer)) continue;
+            if (ls_try_feed(c->tried[i], c->tried[k], err)) return -1;
+        }
+    return 0;
+}
+
+static int check_stage(checking *c, size_t i, ls_error *err) {
+    const ls_stage *stage = &c->config.stages[i];
+    ls_try *tried = c->tried[i];
+    bool declared = c->args->offline || !stage->is_connector;
+    const char *mend = !declared           ? "captured yet"
+                       : c->args->offline ? "declared: put cases beside the script (list_sync test), or check with the servers"
+                                          : "declared: put cases beside the script (list_sync test)";
+    int rc = c->args->offline ? 0 : ls_probe_stage(stage, tried, c->log, err);
+    if (rc == 0 && declared) rc = ls_try_declared(tried, c->cases, err);
+    if (rc == 0) rc = ls_try_end(tried, mend, err);
+    if (rc) return ls_fail_in(err, "%s \"%s\"", kind(stage), stage->name);
+    ls_log_line(c->log, LS_INFO, "%s \"%s\": ok", kind(stage), stage->name);
+    return 0;
+}
+
+/* Connectors come first: what they send is tried on consumers. */
+static int check_all(checking *c, ls_error *err) {
+    for (int connectors = 1; connectors >= 0; connectors--)
+        for (size_t i = 0; i < c->config.nstages; i++)
+            if (c->config.stages[i].is_connector == connectors && check_stage(c, i, err)) return -1;
+    return 0;
 }
 
 static int check(const ls_args *args, const ls_log *log, ls_error *err) {
-    ls_config config;
-    ls_script_env env = ls_args_env(args);
+    checking c = {.args = args, .log = log, .env = ls_args_env(args)};
     ls_buf path = {0};
-    if (ls_args_config(args, &config, err)) return -1;
+    if (ls_args_config(args, &c.config, err)) return -1;
     ls_args_cases_path(args, &path);
-    const char *cases = ls_buf_cstr(&path);
-    int rc = cases ? 0 : ls_fail_memory(err, "checking");
-    for (size_t i = 0; i < config.nstages && rc == 0; i++) {
-        const ls_stage *stage = &config.stages[i];
-        rc = check_stage(args, stage, &env, cases, log, err);
-        if (rc) ls_fail_in(err, "%s \"%s\"", kind(stage), stage->name);
-        if (rc == 0) ls_log_line(log, LS_INFO, "%s \"%s\": ok", kind(stage), stage->name);
-    }
+    c.cases = ls_buf_cstr(&path);
+    int rc = c.cases ? 0 : ls_fail_memory(err, "checking");
+    if (rc == 0) rc = open_all(&c, err) || check_all(&c, err) ? -1 : 0;
+    for (size_t i = 0; c.tried && i < c.config.nstages; i++) ls_try_close(c.tried[i]);
+    free(c.tried);
+    free(c.logs);
     ls_buf_free(&path);
-    ls_config_free(&config);
+    ls_config_free(&c.config);
     return rc;
 }
 

@@ -60,17 +60,22 @@ ls_work *ls_trial_begin(ls_trial *t) {
     return t->given;
 }
 
+static int read_message(ls_trial *t, const ls_buf *message, const ls_origin *origin, ls_error *err) {
+    uint32_t i = t->read->seen.count;
+    const char *p = ls_arena_copy(&t->read->arena, message->data, message->len);
+    if (!p) return ls_fail_memory(err, "trying a stage");
+    if (ls_decoder_read(t->decoder, t->read, p, message->len, err)) return -1;
+    for (; i < t->read->seen.count; i++) t->read->seen.changes[i].origin = origin;
+    return 0;
+}
+
 /* What a connector without options of its own makes of the rows, read as a consumer reads it. */
 static int read_messages(ls_trial *t, ls_error *err) {
     static const ls_format_options plain;
     for (uint32_t i = 0; i < t->given->seen.count; i++) {
-        uint32_t count = t->read->seen.count;
         ls_buf_clear(&t->message);
         if (ls_format_list_sync.encode(&plain, &t->given->seen, i, &t->message, err)) return -1;
-        const char *p = ls_arena_copy(&t->read->arena, t->message.data, t->message.len);
-        if (!p) return ls_fail_memory(err, "trying a stage");
-        if (ls_decoder_read(t->decoder, t->read, p, t->message.len, err)) return -1;
-        for (uint32_t k = count; k < t->read->seen.count; k++) t->read->seen.changes[k].origin = t->given->seen.changes[i].origin;
+        if (read_message(t, &t->message, t->given->seen.changes[i].origin, err)) return -1;
     }
     return 0;
 }
@@ -90,6 +95,12 @@ int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) {
     if (t->read && read_messages(t, err)) return -1;
     if (t->columns && ls_columns_run(t->columns, *out, err)) return -1;
     return t->script && (*out)->seen.count && ls_script_run(t->script, &(*out)->seen, err) ? -1 : 0;
+}
+
+int ls_trial_read(ls_trial *t, const ls_buf *message, ls_error *err) {
+    ls_trial_begin(t);
+    if (read_message(t, message, NULL, err)) return -1;
+    return t->script && ls_script_run(t->script, &t->read->seen, err) ? -1 : 0;
 }
 
 int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_error *err) {

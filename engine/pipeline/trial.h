@@ -19,6 +19,8 @@ int ls_trial_teach(ls_trial *t, const ls_schema *s, ls_error *err) LS_MUST_CHECK
 /* Runs the rows through the stage: a connector's `columns` and hooks; of a consumer the messages that a connector makes of them are
  * read, for its hooks. *out: the rows after them, until the next ls_trial_begin(). */
 int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) LS_MUST_CHECK;
+/* The same of a consumer, on a message that a connector's trial gave. */
+int ls_trial_read(ls_trial *t, const ls_buf *message, ls_error *err) LS_MUST_CHECK;
 /* Appends what a connector sends for the row i of *out. 1: it has a key; 0: none; -1. */
 int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_error *err) LS_MUST_CHECK;
 /* Appends where the stage's hooks are, as ls_script_places(); nothing: it has none. */

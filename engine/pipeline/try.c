@@ -23,6 +23,9 @@ struct ls_try {
     finding found[FINDINGS_MAX];
     size_t nfound;
     unsigned errors, tables;
+    ls_try **fed; /* consumers that get what a connector sends */
+    size_t nfed;
+    bool is_fed;
     ls_buf places, message, key;
 };
 
@@ -41,10 +44,20 @@ void ls_try_close(ls_try *t) {
     if (!t) return;
     ls_trial_close(t->trial);
     for (size_t i = 0; i < t->nfound; i++) free(t->found[i].text);
+    free(t->fed);
     ls_buf_free(&t->places);
     ls_buf_free(&t->message);
     ls_buf_free(&t->key);
     free(t);
+}
+
+int ls_try_feed(ls_try *from, ls_try *to, ls_error *err) {
+    ls_try **more = realloc(from->fed, (from->nfed + 1) * sizeof *more);
+    if (!more) return ls_fail_memory(err, "trying a stage");
+    from->fed = more;
+    from->fed[from->nfed++] = to;
+    to->is_fed = true;
+    return 0;
 }
 
 ls_schemas *ls_try_schemas(ls_try *t) { return ls_trial_schemas(t->trial); }
@@ -83,35 +96,51 @@ static bool is_example(ls_madeup kind, const char *text) {
     return ls_madeup_is_example(kind) || (limit && !strstr(text, ": attempt to "));
 }
 
-static int note(ls_try *t, const ls_schema *s, const char *title, ls_madeup kind, ls_error *why, ls_error *err) {
+/* A made-up row, for messages. */
+typedef struct madeup {
+    const ls_schema *schema;
+    ls_madeup kind;
+    const char *title;
+} madeup;
+
+static int note(ls_try *t, const madeup *m, ls_error *why, ls_error *err) {
+    const ls_schema *s = m->schema;
     strip_row(why->text);
-    bool example = is_example(kind, why->text);
+    bool example = is_example(m->kind, why->text);
     if (is_known(t, why->text, &example) || t->nfound == FINDINGS_MAX) return 0;
     finding *f = &t->found[t->nfound];
     *f = (finding){strdup(why->text), example};
     if (!f->text) return ls_fail_memory(err, "trying a stage");
     t->nfound++;
     if (example) {
-        ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, title);
+        ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, m->title);
         return 0;
     }
     t->errors++;
-    ls_log_line(&t->log, LS_ERROR, "%s (%s.%s, made-up %s)", why->text, s->schema, s->table, title);
+    ls_log_line(&t->log, LS_ERROR, "%s (%s.%s, made-up %s)", why->text, s->schema, s->table, m->title);
     return 0;
 }
 
 /* ---- rows */
 
+/* What is sent of the row i, and what those who read it make of it. */
+static int send(ls_try *t, const madeup *m, uint32_t i, ls_error *err) {
+    ls_error why = {0};
+    ls_buf_clear(&t->message);
+    ls_buf_clear(&t->key);
+    if (ls_trial_message(t->trial, i, &t->message, &t->key, &why) < 0) return note(t, m, &why, err);
+    for (size_t k = 0; k < t->nfed; k++)
+        if (ls_trial_read(t->fed[k]->trial, &t->message, &why) && note(t->fed[k], m, &why, err)) return -1;
+    return 0;
+}
+
 /* Runs the rows given to what is sent of them. */
-static int run(ls_try *t, ls_error *err) {
+static int run(ls_try *t, const madeup *m, ls_error *err) {
+    ls_error why = {0};
     ls_work *got;
-    if (ls_trial_run(t->trial, &got, err)) return -1;
-    for (uint32_t i = 0; t->stage->is_connector && i < got->seen.count; i++) {
-        if (got->seen.changes[i].flags & LS_DROPPED) continue;
-        ls_buf_clear(&t->message);
-        ls_buf_clear(&t->key);
-        if (ls_trial_message(t->trial, i, &t->message, &t->key, err) < 0) return -1;
-    }
+    if (ls_trial_run(t->trial, &got, &why)) return note(t, m, &why, err);
+    for (uint32_t i = 0; t->stage->is_connector && i < got->seen.count; i++)
+        if (!(got->seen.changes[i].flags & LS_DROPPED) && send(t, m, i, err)) return -1;
     return 0;
 }
 
@@ -143,12 +172,12 @@ int ls_try_table(ls_try *t, const ls_schema *s, const ls_madeup_column *cols, ls
     memcpy(own, cols, s->ncols * sizeof *own);
     cast_texts(t, s, own);
     if (t->log.least <= LS_DEBUG) tell_columns(t, s);
+    for (size_t i = 0; i < t->nfed; i++) t->fed[i]->tables++;
     for (ls_madeup kind = 0; rc == 0 && kind < LS_MADEUP_KINDS; kind++) {
-        ls_error why = {0};
         ls_work *w = ls_trial_begin(t->trial);
         int added = ls_madeup_add(w, s, own, kind);
         if (added < 0) rc = ls_fail_memory(err, "trying a stage");
-        if (added > 0 && run(t, &why)) rc = note(t, s, ls_madeup_title(w, s, kind), kind, &why, err);
+        if (added > 0) rc = run(t, &(madeup){s, kind, ls_madeup_title(w, s, kind)}, err);
     }
     ls_trial_begin(t->trial); /* the last row points into cols */
     free(own);
@@ -186,7 +215,7 @@ static int try_tables(ls_try *t, const ls_case_tables *tables, ls_error *err) {
 int ls_try_declared(ls_try *t, const char *path, ls_error *err) {
     ls_cases *cases;
     ls_case_tables tables;
-    if (!t->places.len || access(path, F_OK)) return 0;
+    if ((!t->places.len && !t->nfed) || t->is_fed || access(path, F_OK)) return 0;
     if (ls_cases_open(&cases, path, err)) return -1;
     int rc = ls_cases_tables(cases, ls_try_schemas(t), &tables, err);
     if (rc == 0) {
@@ -199,7 +228,7 @@ int ls_try_declared(ls_try *t, const char *path, ls_error *err) {
 
 int ls_try_end(ls_try *t, const char *mend, ls_error *err) {
     if (t->places.len && !t->tables) ls_log_line(&t->log, LS_INFO, "its hooks were not tried: no table is %s", mend);
-    if (t->tables > TABLES_MAX) ls_log_line(&t->log, LS_INFO, "made-up rows of the first %d of %u tables were tried", TABLES_MAX, t->tables);
+    if (t->tables > TABLES_MAX && !t->is_fed) ls_log_line(&t->log, LS_INFO, "made-up rows of the first %d of %u tables were tried", TABLES_MAX, t->tables);
     if (!t->errors) return 0;
     return ls_fail(err, LS_USAGE, "made-up rows raise %u error%s, at which a row like them would stop it", t->errors, t->errors == 1 ? "" : "s");
 }

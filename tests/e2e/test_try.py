@@ -61,6 +61,21 @@ class MadeUp(Case):
             log = self.check(db, 2, key=["n"])
             self.assertRegex(log, r'column "n": a key column came without a value.* \(%s, made-up delete with its key only\)' % self.table(db))
 
+    def test_a_consumer_of_what_connectors_send(self):
+        """Its hooks meet the columns that the connector's hooks have made."""
+        for db in BOTH:
+            connector = self.connector(db, map=Raw("function(row) if row.new then row.new.origin = 'eu' end row:drop 'total' end"))
+            for hook, what in (("row.new.origin = row.new.origin:upper()", None), ("row.new.v = row.new.v:upper()", 'attempt to index .* \\(%s, made-up insert with NULLs\\)' % self.table(db)),
+                               ("row.new.total = 1 + row.new.total", r'has no column "total".* \(%s, made-up insert\)' % self.table(db))):
+                hook = Raw("function(row) if row.new and (row.action == 'I') then %s end end" % hook)
+                log = self.run_to_end("check", self.script(self.consumer(topic_list=[self.topic_of(db)], map=hook), connector), code=2 if what else 0).log()
+                self.assertIn('connector "%s": ok' % self.name(db), log)
+                if what:
+                    self.assertRegex(log, r'out: error: test\.lua:\d+: map of consumer "out": .*' + what)
+                    self.assertRegex(log, r'error: consumer "out": made-up rows raise')
+                else:
+                    self.assertIn('consumer "out": ok', log)
+
     def test_a_misspelt_column(self):
         for db in BOTH:
             self.finds(db, 'has no column "totl"; did you mean "total"', "insert", filter=Raw("function(row) return not row.new or row.new.totl ~= '1' end"))
@@ -145,6 +160,12 @@ class Declared(Case):
             log = self.run_to_end("check", script, "--offline", code=code).log()
             self.assertNotIn("NULLs", log)
             self.assertEqual("made-up update whose large values were not sent" in log, db == "postgres", log)
+
+    def test_a_consumer_of_what_connectors_send(self):
+        self.write(self.CASES)
+        script = self.script(self.connector("postgres", tables=["public.*"], topic=self.topic, map=Raw("function(row) row:rename('v', 'w') end")),
+                             self.consumer(map=Raw("function(row) return row.action == 'D' or row.new.w ~= 1 end")))
+        self.assertNotIn("not tried", self.run_to_end("check", script, "--offline").log())
 
     def test_a_writer_is_not_run(self):
         self.write(self.CASES)
