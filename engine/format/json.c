@@ -1,4 +1,4 @@
-/* json.c - changes to messages and keys: the format "list_sync". */
+/* json.c - changes to messages: the format "list_sync". */
 #include "format/format.h"
 
 #include "base/json.h"
@@ -180,8 +180,6 @@ static void put_row(message *m, const ls_change *c) {
     if (c->after) put_unchanged(m->out, c->schema, c->after);
 }
 
-static bool is_row(const ls_change *c) { return c->action == 'I' || c->action == 'U' || c->action == 'D'; }
-
 static int no_document(const ls_change *c, int col, ls_error *err) {
     return ls_fail(err, LS_FAIL,
                    "table %s.%s, column \"%s\", position %s/%llu: the text is no JSON document, or nests deeper than %d, and cannot be "
@@ -206,64 +204,11 @@ static int encode(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *o
         put_text(out, ",\"to_schema\":", c->to_schema);
         put_text(out, ",\"to_table\":", c->to_table);
     }
-    if (is_row(c)) put_row(&m, c);
+    if (ls_format_is_row(c)) put_row(&m, c);
     if (m.bad >= 0) return no_document(c, m.bad, err);
     if (!o->no_source) put_source(out, c);
     ls_buf_char(out, '}');
     return out->failed ? ls_fail_memory(err, "encoding a message") : 0;
 }
 
-/* A column's value in the row that the message is about, or NULL when nobody sent it. */
-static const ls_value *value_of(const ls_change *c, uint32_t col) {
-    if (c->after && c->after[col].state <= LS_NULL) return &c->after[col];
-    if (c->before && c->before[col].state <= LS_NULL) return &c->before[col];
-    return NULL;
-}
-
-static int no_value(const ls_format_options *o, const ls_schema *s, const ls_column *column, ls_error *err) {
-    return ls_fail(err, LS_FAIL,
-                   "table %s.%s, column \"%s\": a key column came without a value, so the message has no key; %s", s->schema, s->table, column->name,
-                   o->nkey ? "take columns of the table's own key, or identity = \"full\", so that a delete has them too"
-                           : "the server must send whole keys (REPLICA IDENTITY on PostgreSQL, binlog_row_image=FULL on MariaDB and MySQL)");
-}
-
-/* The number of the key's k-th column; -1 with the error. */
-static int key_column(const ls_format_options *o, const ls_schema *s, size_t k, ls_error *err) {
-    if (!o->nkey) return s->key[k];
-    int col = ls_schema_find(s, o->key[k], strlen(o->key[k]));
-    if (col < 0)
-        ls_fail(err, LS_FAIL, "table %s.%s has no column \"%s\", which `key` names: take another, or leave the table out of `tables`", s->schema, s->table,
-                o->key[k]);
-    return col;
-}
-
-static int key(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) {
-    const ls_change *c = &b->changes[i];
-    const ls_schema *s = c->schema;
-    size_t n = o->nkey ? o->nkey : s->nkey;
-    if (!is_row(c) || !n) return 0;
-    bool several = n > 1 || o->table_key;
-    if (o->table_key) {
-        ls_buf_char(out, '[');
-        ls_json_string(out, s->schema, s->schema_len);
-        ls_buf_char(out, ',');
-        ls_json_string(out, s->table, s->table_len);
-    }
-    for (size_t k = 0; k < n; k++) {
-        int col = key_column(o, s, k, err);
-        if (col < 0) return -1;
-        const ls_value *v = value_of(c, (uint32_t)col);
-        if (!v) return no_value(o, s, &s->cols[col], err);
-        if (several) {
-            ls_buf_char(out, k || o->table_key ? ',' : '[');
-            ls_value_json(out, v, s->cols[col].type);
-        } else {
-            if (v->state == LS_NULL) return 0;
-            ls_value_print(out, v);
-        }
-    }
-    if (several) ls_buf_char(out, ']');
-    return out->failed ? ls_fail_memory(err, "encoding a message's key") : 1;
-}
-
-const ls_format_ops ls_format_list_sync = {.name = "list_sync", .encode = encode, .key = key};
+const ls_format_ops ls_format_list_sync = {.name = "list_sync", .encode = encode};

@@ -23,7 +23,8 @@ typedef struct printer {
     const ls_log *log;
     ls_script *script;
     ls_columns *columns;
-    ls_format_options format;
+    const ls_format_ops *format; /* a topic's messages are shown as list_sync's */
+    ls_format_options options;
     ls_schemas schemas;
     ls_work *work;
     ls_buf line;
@@ -110,7 +111,7 @@ static int print_batch(printer *p, ls_error *err) {
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
         ls_buf_clear(&p->line);
-        if (ls_format_list_sync.encode(&p->format, b, i, &p->line, err)) return -1;
+        if (p->format->encode(&p->options, b, i, &p->line, err)) return -1;
         ls_buf_char(&p->line, '\n');
         if (p->line.failed) return ls_fail_memory(err, "printing a row");
         if (fwrite(p->line.data, 1, p->line.len, stdout) != p->line.len) return 1;
@@ -206,11 +207,12 @@ static int print_topics(printer *p, ls_error *err) {
 int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_env *env, uint64_t rows, const ls_log *log,
                    ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
-    printer p = {.stage = stage, .log = &stage_log, .left = rows ? rows : UINT64_MAX};
+    printer p = {.stage = stage, .log = &stage_log, .format = &ls_format_list_sync, .left = rows ? rows : UINT64_MAX};
     int rc = -1;
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
-        p.format = ls_connector_format(stage);
+        p.format = ls_format_find(stage->as.connector.format);
+        p.options = ls_connector_format(stage);
         rc = ls_connector_columns(&p.columns, stage, &p.schemas, &stage_log, err) ? -1 : print_source(&p, err);
     } else if (stage->kafka.memory) {
         ls_fail(err, LS_USAGE, "kafka_conf = \"memory\" is an in-process broker: print finds nothing in it; give the brokers with --set or in the script");

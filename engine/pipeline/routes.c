@@ -119,7 +119,7 @@ int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_seg
     ls_buf_clear(&r->message);
     ls_buf_clear(&r->key);
     if (await_topics(r, c->schema, &topics, pause, ctx, err) || r->format->encode(&r->options, b, i, &r->message, err)) return -1;
-    int keyed = r->format->key(&r->options, b, i, &r->key, err);
+    int keyed = ls_format_key(&r->options, b, i, &r->key, err);
     if (keyed < 0) return -1;
     if (r->message.failed || r->key.failed) return ls_fail_memory(err, "encoding a message");
     for (size_t k = 0; k < r->opt->ntopics; k++) {

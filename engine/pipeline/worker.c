@@ -118,6 +118,7 @@ ls_format_options ls_connector_format(const ls_stage *stage) {
     return (ls_format_options){.embed_json = strcmp(o->json, "embed") == 0,
                                .no_source = !o->source,
                                .table_key = !o->own_key && strcmp(o->key[0], "table_pk") == 0,
+                               .object_key = !o->own_key && strcmp(o->key[0], "object") == 0,
                                .key = o->own_key ? o->key : NULL,
                                .nkey = o->own_key ? o->nkey : 0};
 }

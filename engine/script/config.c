@@ -38,6 +38,7 @@ static const field connector_fields[] = {
     {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
     {.name = "identity", .kind = TEXT, .at = offsetof(ls_connector_options, identity)},
+    {.name = "format", .kind = TEXT, .at = offsetof(ls_connector_options, format)},
     {.name = "json", .kind = TEXT, .at = offsetof(ls_connector_options, json)},
     {.name = "key", .kind = TEXT_LIST, .at = offsetof(ls_connector_options, key), .count_at = offsetof(ls_connector_options, nkey)},
     {.name = "own_key", .kind = BOOL, .at = offsetof(ls_connector_options, own_key)},

@@ -32,8 +32,9 @@ typedef struct ls_connector_options {
     const char *plugin, *slot, *publication /* or NULL */, *start;
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
     const char *identity;  /* "key" | "full" */
+    const char *format;    /* of ls_format_find() */
     const char *json;      /* "text" | "embed" */
-    const char *const *key; /* [0] "pk" | "table_pk", or columns: own_key */
+    const char *const *key; /* [0] "pk" | "table_pk" | "object", or columns: own_key */
     size_t nkey;
     bool own_key, source;
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */

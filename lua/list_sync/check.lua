@@ -202,8 +202,8 @@ end
 
 -- The Kafka key as a list: a word, or columns.
 function types.key(at, option, value)
-    if value == "pk" or value == "table_pk" then return { value } end
-    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
+    if value == "pk" or value == "table_pk" or value == "object" then return { value } end
+    if type(value) ~= "table" then must(at, option, '"pk", "table_pk", "object" or a list of columns', value) end
     return types.list(at, option, value)
 end
 

@@ -112,8 +112,12 @@ local connector = {
     {
         name = "key", type = "key", default_doc = '"pk"',
         doc = [[The Kafka key, which chooses the partition and what a compacted topic keeps: "pk": the table's key, as text, several columns as a
-        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; a list of columns:
-        { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
+        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; "object": a JSON object
+        of the key, {"id":7}, as Debezium has it; a list of columns: { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
+    },
+    {
+        name = "format", type = "choice", choices = { "list_sync" }, default = "list_sync",
+        doc = [[The messages' form. Consumers of this program read "list_sync".]],
     },
     {
         name = "source", type = "boolean", default = true,

@@ -11,7 +11,7 @@ local WIDTH = 118 -- characters of a line
 
 local TYPES = {
     text = "text", integer = "integer", boolean = "true or false", list = "text or list of texts", size = "bytes",
-    char = "one character", kafka = "text or table", hook = "function", columns = "table", key = '"pk" | "table_pk" | list of columns', writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
+    char = "one character", kafka = "text or table", hook = "function", columns = "table", key = '"pk" | "table_pk" | "object" | list of columns', writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
     rotate = "table",
 }
 local DATABASES = { postgres = "PostgreSQL", mysql = "MySQL and MariaDB" }

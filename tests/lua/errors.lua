@@ -134,7 +134,7 @@ return {
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
 
-    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk" or a list of columns, not the text "id"' },
+    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk", "object" or a list of columns, not the text "id"' },
     { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns

@@ -114,7 +114,7 @@ static int emit(run *r) {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->w->seen.count; i++) {
         rc = ls_format_list_sync.encode(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err);
-        if (rc == 0 && ls_format_list_sync.key(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err) < 0) rc = -1;
+        if (rc == 0 && ls_format_key(&(const ls_format_options){0}, &r->w->seen, i, &r->out, &r->err) < 0) rc = -1;
         ls_buf_char(&r->out, '\n');
     }
     ls_work_reset(r->w);
