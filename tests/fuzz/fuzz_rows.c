@@ -41,7 +41,7 @@ static bool names_differ(const ls_schema *s) {
 /* As a consumer gets it. */
 static void send_and_read(ls_batch *b, uint32_t i, ls_buf *text) {
     const ls_change *c = &b->changes[i];
-    ls_schemas schemas = {0};
+    ls_schemas schemas = {.before = options & 16 ? LS_BEFORE_SENT : LS_BEFORE_KEY};
     ls_decoder *d = ls_decoder_new(&schemas);
     ls_work *w = ls_work_new(&schemas, "", "");
     ls_error err;
@@ -119,7 +119,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ls_rows r;
     ls_error err;
     want(ls_maps_new(&maps, &conf, &err) == 0 && w);
-    w->whole_identity = options & 16;
     if (ls_maps_put(maps, TABLE_ID, map, nmap, true, &err) == 0 &&
         ls_rows_open(&r, maps, type, ls_cursor_over(event, HEAD + nrows), &err) == 0 && r.map &&
         ls_map_prepare(maps, r.map, TABLE_ID, &err) == 0)

@@ -106,9 +106,9 @@ static void test_moved_row(void **state) {
 
 static void test_whole_identity(void **state) {
     fixture *f = *state;
+    f->schemas.before = LS_BEFORE_SENT;
     ls_schema *s = orders(f);
     uint64_t seq = 0;
-    f->work->whole_identity = true;
     assert_int_equal(ls_row_update(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), null), values(f, ls_value_int(7), text("2"), unchanged)), 0);
     assert_int_equal(ls_row_remove(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("2"), absent)), 0);
     assert_string_equal(encoded(f, 0), "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
