@@ -120,7 +120,8 @@ ls_format_options ls_connector_format(const ls_stage *stage) {
                                .table_key = !o->own_key && strcmp(o->key[0], "table_pk") == 0,
                                .object_key = !o->own_key && strcmp(o->key[0], "object") == 0,
                                .key = o->own_key ? o->key : NULL,
-                               .nkey = o->own_key ? o->nkey : 0};
+                               .nkey = o->own_key ? o->nkey : 0,
+                               .database = o->database};
 }
 
 int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *schemas, const ls_log *log, ls_error *err) {

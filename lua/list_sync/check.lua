@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local formats = require "list_sync.formats"
 local place = require "list_sync.place"
 local values = require "list_sync.values"
 local C = ffi.C
@@ -401,6 +402,7 @@ function rules.connector(at, out)
     check_topics(at, out.topic)
     out.database = out.database or ""
     out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
+    formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end

@@ -101,7 +101,8 @@ local connector = {
     },
     {
         name = "ddl", type = "boolean", only = "mysql", default = false,
-        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
+        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R. The formats debezium and maxwell have no form
+        for them.]],
     },
     {
         name = "identity", type = "choice", choices = { "key", "full" }, default = "key",
@@ -116,12 +117,13 @@ local connector = {
         of the key, {"id":7}, as Debezium has it; a list of columns: { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
     },
     {
-        name = "format", type = "choice", choices = { "list_sync" }, default = "list_sync",
-        doc = [[The messages' form. Consumers of this program read "list_sync".]],
+        name = "format", type = "choice", choices = { "list_sync", "debezium", "maxwell", "flat" }, default = "list_sync",
+        doc = [[The messages' form (docs/formats.md): "list_sync"; "debezium" and "maxwell": as these programs write them; "flat": the columns as
+        one JSON object, with members such as _action beside them. Values are the same in each. Consumers of this program read "list_sync".]],
     },
     {
         name = "source", type = "boolean", default = true,
-        doc = [[false: messages are without source (where a change comes from). Then nobody can tell a message that comes again after a crash from a new one.]],
+        doc = [[false: messages are without source (where a change comes from); docs/formats.md tells what that is in other formats. Then nobody can tell a message that comes again after a crash from a new one.]],
     },
     {
         name = "json", type = "choice", choices = { "text", "embed" }, default = "text",
