@@ -45,9 +45,8 @@ int ls_message_end(const ls_message *m, ls_error *err) {
 }
 
 int ls_message_no_ddl(const ls_message *m, const char *format, ls_error *err) {
-    const ls_schema *s = m->schema;
     return ls_fail(err, LS_FAIL, "table %s.%s: the format \"%s\" has no form for a drop or a rename: take ddl = false, or format = \"list_sync\"",
-                   s->schema, s->table, format);
+                   m->schema->schema, m->change->whole_table ? m->schema->table : "*", format);
 }
 
 void ls_parts_members(ls_parts *p, const ls_schema *s) {
