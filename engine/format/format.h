@@ -12,6 +12,7 @@ typedef struct ls_format_options {
     bool object_key; /* key = "object": a JSON object, the values under their columns' names */
     const char *const *key; /* a list of columns for the Kafka key; NULL: the table's key */
     size_t nkey;
+    const char *database; /* PostgreSQL's, which Debezium's source names; NULL is "" */
 } ls_format_options;
 
 typedef struct ls_format_ops {
@@ -20,10 +21,13 @@ typedef struct ls_format_ops {
     int (*encode)(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
 } ls_format_ops;
 
-extern const ls_format_ops ls_format_list_sync;
+extern const ls_format_ops ls_format_list_sync, ls_format_debezium, ls_format_maxwell, ls_format_flat;
 
 /* The format of that name (option `format`); NULL: there is none. */
 const ls_format_ops *ls_format_find(const char *name);
+
+/* For an error: the format that a message seems to be of, which is not list_sync's; NULL: it looks like none. */
+const char *ls_format_guess(const char *p, size_t n);
 
 /* Appends the Kafka key, whatever the format: the canonical text of one column; of several, or with schema and table, a JSON array of
  * canonical values; with object_key a JSON object of them. 1: there is a key; 0: none (NULL key); -1: error. A D with moved_to has the old

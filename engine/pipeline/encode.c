@@ -13,7 +13,7 @@ struct ls_encoder {
     form *forms;                  /* by ls_schema.rule */
 };
 
-static form form_of(const ls_table_options *o) {
+static form form_of(const ls_table_options *o, const char *database) {
     const char *word = o->nkey && !o->own_key ? o->key[0] : "";
     return (form){.ops = o->format ? ls_format_find(o->format) : NULL,
                   .options = {.embed_json = strcmp(o->json, "embed") == 0,
@@ -21,7 +21,8 @@ static form form_of(const ls_table_options *o) {
                               .table_key = strcmp(word, "table_pk") == 0,
                               .object_key = strcmp(word, "object") == 0,
                               .key = o->own_key ? o->key : NULL,
-                              .nkey = o->own_key ? o->nkey : 0}};
+                              .nkey = o->own_key ? o->nkey : 0,
+                              .database = database}};
 }
 
 int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) {
@@ -35,7 +36,7 @@ int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) {
     }
     e->sets = o ? o->sets : NULL;
     e->forms[0] = (form){.ops = &ls_format_list_sync};
-    for (size_t i = 0; o && i < n; i++) e->forms[i] = form_of(&o->sets[i]);
+    for (size_t i = 0; o && i < n; i++) e->forms[i] = form_of(&o->sets[i], o->database);
     *out = e;
     return 0;
 }

@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local formats = require "list_sync.formats"
 local place = require "list_sync.place"
 local tables = require "list_sync.tables"
 local values = require "list_sync.values"
@@ -443,6 +444,7 @@ function rules.connector(at, out)
     out.sets = tables.options(at, out, own, at.call.options, help, function(here, set)
         finish_set(here, set, #list == 0 and not set.pattern)
     end)
+    formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end

@@ -107,7 +107,8 @@ local connector = {
     },
     {
         name = "ddl", type = "boolean", only = "mysql", default = false,
-        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
+        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R. The formats debezium and maxwell have no form
+        for them.]],
     },
     {
         name = "identity", type = "choice", by_table = true, choices = { "key", "full" }, default = "key",
@@ -123,8 +124,9 @@ local connector = {
         NULL key, and its rows go to one partition.]],
     },
     {
-        name = "format", type = "format", by_table = true, choices = { "list_sync" }, default = "list_sync",
-        doc = [[The messages' form. Consumers of this program read "list_sync". Or a function(row), after map, that gives the message as a text,
+        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat" }, default = "list_sync",
+        doc = [[The messages' form (docs/formats.md): "list_sync"; "debezium" and "maxwell": as these programs write them; "flat": the columns as
+        one JSON object, with members such as _action beside them. Values are the same in each. Consumers of this program read "list_sync". Or a function(row), after map, that gives the message as a text,
         ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
     },
     {
@@ -144,7 +146,7 @@ local connector = {
     },
     {
         name = "source", type = "boolean", by_table = true, default = true,
-        doc = [[false: messages are without source (where a change comes from). Then nobody can tell a message that comes again after a crash from a new one.]],
+        doc = [[false: messages are without source (where a change comes from); docs/formats.md tells what that is in other formats. Then nobody can tell a message that comes again after a crash from a new one.]],
     },
     {
         name = "json", type = "choice", by_table = true, choices = { "text", "embed" }, default = "text",

@@ -197,6 +197,15 @@ return {
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
 
     { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not the text "id"' },
+    { script = connector '  format = "debesium",',
+      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not the text "debesium"' },
+    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not true' },
+    { script = mysql '  format = "debezium",\n  ddl = true,',
+      want = 'case.lua:8: option "ddl" in connector "shop" cannot be true with format = "debezium", which has no form for a drop or a rename: '
+          .. 'take it out, or take format = "list_sync" or "flat"' },
+    { script = mysql '  ddl = true,\n  format = "maxwell",',
+      want = 'case.lua:7: option "ddl" in connector "shop" cannot be true with format = "maxwell", which has no form for a drop or a rename: '
+          .. 'take it out, or take format = "list_sync" or "flat"' },
     { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns
