@@ -105,7 +105,7 @@ static ls_value *row_of(ls_work *w, const ls_schema *s, const ls_madeup_column *
 }
 
 /* Does the table have such a row, other than one of those before? */
-static bool has(const ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls_madeup kind) {
+static bool has(const ls_schema *s, const ls_madeup_column *cols, ls_madeup kind) {
     bool nulls = false, large = false, integers = false;
     for (uint32_t i = 0; i < s->ncols; i++) {
         nulls |= may_be_null(s, cols, i);
@@ -117,7 +117,7 @@ static bool has(const ls_work *w, const ls_schema *s, const ls_madeup_column *co
     case LS_MADEUP_UPDATE_NULLS: return nulls;
     case LS_MADEUP_INTS_MOST:
     case LS_MADEUP_INTS_LEAST: return integers;
-    case LS_MADEUP_NOT_SENT: return large && !w->whole_identity;
+    case LS_MADEUP_NOT_SENT: return large && s->before == LS_BEFORE_KEY;
     case LS_MADEUP_MOVED: return s->nkey > 0;
     default: return true;
     }
@@ -133,14 +133,14 @@ static int move(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls
 int ls_madeup_add(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls_madeup kind) {
     static const ls_tx none = {.id = "made-up"};
     uint64_t seq = w->seen.count;
-    if (!s->ncols || !has(w, s, cols, kind)) return 0;
+    if (!s->ncols || !has(s, cols, kind)) return 0;
     const ls_tx *tx = ls_work_tx(w, &none);
     ls_value *row = row_of(w, s, cols, kind), *before = row_of(w, s, cols, kind == LS_MADEUP_UPDATE_NULLS ? kind : LS_MADEUP_INSERT);
     if (!tx || !row || !before || (kind == LS_MADEUP_MOVED && move(w, s, cols, before))) return -1;
     int rc;
     if (kind == LS_MADEUP_DELETE)
         rc = ls_row_remove(w, s, tx, &seq, before);
-    else if (kind == LS_MADEUP_NOT_SENT || (kind == LS_MADEUP_UPDATE && s->nkey && !w->whole_identity))
+    else if (kind == LS_MADEUP_NOT_SENT || (kind == LS_MADEUP_UPDATE && s->nkey && s->before == LS_BEFORE_KEY))
         rc = ls_row_update(w, s, tx, &seq, NULL, row);
     else if (kind == LS_MADEUP_UPDATE || kind == LS_MADEUP_UPDATE_NULLS || kind == LS_MADEUP_MOVED)
         rc = ls_row_update(w, s, tx, &seq, before, row);
@@ -149,7 +149,7 @@ int ls_madeup_add(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, 
     return rc ? -1 : 1;
 }
 
-const char *ls_madeup_title(const ls_work *w, const ls_schema *s, ls_madeup kind) {
+const char *ls_madeup_title(const ls_schema *s, ls_madeup kind) {
     static const char *const titles[] = {
         [LS_MADEUP_INSERT] = "insert",
         [LS_MADEUP_UPDATE] = "update",
@@ -163,7 +163,7 @@ const char *ls_madeup_title(const ls_work *w, const ls_schema *s, ls_madeup kind
         [LS_MADEUP_NOT_SENT] = "update whose large values were not sent",
         [LS_MADEUP_MOVED] = "update of the key",
     };
-    if (kind == LS_MADEUP_DELETE && s->nkey && !w->whole_identity) return "delete with its key only";
+    if (kind == LS_MADEUP_DELETE && s->nkey && s->before == LS_BEFORE_KEY) return "delete with its key only";
     return titles[kind];
 }
 

@@ -35,7 +35,7 @@ void ls_madeup_columns(const ls_schema *s, ls_madeup_column *cols);
 /* Adds the changes of a made-up row. 1; 0: the table has no such row; -1: memory. */
 int ls_madeup_add(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls_madeup kind);
 /* "delete with its key only", for messages. */
-const char *ls_madeup_title(const ls_work *w, const ls_schema *s, ls_madeup kind);
+const char *ls_madeup_title(const ls_schema *s, ls_madeup kind);
 /* Are its values but examples? Then what a hook says of them need not be true of the table's. */
 bool ls_madeup_is_example(ls_madeup kind);
 

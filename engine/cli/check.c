@@ -17,10 +17,15 @@ typedef struct checking {
     const char *cases; /* the file beside the script; it need not be there */
 } checking;
 
-static bool shares_topic(const ls_connector_options *from, const ls_consumer_options *to) {
-    for (size_t i = 0; i < from->ntopics; i++)
-        for (size_t k = 0; k < to->ntopics; k++)
-            if (strcmp(from->topics[i], to->topics[k]) == 0) return true;
+/* May rows go from the one to the other? */
+static bool share_topic(const ls_connector_options *from, const ls_consumer_options *to) {
+    for (size_t s = 0; s < from->nsets; s++) {
+        const ls_table_options *o = &from->sets[s];
+        if (!o->ntopics) return true; /* a function says */
+        for (size_t i = 0; i < o->ntopics; i++)
+            for (size_t k = 0; k < to->ntopics; k++)
+                if (strcmp(o->topics[i], to->topics[k]) == 0) return true;
+    }
     return false;
 }
 
@@ -38,7 +43,7 @@ static int open_all(checking *c, ls_error *err) {
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
             const ls_stage *from = &c->config.stages[i], *to = &c->config.stages[k];
-            if (!from->is_connector || to->is_connector || !shares_topic(&from->as.connector, &to->as.consumer)) continue;
+            if (!from->is_connector || to->is_connector || !share_topic(&from->as.connector, &to->as.consumer)) continue;
             if (ls_try_feed(c->tried[i], c->tried[k], err)) return -1;
         }
     return 0;

@@ -49,30 +49,27 @@ static int give(const testing *t, size_t i, const ls_stage *stage, ls_trial *tri
         if (check_table(c, stage, tables->at[ls_cases_table_of(t->cases, i, r)], err)) return -1;
     for (size_t k = 0; k < tables->n; k++)
         if (ls_trial_teach(trial, tables->at[k], err)) return -1;
-    ls_work *w = ls_trial_begin(trial);
-    bool whole = w->whole_identity;
-    w->whole_identity = whole || !stage->is_connector; /* a consumer's row before is what the case says */
-    int rc = ls_cases_give(t->cases, i, w, tables, err);
-    w->whole_identity = whole;
-    return rc;
+    return ls_cases_give(t->cases, i, ls_trial_begin(trial), tables, err);
 }
 
 /* What a connector sends for each row of *got, in its memory. */
 static int encode(ls_trial *trial, ls_work *got, ls_case_message *list, ls_error *err) {
     ls_buf message = {0}, key = {0};
+    ls_trial_sent sent;
     int rc = 0;
-    for (uint32_t i = 0; rc >= 0 && i < got->seen.count; i++) {
+    for (uint32_t i = 0; rc == 0 && i < got->seen.count; i++) {
         if (got->seen.changes[i].flags & LS_DROPPED) continue;
         ls_buf_clear(&message);
         ls_buf_clear(&key);
-        if ((rc = ls_trial_message(trial, i, &message, &key, err)) < 0) break;
+        if ((rc = ls_trial_message(trial, i, &message, &key, &sent, err))) break;
+        if (!sent.has_value) ls_buf_str(&message, "null");
         list[i] = (ls_case_message){ls_arena_copy(&got->arena, message.data, message.len), NULL, message.len, key.len};
-        if (rc) list[i].key = ls_arena_copy(&got->arena, key.data, key.len);
-        if (!list[i].message || (rc && !list[i].key)) rc = ls_fail_memory(err, "testing");
+        if (sent.has_key) list[i].key = ls_arena_copy(&got->arena, key.data, key.len);
+        if (!list[i].message || (sent.has_key && !list[i].key)) rc = ls_fail_memory(err, "testing");
     }
     ls_buf_free(&message);
     ls_buf_free(&key);
-    return rc < 0 ? -1 : 0;
+    return rc;
 }
 
 /* 1: as the case wants it; 0: *said tells; -1. */
@@ -104,6 +101,7 @@ static int run_case(testing *t, size_t i, const ls_stage *stage, ls_error *err) 
     ls_trial *trial;
     ls_case_tables tables = {0};
     int rc = ls_trial_open(&trial, stage, t->args->script, &t->env, t->log, err);
+    if (rc == 0 && !stage->is_connector) ls_trial_schemas(trial)->before = LS_BEFORE_SENT; /* its row before is what the case says */
     if (rc == 0) rc = ls_cases_tables(t->cases, ls_trial_schemas(trial), &tables, err);
     if (rc == 0) rc = give(t, i, stage, trial, &tables, err);
     if (rc == 0) rc = compare(t, i, stage, trial, err);

@@ -1,6 +1,7 @@
 #include "pipeline/trial.h"
 
 #include "change/madeup.h"
+#include "pipeline/encode.h"
 #include "pipeline/worker.h"
 
 #include <stdlib.h>
@@ -10,8 +11,9 @@ struct ls_trial {
     const ls_stage *stage;
     ls_script *script;       /* NULL: no hooks */
     ls_columns *columns;     /* NULL: none */
-    ls_format_options format;
+    ls_encoder *encoder;     /* connectors */
     ls_schemas schemas, read_schemas;
+    ls_table_rule *rules;    /* of schemas */
     ls_work *given;
     ls_work *read;       /* consumers: what was read from the messages of `given`; else NULL */
     ls_decoder *decoder; /* with it */
@@ -30,9 +32,9 @@ int ls_trial_open(ls_trial **out, const ls_stage *stage, const char *script, con
     }
     int rc = t->given && (stage->is_connector || (t->read && t->decoder)) ? 0 : ls_fail_memory(err, "trying a stage");
     if (rc == 0 && stage->is_connector) {
-        t->given->whole_identity = strcmp(o->identity, "full") == 0;
-        t->format = ls_connector_format(stage);
-        rc = ls_connector_columns(&t->columns, stage, &t->schemas, log, err);
+        rc = ls_connector_rules(&t->schemas, &t->rules, stage, err) || ls_encoder_open(&t->encoder, stage, err) ||
+                     ls_connector_columns(&t->columns, stage, &t->schemas, log, err)
+                 ? -1 : 0;
     }
     if (rc == 0 && stage->has_hooks && (ls_script_open(&t->script, script, env, err) || ls_script_use(t->script, stage->name, err))) rc = -1;
     if (rc == 0) return 0;
@@ -47,8 +49,10 @@ void ls_trial_close(ls_trial *t) {
     ls_work_free(t->read);
     ls_decoder_free(t->decoder);
     ls_columns_free(t->columns);
+    ls_encoder_free(t->encoder);
     ls_script_close(t->script);
     ls_buf_free(&t->message);
+    free(t->rules);
     free(t);
 }
 
@@ -103,9 +107,28 @@ int ls_trial_read(ls_trial *t, const ls_buf *message, ls_error *err) {
     return t->script && ls_script_run(t->script, &t->read->seen, err) ? -1 : 0;
 }
 
-int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_error *err) {
-    int has_key = ls_format_list_sync.key(&t->format, &t->given->seen, i, key, err);
-    return has_key < 0 || ls_format_list_sync.encode(&t->format, &t->given->seen, i, message, err) ? -1 : has_key;
+int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_trial_sent *out, ls_error *err) {
+    int value = ls_encoder_message(t->encoder, &t->given->seen, i, message, err);
+    int named = value < 0 ? -1 : ls_encoder_key(t->encoder, &t->given->seen, i, key, err);
+    const char *format = ls_encoder_options(t->encoder, &t->given->seen.changes[i])->format;
+    *out = (ls_trial_sent){.has_value = value > 0, .has_key = named > 0, .readable = value > 0 && format && strcmp(format, "list_sync") == 0};
+    return named < 0 ? -1 : 0;
+}
+
+static bool is_among(const char *topic, const char *const *topics, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(topics[i], topic) == 0) return true;
+    return false;
+}
+
+bool ls_trial_goes_to(const ls_trial *t, uint32_t i, const char *const *topics, size_t n) {
+    const ls_change *c = &t->given->seen.changes[i];
+    const ls_table_options *o = ls_encoder_options(t->encoder, c);
+    for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next)
+        if (is_among(said->name, topics, n)) return true;
+    for (size_t k = 0; k < o->ntopics; k++)
+        if (is_among(o->topics[k], topics, n)) return true;
+    return false;
 }
 
 int ls_trial_places(ls_trial *t, ls_buf *out, ls_error *err) {

@@ -22,7 +22,8 @@ struct ls_try {
     ls_trial *trial;
     finding found[FINDINGS_MAX];
     size_t nfound;
-    unsigned errors, tables;
+    unsigned errors;
+    unsigned tables; /* tried; of a consumer that is fed, rows */
     ls_try **fed; /* consumers that get what a connector sends */
     size_t nfed;
     bool is_fed;
@@ -126,11 +127,16 @@ static int note(ls_try *t, const madeup *m, ls_error *why, ls_error *err) {
 /* What is sent of the row i, and what those who read it make of it. */
 static int send(ls_try *t, const madeup *m, uint32_t i, ls_error *err) {
     ls_error why = {0};
+    ls_trial_sent sent;
     ls_buf_clear(&t->message);
     ls_buf_clear(&t->key);
-    if (ls_trial_message(t->trial, i, &t->message, &t->key, &why) < 0) return note(t, m, &why, err);
-    for (size_t k = 0; k < t->nfed; k++)
+    if (ls_trial_message(t->trial, i, &t->message, &t->key, &sent, &why)) return note(t, m, &why, err);
+    for (size_t k = 0; sent.readable && k < t->nfed; k++) {
+        const ls_consumer_options *to = &t->fed[k]->stage->as.consumer;
+        if (!ls_trial_goes_to(t->trial, i, to->topics, to->ntopics)) continue;
+        t->fed[k]->tables++;
         if (ls_trial_read(t->fed[k]->trial, &t->message, &why) && note(t->fed[k], m, &why, err)) return -1;
+    }
     return 0;
 }
 
@@ -146,8 +152,8 @@ static int run(ls_try *t, const madeup *m, ls_error *err) {
 
 /* A text that is cast must be one that can be. */
 static void cast_texts(const ls_try *t, const ls_schema *s, ls_madeup_column *cols) {
-    const ls_connector_options *o = &t->stage->as.connector;
-    for (size_t i = 0; t->stage->is_connector && i < o->ncolumns; i++) {
+    const ls_table_options *o = t->stage->is_connector ? &t->stage->as.connector.sets[s->rule] : NULL;
+    for (size_t i = 0; o && i < o->ncolumns; i++) {
         int col = ls_schema_find(s, o->columns[i].name, strlen(o->columns[i].name));
         if (col >= 0 && o->columns[i].cast >= 0 && s->cols[col].type == LS_TYPE_STRING) cols[col].text = "1";
     }
@@ -172,12 +178,11 @@ int ls_try_table(ls_try *t, const ls_schema *s, const ls_madeup_column *cols, ls
     memcpy(own, cols, s->ncols * sizeof *own);
     cast_texts(t, s, own);
     if (t->log.least <= LS_DEBUG) tell_columns(t, s);
-    for (size_t i = 0; i < t->nfed; i++) t->fed[i]->tables++;
     for (ls_madeup kind = 0; rc == 0 && kind < LS_MADEUP_KINDS; kind++) {
         ls_work *w = ls_trial_begin(t->trial);
         int added = ls_madeup_add(w, s, own, kind);
         if (added < 0) rc = ls_fail_memory(err, "trying a stage");
-        if (added > 0) rc = run(t, &(madeup){s, kind, ls_madeup_title(w, s, kind)}, err);
+        if (added > 0) rc = run(t, &(madeup){s, kind, ls_madeup_title(s, kind)}, err);
     }
     ls_trial_begin(t->trial); /* the last row points into cols */
     free(own);

@@ -3,8 +3,10 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local formats = require "list_sync.formats"
 local place = require "list_sync.place"
 local source = require "list_sync.source"
+local tables = require "list_sync.tables"
 local values = require "list_sync.values"
 local C = ffi.C
 
@@ -140,11 +142,12 @@ function types.list(at, option, value)
     return out
 end
 
--- The Kafka key as a list: a word, or columns.
-function types.key(at, option, value)
-    if value == "pk" or value == "table_pk" then return { value } end
-    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
-    return types.list(at, option, value)
+local help = { fail = fail, must = must, shown = shown, quoted = quoted, nearest = nearest, types = types } -- for the modules that read an option each
+
+function types.tables(at, option, value) return tables.split(at, option, value, help) end
+
+for name, read in pairs(tables.send) do
+    types[name] = function(at, option, value) return read(at, option, value, help) end
 end
 
 local function property(at, option, name, value)
@@ -309,6 +312,7 @@ local function check_topic_name(at, key, name, parts)
 end
 
 local function check_topics(at, topics)
+    if type(topics) == "function" then return end
     for _, topic in ipairs(topics) do
         local rest = topic:gsub("{database}", ""):gsub("{schema}", ""):gsub("{table}", "")
         if rest:find "[{}]" then
@@ -329,6 +333,22 @@ local function check_partition_root(at, out)
     if out.partition_root == nil then out.partition_root = published end
 end
 
+-- One set of the options that tables may have of their own, as C and hooks.lua take it: what a function says has a name of its own.
+local function finish_set(at, set, unused)
+    if not set.topic and not unused then
+        fail(at, nil, 'option "topic" is missing in %s: add topic = "{database}.{schema}.{table}"', at.title)
+    end
+    check_topics(at, set.topic or {})
+    set.topic = set.topic or {}
+    set.key = set.key or { "pk", word = true }
+    set.own_key = type(set.key) == "table" and not set.key.word
+    set.headers = set.headers or {}
+    for _, name in ipairs { "topic", "key", "headers", "format" } do
+        if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end
+    end
+    set.send_functions = set.send_functions or set.moves == "split" and set.own_key or nil
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -336,11 +356,20 @@ function rules.connector(at, out)
         fail(at, nil, 'option "tables" is missing in %s: add tables = { "public.*" }', at.title)
     end
     local key = out.table and "table" or "tables"
-    out.tables, out.table = out.tables or { out.table }, nil
-    check_patterns(at, key, out.tables)
-    check_topics(at, out.topic)
+    local own, list = out.tables and out.tables.own or {}, out.tables and out.tables.patterns or { out.table }
+    check_patterns(at, key, list)
+    out.tables, out.table = {}, nil
+    for i, one in ipairs(own) do
+        local pattern = { one.pattern }
+        check_patterns(at, key, pattern)
+        one.pattern, out.tables[i] = pattern[1], pattern[1]
+    end
+    for _, pattern in ipairs(list) do out.tables[#out.tables + 1] = pattern end -- behind them, so that ! leaves out
     out.database = out.database or ""
-    out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
+    out.sets = tables.options(at, out, own, at.call.options, help, function(here, set)
+        finish_set(here, set, #list == 0 and not set.pattern)
+    end)
+    formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
@@ -436,7 +465,7 @@ end
 local function check_option(at, option)
     local value = at.given[option.name]
     if value == nil then
-        if option.required == true or option.required and option.required == at.db then
+        if (option.required == true or option.required and option.required == at.db) and not option.by_table then
             fail(at, nil, "option %q is missing in %s: add %s = %s", option.name, at.title, option.name, option.example)
         end
         return default(at, option)
@@ -452,7 +481,7 @@ function check.call(name, given)
     local call
     for _, c in ipairs(calls) do call = c.name == name and c or call end
     local path, line = place.user()
-    local at = { path = path or check.script, line = line, lines = {}, given = given, title = "ls." .. name }
+    local at = { path = path or check.script, line = line, lines = {}, given = given, call = call, title = "ls." .. name }
     if type(given) ~= "table" then fail(at, nil, "ls.%s takes a table: ls.%s { ... }", name, name) end
     at.title = title_of(call, given)
     if path then at.lines = source.lines_of_call(path, line, name) end

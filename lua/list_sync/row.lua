@@ -481,4 +481,7 @@ local function key_text(c)
     return table.concat(out, ", ")
 end
 
-return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, columns_of = columns_of, read = read, put = put }
+-- The number of a schema's column, or nil.
+local function column(s, name) return columns_of(s).at[name] end
+
+return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, column = column, columns_of = columns_of, read = read, put = put }

@@ -6,60 +6,70 @@ local source = {}
 local OPENS = { ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
 local CLOSES = { ["end"] = true, ["until"] = true }
 
--- Where the token at `at` ends that holds no option: a comment, a text, white space. nil: it is another one. Is it a text?
+-- Where the token at `at` ends that holds no option: a comment, a text, white space. nil: it is another one.
 local function skip(text, at)
-    local equals = text:match("^%-%-%[(=*)%[", at)
+    local equals = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
     if equals then return select(2, text:find("]" .. equals .. "]", at, true)) or #text end
     local _, last = text:find("^%-%-[^\n]*", at)
     if not last then _, last = text:find("^%s+", at) end
     if last then return last end
-    equals = text:match("^%[(=*)%[", at)
-    if equals then return select(2, text:find("]" .. equals .. "]", at, true)) or #text, true end
     local quote = text:match("^[\"']", at)
     if not quote then return nil end
     repeat
         at = text:find("[\\\n" .. quote .. "]", at + 1)
         if at and text:sub(at, at) == "\\" then at = at + 1 else break end
     until false
-    return at or #text, true
+    return at or #text
 end
 
--- The options in the table whose { stands at `open`, on line `line` of the text: by `key =` their lines, and first and last byte of
--- their values. `last` is the last token's end, `close` the place of the }; nil: there is none.
-local function options_of(text, open, line)
-    local found = { lines = {}, values = {}, open = open, last = open }
-    local depth, at, key, from = 1, open + 1, nil, nil
-    local function value_ends()
-        if key and from and not found.values[key] then found.values[key] = { from, found.last } end
-        key, from = nil, nil
+-- The options in the table whose { stands before `at`, on line `line` of the text. lines: of each `key =`, also in the tables within it,
+-- where the key is "outer\0inner"; values: of its own keys, first and last byte of the value; last: where the last token within it ends;
+-- close: where its } is, nil: there is none.
+local function options_of(text, at, line)
+    local found = { lines = {}, values = {}, last = at - 1 }
+    local fronts, front = {}, "" -- front: of the keys of the table at hand; false: they have no name
+    local opened -- the front of the table that may begin here
+    local own, from -- the own key whose value is read, and where that begins
+    local function enter(with)
+        fronts[#fronts + 1], front, opened = front, with, nil
+    end
+    local function leave()
+        front, opened = table.remove(fronts), nil
     end
     while at <= #text do
-        local last, is_text = skip(text, at)
+        local last = skip(text, at)
+        local blank = last
         local word = not last and text:match("^[%a_][%w_]*", at)
-        local name = depth == 1 and not key and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
+        local key = front and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
         local sign = not last and not word and text:sub(at, at)
-        if name then
-            last = text:find("=", text:find("]", at + #name, true), true)
+        if key then
+            last = text:find("]", at + #key, true)
         elseif word then
-            last, name = at + #word - 1, depth == 1 and not key and text:match("^%s*=[^=]", at + #word) and word
-            if name then last = text:find("=", last, true) end
-            if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
+            last, key = at + #word - 1, front and text:match("^%s*=[^=]", at + #word) and word
+            if OPENS[word] then enter(false) elseif CLOSES[word] then leave() else opened = nil end
         elseif sign then
             last = at
-            if sign:find "[{(%[]" then depth = depth + 1 elseif sign:find "[})%]]" then depth = depth - 1 end
-            if depth == 0 or depth == 1 and sign:find "[,;]" then value_ends() end
-            if depth == 0 then
-                found.close = at
-                return found
-            end
+            if sign == "{" then enter(opened or false) elseif sign:find "[(%[]" then enter(false) elseif sign:find "[})%]]" then leave()
+            elseif sign ~= "=" then opened = nil end
         end
-        if name then
-            if not found.lines[name] then found.lines[name] = line end
-            key = name
-        elseif key and not from and (sign or word or is_text) then
-            from = at
+        local is_token = not blank or not text:find("^[%s%-]", at)
+        if own and from and (front == nil or front == "" and sign and sign:find "[,;]") then
+            found.values[own] = found.values[own] or { from, found.last }
+            own, from = nil, nil
         end
-        if sign or word or is_text then found.last = last end
+        if front == nil then
+            found.close = at
+            break
+        end
+        if key then
+            opened = front .. key .. "\0"
+            if front == "" and not own then own = key end
+            if not found.lines[front .. key] then found.lines[front .. key] = line end
+        elseif blank and is_token then
+            opened = nil
+        end
+        if own and not from and is_token and not key and sign ~= "=" then from = at end
+        if is_token then found.last = last end
         line = line + select(2, text:sub(at, last):gsub("\n", ""))
         at = last + 1
     end
@@ -86,7 +96,7 @@ function source.call(text, line, call)
     if not brace or brace > stop then brace = text:find("{", from, true) end
     if not brace or brace > stop then return nil end
     local again = text:find(pattern, brace + 1)
-    return options_of(text, brace, line), again ~= nil and again <= stop
+    return options_of(text, brace + 1, line), again ~= nil and again <= stop
 end
 
 function source.lines_of_call(path, line, call)
