@@ -3,7 +3,6 @@
 #include "pipeline/try.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *kind(const ls_stage *stage) { return stage->is_connector ? "connector" : "consumer"; }
 
@@ -16,18 +15,6 @@ typedef struct checking {
     ls_try **tried; /* ... */
     const char *cases; /* the file beside the script; it need not be there */
 } checking;
-
-/* May rows go from the one to the other? */
-static bool share_topic(const ls_connector_options *from, const ls_consumer_options *to) {
-    for (size_t s = 0; s < from->nsets; s++) {
-        const ls_table_options *o = &from->sets[s];
-        if (!o->ntopics) return true; /* a function says */
-        for (size_t i = 0; i < o->ntopics; i++)
-            for (size_t k = 0; k < to->ntopics; k++)
-                if (strcmp(o->topics[i], to->topics[k]) == 0) return true;
-    }
-    return false;
-}
 
 /* A consumer is tried on what the script's connectors send to its topics. */
 static int open_all(checking *c, ls_error *err) {
@@ -42,9 +29,8 @@ static int open_all(checking *c, ls_error *err) {
     }
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
-            const ls_stage *from = &c->config.stages[i], *to = &c->config.stages[k];
-            if (!from->is_connector || to->is_connector || !share_topic(&from->as.connector, &to->as.consumer)) continue;
-            if (ls_try_feed(c->tried[i], c->tried[k], err)) return -1;
+            bool feeds = c->config.stages[i].is_connector && !c->config.stages[k].is_connector;
+            if (feeds && ls_try_feed(c->tried[i], c->tried[k], err)) return -1;
         }
     return 0;
 }

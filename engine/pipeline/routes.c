@@ -9,8 +9,7 @@
 
 enum {
     LS_BATCH_SHARE = 2 * 1024 * 1024, /* bytes of the budget that batches and message buffers take; the rest may be in flight */
-    LS_KEEP_MESSAGE = 1024 * 1024,    /* bytes of message buffer kept between rows; a larger one goes back */
-    LS_TOPIC_MAX = 249                /* bytes of a topic's name */
+    LS_KEEP_MESSAGE = 1024 * 1024     /* bytes of message buffer kept between rows; a larger one goes back */
 };
 
 typedef struct topic_list {
@@ -133,12 +132,6 @@ static int topics_of_table(ls_routes *r, const ls_table_options *o, const ls_sch
     return 0;
 }
 
-/* What Kafka takes for a topic's name. */
-static bool is_topic(const char *name, size_t len) {
-    static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return len && len <= LS_TOPIC_MAX && strspn(name, taken) == len && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
 static int note_sent(ls_routes *r, const ls_schema *s, const char *topic, size_t len, ls_error *err) {
     ls_buf_clear(&r->pair);
     ls_buf_add(&r->pair, s->schema, s->schema_len);
@@ -152,10 +145,7 @@ static int note_sent(ls_routes *r, const ls_schema *s, const char *topic, size_t
 static int topics_said(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
     for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) {
         ls_topic *t;
-        if (!is_topic(said->name, said->len))
-            return ls_fail(err, LS_FAIL, "`topic` gave \"%.250s\", which Kafka does not take for a topic's name: 1 to %d letters, digits, dots, _ and -; replace the "
-                           "others: name:gsub(\"[^%%w._-]\", \"_\")", said->name, LS_TOPIC_MAX);
-        if (topic_named(r, o, said->name, said->len, &t, err) || note_sent(r, c->schema, said->name, said->len, err) || add(&r->now, t, err)) return -1;
+        if (ls_encoder_check_topic(said, err) || topic_named(r, o, said->name, said->len, &t, err) || note_sent(r, c->schema, said->name, said->len, err) || add(&r->now, t, err)) return -1;
     }
     return 0;
 }

@@ -17,7 +17,7 @@ struct ls_trial {
     ls_work *given;
     ls_work *read;       /* consumers: what was read from the messages of `given`; else NULL */
     ls_decoder *decoder; /* with it */
-    ls_buf message;
+    ls_buf message, key;
 };
 
 int ls_trial_open(ls_trial **out, const ls_stage *stage, const char *script, const ls_script_env *env, const ls_log *log, ls_error *err) {
@@ -52,6 +52,7 @@ void ls_trial_close(ls_trial *t) {
     ls_encoder_free(t->encoder);
     ls_script_close(t->script);
     ls_buf_free(&t->message);
+    ls_buf_free(&t->key);
     free(t->rules);
     free(t);
 }
@@ -64,11 +65,11 @@ ls_work *ls_trial_begin(ls_trial *t) {
     return t->given;
 }
 
-static int read_message(ls_trial *t, const ls_buf *message, const ls_origin *origin, ls_error *err) {
+static int read_message(ls_trial *t, const char *message, size_t n, const ls_origin *origin, ls_error *err) {
     uint32_t i = t->read->seen.count;
-    const char *p = ls_arena_copy(&t->read->arena, message->data, message->len);
+    const char *p = ls_arena_copy(&t->read->arena, message, n);
     if (!p) return ls_fail_memory(err, "trying a stage");
-    if (ls_decoder_read(t->decoder, t->read, p, message->len, err)) return -1;
+    if (ls_decoder_read(t->decoder, t->read, p, n, err)) return -1;
     for (; i < t->read->seen.count; i++) t->read->seen.changes[i].origin = origin;
     return 0;
 }
@@ -79,7 +80,7 @@ static int read_messages(ls_trial *t, ls_error *err) {
     for (uint32_t i = 0; i < t->given->seen.count; i++) {
         ls_buf_clear(&t->message);
         if (ls_format_list_sync.encode(&plain, &t->given->seen, i, &t->message, err)) return -1;
-        if (read_message(t, &t->message, t->given->seen.changes[i].origin, err)) return -1;
+        if (read_message(t, t->message.data, t->message.len, t->given->seen.changes[i].origin, err)) return -1;
     }
     return 0;
 }
@@ -101,34 +102,66 @@ int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) {
     return t->script && (*out)->seen.count && ls_script_run(t->script, &(*out)->seen, err) ? -1 : 0;
 }
 
-int ls_trial_read(ls_trial *t, const ls_buf *message, ls_error *err) {
+int ls_trial_read(ls_trial *t, const ls_case_message *message, ls_error *err) {
     ls_trial_begin(t);
-    if (read_message(t, message, NULL, err)) return -1;
+    if (read_message(t, message->message, message->message_len, NULL, err)) return -1;
     return t->script && ls_script_run(t->script, &t->read->seen, err) ? -1 : 0;
 }
 
-int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_trial_sent *out, ls_error *err) {
-    int value = ls_encoder_message(t->encoder, &t->given->seen, i, message, err);
-    int named = value < 0 ? -1 : ls_encoder_key(t->encoder, &t->given->seen, i, key, err);
-    const char *format = ls_encoder_options(t->encoder, &t->given->seen.changes[i])->format;
-    *out = (ls_trial_sent){.has_value = value > 0, .has_key = named > 0, .readable = value > 0 && format && strcmp(format, "list_sync") == 0};
-    return named < 0 ? -1 : 0;
-}
+/* ---- what is sent ---- */
 
-static bool is_among(const char *topic, const char *const *topics, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(topics[i], topic) == 0) return true;
-    return false;
-}
-
-bool ls_trial_goes_to(const ls_trial *t, uint32_t i, const char *const *topics, size_t n) {
-    const ls_change *c = &t->given->seen.changes[i];
+static int list_topics(ls_trial *t, const ls_change *c, ls_case_message *m, ls_error *err) {
     const ls_table_options *o = ls_encoder_options(t->encoder, c);
-    for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next)
-        if (is_among(said->name, topics, n)) return true;
-    for (size_t k = 0; k < o->ntopics; k++)
-        if (is_among(o->topics[k], topics, n)) return true;
-    return false;
+    const char *database = t->stage->as.connector.database;
+    size_t n = o->ntopics;
+    for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) n++;
+    const char **list = ls_arena_alloc(&t->given->arena, (n ? n : 1) * sizeof *list);
+    if (!list) return ls_fail_memory(err, "trying a stage");
+    m->topics = list;
+    for (size_t k = 0; k < o->ntopics; k++) {
+        char *name = ls_arena_alloc(&t->given->arena, LS_TOPIC_MAX + 1);
+        if (!name) return ls_fail_memory(err, "trying a stage");
+        if (ls_topic_name(name, o->topics[k], database && *database ? database : c->schema->schema, c->schema->schema, c->schema->table, err)) return -1;
+        list[m->ntopics++] = name;
+    }
+    for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said && !o->ntopics; said = said->next) {
+        if (ls_encoder_check_topic(said, err)) return -1;
+        list[m->ntopics++] = said->name;
+    }
+    return 0;
+}
+
+/* The options' headers, then those of the row. */
+static int list_headers(ls_trial *t, const ls_change *c, ls_case_message *m, ls_error *err) {
+    const ls_table_options *o = ls_encoder_options(t->encoder, c);
+    const ls_sent_header *said = c->sending ? c->sending->headers : NULL;
+    size_t n = o->nheaders;
+    for (const ls_sent_header *h = said; h; h = h->next) n++;
+    ls_case_header *list = ls_arena_alloc(&t->given->arena, (n ? n : 1) * sizeof *list);
+    if (!list) return ls_fail_memory(err, "trying a stage");
+    m->headers = list;
+    for (size_t i = 0; i < o->nheaders; i++) list[m->nheaders++] = (ls_case_header){o->headers[i].name, o->headers[i].value, strlen(o->headers[i].value)};
+    for (const ls_sent_header *h = said; h; h = h->next) list[m->nheaders++] = (ls_case_header){h->name, h->value, h->len};
+    return 0;
+}
+
+int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, bool *readable, ls_error *err) {
+    ls_batch *b = &t->given->seen;
+    const ls_change *c = &b->changes[i];
+    const char *format = ls_encoder_options(t->encoder, c)->format;
+    *sent = (ls_case_message){0};
+    ls_buf_clear(&t->message);
+    ls_buf_clear(&t->key);
+    int value = ls_encoder_message(t->encoder, b, i, &t->message, err);
+    int keyed = value < 0 ? -1 : ls_encoder_key(t->encoder, b, i, &t->key, err);
+    if (keyed < 0 || list_topics(t, c, sent, err) || list_headers(t, c, sent, err)) return -1;
+    *readable = value && format && strcmp(format, "list_sync") == 0;
+    if (!value) ls_buf_str(&t->message, "null");
+    sent->message = ls_arena_copy(&t->given->arena, t->message.len ? t->message.data : "", t->message.len);
+    sent->message_len = t->message.len;
+    sent->key = keyed ? ls_arena_copy(&t->given->arena, t->key.len ? t->key.data : "", t->key.len) : NULL;
+    sent->key_len = t->key.len;
+    return t->message.failed || !sent->message || (keyed && !sent->key) ? ls_fail_memory(err, "trying a stage") : 0;
 }
 
 int ls_trial_places(ls_trial *t, ls_buf *out, ls_error *err) {

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "change/batch.h"
-#include "script/script.h"
+#include "script/cases.h"
 
 typedef struct ls_trial ls_trial;
 
@@ -20,15 +20,9 @@ int ls_trial_teach(ls_trial *t, const ls_schema *s, ls_error *err) LS_MUST_CHECK
  * read, for its hooks. *out: the rows after them, until the next ls_trial_begin(). */
 int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) LS_MUST_CHECK;
 /* The same of a consumer, on a message that a connector's trial gave. */
-int ls_trial_read(ls_trial *t, const ls_buf *message, ls_error *err) LS_MUST_CHECK;
-typedef struct ls_trial_sent {
-    bool has_value, has_key;
-    bool readable; /* a consumer of this program reads it */
-} ls_trial_sent;
-/* Does a row of *out go to one of the topics? Of a topic's template it is not known: false. */
-bool ls_trial_goes_to(const ls_trial *t, uint32_t i, const char *const *topics, size_t n);
-/* Appends what a connector sends for the row i of *out. */
-int ls_trial_message(ls_trial *t, uint32_t i, ls_buf *message, ls_buf *key, ls_trial_sent *sent, ls_error *err) LS_MUST_CHECK;
+int ls_trial_read(ls_trial *t, const ls_case_message *message, ls_error *err) LS_MUST_CHECK;
+/* What a connector sends for the row i of *out, in its memory. *readable: a consumer of this program reads it. */
+int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, bool *readable, ls_error *err) LS_MUST_CHECK;
 /* Appends where the stage's hooks are, as ls_script_places(); nothing: it has none. */
 int ls_trial_places(ls_trial *t, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 

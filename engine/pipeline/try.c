@@ -26,8 +26,7 @@ struct ls_try {
     unsigned tables; /* tried; of a consumer that is fed, rows */
     ls_try **fed; /* consumers that get what a connector sends */
     size_t nfed;
-    bool is_fed;
-    ls_buf places, message, key;
+    ls_buf places;
 };
 
 int ls_try_open(ls_try **out, const ls_stage *stage, const char *script, const ls_script_env *env, const ls_log *log, ls_error *err) {
@@ -47,8 +46,6 @@ void ls_try_close(ls_try *t) {
     for (size_t i = 0; i < t->nfound; i++) free(t->found[i].text);
     free(t->fed);
     ls_buf_free(&t->places);
-    ls_buf_free(&t->message);
-    ls_buf_free(&t->key);
     free(t);
 }
 
@@ -57,7 +54,6 @@ int ls_try_feed(ls_try *from, ls_try *to, ls_error *err) {
     if (!more) return ls_fail_memory(err, "trying a stage");
     from->fed = more;
     from->fed[from->nfed++] = to;
-    to->is_fed = true;
     return 0;
 }
 
@@ -124,18 +120,23 @@ static int note(ls_try *t, const madeup *m, ls_error *why, ls_error *err) {
 
 /* ---- rows */
 
+static bool goes_to(const ls_case_message *sent, const ls_consumer_options *to) {
+    for (size_t i = 0; i < sent->ntopics; i++)
+        for (size_t k = 0; k < to->ntopics; k++)
+            if (strcmp(sent->topics[i], to->topics[k]) == 0) return true;
+    return false;
+}
+
 /* What is sent of the row i, and what those who read it make of it. */
 static int send(ls_try *t, const madeup *m, uint32_t i, ls_error *err) {
     ls_error why = {0};
-    ls_trial_sent sent;
-    ls_buf_clear(&t->message);
-    ls_buf_clear(&t->key);
-    if (ls_trial_message(t->trial, i, &t->message, &t->key, &sent, &why)) return note(t, m, &why, err);
-    for (size_t k = 0; sent.readable && k < t->nfed; k++) {
-        const ls_consumer_options *to = &t->fed[k]->stage->as.consumer;
-        if (!ls_trial_goes_to(t->trial, i, to->topics, to->ntopics)) continue;
+    ls_case_message sent;
+    bool readable;
+    if (ls_trial_message(t->trial, i, &sent, &readable, &why)) return note(t, m, &why, err);
+    for (size_t k = 0; readable && k < t->nfed; k++) {
+        if (!goes_to(&sent, &t->fed[k]->stage->as.consumer)) continue;
         t->fed[k]->tables++;
-        if (ls_trial_read(t->fed[k]->trial, &t->message, &why) && note(t->fed[k], m, &why, err)) return -1;
+        if (ls_trial_read(t->fed[k]->trial, &sent, &why) && note(t->fed[k], m, &why, err)) return -1;
     }
     return 0;
 }
@@ -220,7 +221,7 @@ static int try_tables(ls_try *t, const ls_case_tables *tables, ls_error *err) {
 int ls_try_declared(ls_try *t, const char *path, ls_error *err) {
     ls_cases *cases;
     ls_case_tables tables;
-    if ((!t->places.len && !t->nfed) || t->is_fed || access(path, F_OK)) return 0;
+    if ((!t->places.len && !t->nfed) || t->tables || access(path, F_OK)) return 0;
     if (ls_cases_open(&cases, path, err)) return -1;
     int rc = ls_cases_tables(cases, ls_try_schemas(t), &tables, err);
     if (rc == 0) {
@@ -233,7 +234,7 @@ int ls_try_declared(ls_try *t, const char *path, ls_error *err) {
 
 int ls_try_end(ls_try *t, const char *mend, ls_error *err) {
     if (t->places.len && !t->tables) ls_log_line(&t->log, LS_INFO, "its hooks were not tried: no table is %s", mend);
-    if (t->tables > TABLES_MAX && !t->is_fed) ls_log_line(&t->log, LS_INFO, "made-up rows of the first %d of %u tables were tried", TABLES_MAX, t->tables);
+    if (t->tables > TABLES_MAX && t->stage->is_connector) ls_log_line(&t->log, LS_INFO, "made-up rows of the first %d of %u tables were tried", TABLES_MAX, t->tables);
     if (!t->errors) return 0;
     return ls_fail(err, LS_USAGE, "made-up rows raise %u error%s, at which a row like them would stop it", t->errors, t->errors == 1 ? "" : "s");
 }

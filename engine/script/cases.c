@@ -312,17 +312,42 @@ static int call_for_text(lua_State *L, int n, ls_buf *out) {
     return 0;
 }
 
-static void push_messages(lua_State *L, const job *j, bool keys) {
+static void set_text(lua_State *L, const char *name, const char *p, size_t n) {
+    if (!p) return;
+    lua_pushlstring(L, p, n);
+    lua_setfield(L, -2, name);
+}
+
+/* { message, key, topics = { ... }, headers = { { name, value } ... } } */
+static void push_message(lua_State *L, const ls_case_message *m) {
+    lua_newtable(L);
+    set_text(L, "message", m->message, m->message_len);
+    set_text(L, "key", m->key, m->key_len);
+    lua_createtable(L, (int)m->ntopics, 0);
+    for (size_t i = 0; i < m->ntopics; i++) {
+        lua_pushstring(L, m->topics[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "topics");
+    lua_createtable(L, (int)m->nheaders, 0);
+    for (size_t i = 0; i < m->nheaders; i++) {
+        lua_newtable(L);
+        set_text(L, "name", m->headers[i].name, strlen(m->headers[i].name));
+        set_text(L, "value", m->headers[i].value, m->headers[i].len);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "headers");
+}
+
+/* By their number in the batch, from 1; nil: a consumer's. */
+static void push_messages(lua_State *L, const job *j) {
     if (!j->messages) {
         lua_pushnil(L);
         return;
     }
     lua_createtable(L, (int)j->n, 0);
     for (size_t i = 0; i < j->n; i++) {
-        const ls_case_message *m = &j->messages[i];
-        const char *p = keys ? m->key : m->message;
-        if (!p) continue;
-        lua_pushlstring(L, p, keys ? m->key_len : m->message_len);
+        push_message(L, &j->messages[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
 }
@@ -332,9 +357,8 @@ static int compare(lua_State *L) {
     ls_lua_push_field(L, "list_sync.cases", "compare");
     lua_pushinteger(L, (int)j->i + 1);
     lua_pushstring(L, j->text);
-    push_messages(L, j, false);
-    push_messages(L, j, true);
-    return call_for_text(L, 4, j->out);
+    push_messages(L, j);
+    return call_for_text(L, 3, j->out);
 }
 
 /* Lines behind what *out had; 1: there is none. */

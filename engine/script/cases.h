@@ -37,10 +37,18 @@ size_t ls_cases_table_of(const ls_cases *c, size_t i, size_t r);
 /* Adds the rows that case i gives to w, as a source would. LS_USAGE: a value is none of its column's. */
 int ls_cases_give(ls_cases *c, size_t i, ls_work *w, const ls_case_tables *tables, ls_error *err) LS_MUST_CHECK;
 
-/* What a connector would send for a row of the batch, by its number in it; message NULL: a consumer's, or a row that is dropped. */
+typedef struct ls_case_header {
+    const char *name, *value; /* value NULL: a null one */
+    size_t len;
+} ls_case_header;
+/* What a connector would send for a row of the batch, by its number in it; message NULL: it is dropped. */
 typedef struct ls_case_message {
     const char *message, *key; /* key NULL: none */
     size_t message_len, key_len;
+    const char *const *topics;
+    size_t ntopics;
+    const ls_case_header *headers;
+    size_t nheaders;
 } ls_case_message;
 /* Appends what of the batch is not as case i wants it, a line each, with path:line. places: where the hooks are, or "". messages NULL: a
  * consumer's. 1: all is as wanted; 0; -1. */

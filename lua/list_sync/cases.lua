@@ -199,7 +199,7 @@ local function as_list(given)
     return { given }
 end
 
-local WANTED = { "action", "table", "new", "old", "moved_from", "moved_to", "key", "message" }
+local WANTED = { "action", "table", "new", "old", "moved_from", "moved_to", "topic", "key", "headers", "message" }
 
 local function check_wanted(call, wanted)
     if type(wanted) ~= "table" then fail(call, "want", "want is the row that is sent, or a list of them; {} where none is") end
@@ -211,6 +211,8 @@ local function check_wanted(call, wanted)
         end
         if r.table ~= nil and (type(r.table) ~= "string" or not split(r.table)) then fail(call, "want", 'want.table is written "schema.table"') end
         if r.key ~= nil and type(r.key) ~= "string" and r.key ~= values.null then fail(call, "want", "want.key is the key's text, or ls.null for none") end
+        if r.topic ~= nil and type(r.topic) ~= "string" and type(r.topic) ~= "table" then fail(call, "want", "want.topic is the topic's name, or a list of names") end
+        if r.headers ~= nil and type(r.headers) ~= "table" then fail(call, "want", "want.headers is a table of the headers' values") end
         if r.message ~= nil and type(r.message) ~= "string" and type(r.message) ~= "table" then fail(call, "want", "want.message is its JSON text, or a table") end
     end
 end
@@ -336,12 +338,20 @@ local function compare_image(say, got, wanted, part)
     end
 end
 
-local function compare_message(say, got, wanted)
-    if type(wanted) == "string" and got ~= wanted then
-        say("message: wanted %s, got %s", wanted, got)
-    elseif type(wanted) == "table" and not same_json(json.decode(got), wanted) then
-        say("message: wanted %s, got %s", json.encode(wanted), got)
+-- What differs in where and how a connector sends the row.
+local function compare_sent(say, sent, wanted)
+    local message = wanted.message
+    if wanted.topic == nil and wanted.key == nil and wanted.headers == nil and message == nil then return end
+    if not sent then
+        say("a consumer's row has no topic to go to, key, headers or message: take them out of want")
+        return
     end
+    local topics, headers = text.topics(sent), text.headers(sent)
+    if wanted.topic ~= nil and not same_json(topics, wanted.topic) then say("topic: wanted %s, got %s", json.encode(wanted.topic), json.encode(topics)) end
+    if wanted.key ~= nil and not same(sent.key, wanted.key) then say("key: wanted %s, got %s", text.shown(wanted.key), text.shown(sent.key)) end
+    if wanted.headers and not same_json(headers, wanted.headers) then say("headers: wanted %s, got %s", json.encode(wanted.headers), json.encode(headers)) end
+    local is_same = message == nil or message == sent.message or type(message) == "table" and same_json(json.decode(sent.message), message)
+    if not is_same then say("message: wanted %s, got %s", type(message) == "table" and json.encode(message) or message, sent.message) end
 end
 
 local function compare_row(say, got, wanted, given)
@@ -353,21 +363,15 @@ local function compare_row(say, got, wanted, given)
     for _, part in ipairs { "new", "old", "moved_from", "moved_to" } do
         if wanted[part] then compare_image(say, got[part], wanted[part], part) end
     end
-    if wanted.key == nil and wanted.message == nil then return end
-    if got.message == nil then
-        say("a consumer's row has no key and no message: take them out of want")
-        return
-    end
-    if wanted.key ~= nil and not same(got.key, wanted.key) then say("key: wanted %s, got %s", text.shown(wanted.key), text.shown(got.key)) end
-    compare_message(say, got.message, wanted.message)
+    compare_sent(say, got.sent, wanted)
 end
 
 local function counted(n) return n == 0 and "no row" or n == 1 and "1 row" or n .. " rows" end
 
--- What differs, a line each; "" where nothing does. places: where the stage's hooks are.
-function cases.compare(i, places, messages, keys)
+-- What differs, a line each; "" where nothing does. places: where the stage's hooks are; messages: as text.rows_sent() takes them.
+function cases.compare(i, places, messages)
     local case, out = cases.list[i], {}
-    local got = text.rows_sent(messages, keys)
+    local got = text.rows_sent(messages)
     local number
     local function say(what, ...)
         local line = case.lines[case.error and "error" or "want"] or case.line

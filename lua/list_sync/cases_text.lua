@@ -126,17 +126,29 @@ local function image(s, from)
     return out
 end
 
--- The rows of the batch that are sent. messages, keys: by their number in the batch, from 1; of a consumer there are none.
-function text.rows_sent(messages, keys)
+-- The rows of the batch that are sent. messages: { message, key, topics, headers } by their number in the batch, from 1; of a consumer
+-- there are none.
+function text.rows_sent(messages)
     local got = {}
     for k = 0, at.batch.count - 1 do
         if bit.band(at.batch.changes[k].flags, C.LS_DROPPED) == 0 then
             local r = text.row(at.batch.changes[k])
-            r.message, r.key = messages and messages[k + 1], keys and keys[k + 1]
+            r.sent = messages and messages[k + 1]
             got[#got + 1] = r
         end
     end
     return got
+end
+
+-- A connector's topics, and headers, as a case wants them.
+function text.topics(sent)
+    return #sent.topics == 1 and sent.topics[1] or sent.topics
+end
+
+function text.headers(sent)
+    local out = {}
+    for _, h in ipairs(sent.headers) do out[h.name] = h.value == nil and values.null or h.value end
+    return out
 end
 
 -- A change as a table: action, schema, table, and new, old, moved_from, moved_to as lists of { name, value }.
@@ -167,6 +179,12 @@ local function image_text(columns, part)
     return #out > 0 and "{ " .. table.concat(out, ", ") .. " }" or "{}"
 end
 
+local function list_text(texts)
+    local out = {}
+    for i, v in ipairs(texts) do out[i] = text.quoted(v) end
+    return "{ " .. table.concat(out, ", ") .. " }"
+end
+
 -- A row of text.row() as Lua. given: the table that it need not name; indent: of its lines, where it is too long for one.
 function text.row_text(r, given, indent)
     local parts = { "action = " .. text.quoted(r.action) }
@@ -174,8 +192,14 @@ function text.row_text(r, given, indent)
     for _, part in ipairs { "new", "old", "moved_from", "moved_to" } do
         if r[part] then parts[#parts + 1] = part .. " = " .. image_text(r[part], part) end
     end
-    if r.show_key then parts[#parts + 1] = "key = " .. (r.key and text.quoted(r.key) or text.ls .. ".null") end
-    if r.show_message then parts[#parts + 1] = "message = " .. text.quoted(r.message) end
+    local wanted, sent = r.wanted or {}, r.sent or {} -- what of the message a case has wanted before
+    if wanted.topic ~= nil then
+        local topics = text.topics(sent)
+        parts[#parts + 1] = "topic = " .. (type(topics) == "string" and text.quoted(topics) or list_text(topics))
+    end
+    if wanted.key ~= nil then parts[#parts + 1] = "key = " .. (sent.key and text.quoted(sent.key) or text.ls .. ".null") end
+    if wanted.headers ~= nil then parts[#parts + 1] = "headers = " .. lua_text(text.headers(sent)) end
+    if wanted.message ~= nil then parts[#parts + 1] = "message = " .. text.quoted(sent.message) end
     local line = "{ " .. table.concat(parts, ", ") .. " }"
     if not indent or #indent + #line <= WIDTH then return line end
     return "{\n" .. indent .. "  " .. table.concat(parts, ",\n" .. indent .. "  ") .. ",\n" .. indent .. "}"
@@ -226,8 +250,7 @@ function text.update(list, tables)
         if case.path == path then first, last, before, behind, indent = place_of(whole, case) end
         if not first then place.raise(case.path, case.line, ("case %s: it is not plain where its want stands; nothing is changed: write it by hand"):format(text.quoted(case.name))) end
         for k, r in ipairs(case.got) do
-            local wanted = case.want and case.want[k] or {}
-            r.show_key, r.show_message = wanted.key ~= nil, wanted.message ~= nil
+            r.wanted = r.sent and case.want and case.want[k]
         end
         edits[#edits + 1] = { first = first, last = last, text = before .. rows_text(case.got, tables[case.give[1].table], indent) .. behind }
     end
@@ -273,7 +296,7 @@ function text.note()
     local c = at.batch.changes[0]
     given_table = text.table_text(c.schema)
     given, given_source = text.row(c), source_text(c)
-    given.key = row.key_text(c)
+    given.key_text = row.key_text(c)
     if c.origin ~= nil then given_source = given_source .. (", topic = %s, partition = %d"):format(text.quoted(ffi.string(c.origin.topic)), c.origin.partition) end
 end
 
@@ -289,7 +312,7 @@ function text.record(stage)
     local give = text.row_text(given, nil, "  ")
     local front = give:sub(1, 2) == "{\n" and give:gsub(",?\n?%s*}$", "") or give:gsub(" }$", "")
     out[#out + 1] = ("\n%s.case {\n  name = %s,\n  stage = %s,\n  give = %s%s },\n  want = %s,\n}\n"):format(text.ls,
-        text.quoted(("%d: %s %s%s"):format(recorded, ACTIONS[given.action] or given.action, name, given.key and ", key " .. given.key or "")), text.quoted(stage),
+        text.quoted(("%d: %s %s%s"):format(recorded, ACTIONS[given.action] or given.action, name, given.key_text and ", key " .. given.key_text or "")), text.quoted(stage),
         front, given_source, rows_text(rows, given, "  "))
     return table.concat(out)
 end

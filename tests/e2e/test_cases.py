@@ -86,7 +86,25 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         self.differs('action = "I"', "wanted 1 row, got no row", give='new = { id = 7, status = "draft" }')
         self.differs('new = { id = 7, big = 9007199254740993LL }, table = "public.orders_eu"', "column big: wanted 9007199254740993LL, got 9007199254740994LL", stage="out",
                      give="new = { id = 7, big = 9007199254740993LL }")
-        self.differs('key = "7", table = "public.orders_eu"', "a consumer's row has no key and no message: take them out of want", stage="out", give="new = { id = 7, big = 1 }")
+        self.differs('key = "7", table = "public.orders_eu"', "a consumer's row has no topic to go to, key, headers or message: take them out of want", stage="out", give="new = { id = 7, big = 1 }")
+
+    def test_where_and_how_it_is_sent(self):
+        self.write("orders.lua", SCRIPT.replace('topic = "wal",\n', 'topic = function(row) return { "a." .. row.action, "all" } end, key = function(row) return row.action ~= "D" and row:text "id" or nil end,\n'
+                   '  headers = function(row) return { kind = row.action, none = ls.null } end,\n', 1))
+        want = 'topic = { "a.I", "all" }, key = "7", headers = { kind = "I", none = ls.null }'
+        case = 'ls.case { name = "a", stage = "shop", give = { new = { id = 7, total = "1" } }, want = { %s } }\n'
+        self.assertEqual(self.try_(case % want), "1 passed, 0 failed\n")
+        for part, other, text in (('"a.I", "all"', '"a.I"', 'topic: wanted ["a.I"], got ["a.I","all"]'), ('"7"', "ls.null", 'key: wanted NULL, got "7"'),
+                                  ('kind = "I"', 'kind = "U"', 'headers: wanted {"kind":"U","none":null}, got {"kind":"I","none":null}')):
+            self.assertIn('orders.cases.lua:3: case "a": ' + text + " (filter is at orders.lua:7, map is at orders.lua:8, topic is at orders.lua:4, key is at orders.lua:4, "
+                          "headers is at orders.lua:5)\n", self.try_(case % want.replace(part, other), code=1))
+            self.run_to_end("test", "orders.lua", "--update")
+            self.assertEqual(self.read(), HEAD + case.replace("{ %s } }", "{\n  %s,\n} }") % ",\n  ".join(
+                ('action = "I"', 'new = { id = 7, total = "2", status = ls.null, big = ls.null, seen = 1 }', 'topic = { "a.I", "all" }', 'key = "7"',
+                 'headers = { kind = "I", none = ls.null }')))
+        self.write("orders.lua", SCRIPT.replace('topic = "wal",\n', 'topic = function(row) return row.table .. " x" end,\n', 1))
+        self.assertIn("which Kafka does not take for a topic's name", self.try_(case % "", code=1))
+        self.assertRegex(self.run_to_end("check", "orders.lua", "--offline", code=2).log(), r"does not take for a topic's name.*\(public.orders, made-up delete with its key only\)")
 
     def test_errors_as_outcome(self):
         out = self.try_('ls.case { name = "a", stage = "shop", give = { new = { id = 7, total = "12.50" } }, want = {} }\n'

@@ -76,10 +76,12 @@ return {
 
     -- what it wants
     { file = case "  give = { new = { id = 1 } },\n  want = \"dropped\",", want = "case.lua:6: want is the row that is sent, or a list of them; {} where none is" },
-    { file = case "  give = { new = { id = 1 } },\n  want = { nwe = {} },", want = 'case.lua:6: a row of want has action, table, new, old, moved_from, moved_to, key, message, not nwe; did you mean "new"?' },
+    { file = case "  give = { new = { id = 1 } },\n  want = { nwe = {} },", want = 'case.lua:6: a row of want has action, table, new, old, moved_from, moved_to, topic, key, headers, message, not nwe; did you mean "new"?' },
     { file = case "  give = { new = { id = 1 } },\n  want = { { new = 1 } },", want = "case.lua:6: want.new is a table of the columns' values, not a number" },
     { file = case "  give = { new = { id = 1 } },\n  want = { table = \"orders\" },", want = 'case.lua:6: want.table is written "schema.table"' },
     { file = case "  give = { new = { id = 1 } },\n  want = { key = 1 },", want = "case.lua:6: want.key is the key's text, or ls.null for none" },
+    { file = case "  give = { new = { id = 1 } },\n  want = { topic = 1 },", want = "case.lua:6: want.topic is the topic's name, or a list of names" },
+    { file = case "  give = { new = { id = 1 } },\n  want = { headers = \"a\" },", want = "case.lua:6: want.headers is a table of the headers' values" },
     { file = case "  give = { new = { id = 1 } },\n  want = { message = 1 },", want = "case.lua:6: want.message is its JSON text, or a table" },
     { file = case "  give = { new = { id = 1 } },\n  want = { { new = {} }, 1 },", want = "case.lua:6: want: row 2 is a number, and not a table" },
 }
