@@ -11,16 +11,11 @@
 
 enum { FINDINGS_MAX = 64, TABLES_MAX = 1000 };
 
-typedef struct finding {
-    char *text;
-    bool example; /* it was met by values that are but examples */
-} finding;
-
 struct ls_try {
     const ls_stage *stage;
     ls_log log;
     ls_trial *trial;
-    finding found[FINDINGS_MAX];
+    char *found[FINDINGS_MAX]; /* errors that were told: each is once, of the row that met it first */
     size_t nfound;
     unsigned errors;
     unsigned tables; /* tried; of a consumer that is fed, rows */
@@ -43,7 +38,7 @@ int ls_try_open(ls_try **out, const ls_stage *stage, const char *script, const l
 void ls_try_close(ls_try *t) {
     if (!t) return;
     ls_trial_close(t->trial);
-    for (size_t i = 0; i < t->nfound; i++) free(t->found[i].text);
+    for (size_t i = 0; i < t->nfound; i++) free(t->found[i]);
     free(t->fed);
     ls_buf_free(&t->places);
     free(t);
@@ -68,20 +63,9 @@ static void strip_row(char *text) {
     if (at && (strstr(at, ", key ") || strstr(at, ", no key"))) *at = '\0';
 }
 
-/* How much of the text says where: "shop.lua:7: filter" of a hook's error, else all of it. */
-static size_t where(const char *text) {
-    const char *at = strstr(text, " of connector ");
-    if (!at) at = strstr(text, " of consumer ");
-    return at ? (size_t)(at - text) : strlen(text);
-}
-
-/* Was it said already? An error at the same place that examples have met is of the values: *of_values. */
-static bool is_known(const ls_try *t, const char *text, bool *of_values) {
-    size_t n = where(text);
-    for (size_t i = 0; i < t->nfound; i++) {
-        if (strcmp(t->found[i].text, text) == 0) return true;
-        if (t->found[i].example && where(t->found[i].text) == n && memcmp(t->found[i].text, text, n) == 0) *of_values = true;
-    }
+static bool is_known(const ls_try *t, const char *text) {
+    for (size_t i = 0; i < t->nfound; i++)
+        if (strcmp(t->found[i], text) == 0) return true;
     return false;
 }
 
@@ -103,13 +87,10 @@ typedef struct madeup {
 static int note(ls_try *t, const madeup *m, ls_error *why, ls_error *err) {
     const ls_schema *s = m->schema;
     strip_row(why->text);
-    bool example = is_example(m->kind, why->text);
-    if (is_known(t, why->text, &example) || t->nfound == FINDINGS_MAX) return 0;
-    finding *f = &t->found[t->nfound];
-    *f = (finding){strdup(why->text), example};
-    if (!f->text) return ls_fail_memory(err, "trying a stage");
+    if (is_known(t, why->text) || t->nfound == FINDINGS_MAX) return 0;
+    if (!(t->found[t->nfound] = strdup(why->text))) return ls_fail_memory(err, "trying a stage");
     t->nfound++;
-    if (example) {
+    if (is_example(m->kind, why->text)) {
         ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, m->title);
         return 0;
     }
