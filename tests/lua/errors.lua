@@ -223,7 +223,12 @@ return {
     { script = 'local ls = require "list_sync"\nlocal m = ls.hmac ""\n', want = 'case.lua:2: ls.hmac takes a secret key, as in ls.hmac(ls.env "PEPPER")' },
     { script = 'local ls = require "list_sync"\nlocal m = ls.keep_last(-1)\n', want = "case.lua:2: ls.keep_last takes how many characters stay: 0 to 1000" },
 
-    -- ls.env, ls.param
+    -- ls.file, ls.env, ls.param
+    { script = 'local ls = require "list_sync"\n\nlocal p = ls.file "not-there"\n', want = "case.lua:3: ls.file: not-there: No such file or directory" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file "/"\n', want = "case.lua:2: ls.file: /: it cannot be read" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file(nil)\n', want = 'case.lua:2: ls.file takes the path of a file: ls.file "/run/secrets/pgpassword"' },
+    { script = 'local ls = require "list_sync"\nlocal f = io.open("secret", "wb") f:write("a\\nb\\r\\n") f:close()\nerror(("<%s>"):format(ls.file "secret"))\n',
+      want = "case.lua:3: <a\nb>" },
     { script = 'local ls = require "list_sync"\n\nlocal p = ls.env "LIST_SYNC_TEST_NOT_SET"\n',
       want = "case.lua:3: the environment variable LIST_SYNC_TEST_NOT_SET is not set: export LIST_SYNC_TEST_NOT_SET=... before list_sync starts" },
     { script = 'local ls = require "list_sync"\nls.param "brokers"\n', want = 'case.lua:2: the parameter "brokers" has no default: give it as --set brokers=...' },
