@@ -124,10 +124,10 @@ local connector = {
         NULL key, and its rows go to one partition.]],
     },
     {
-        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat" }, default = "list_sync",
+        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat", "protobuf" }, default = "list_sync",
         doc = [[The messages' form (docs/formats.md): "list_sync"; "debezium" and "maxwell": as these programs write them; "flat": the columns as
-        one JSON object, with members such as _action beside them. Values are the same in each. Consumers of this program read "list_sync". Or a function(row), after map, that gives the message as a text,
-        ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
+        one JSON object, with members such as _action beside them; "protobuf": messages of change.proto. Values are the same in each. Consumers of this
+        program read "list_sync", and with decode = "protobuf" that one. Or a function(row), after map, that gives the message as a text, ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
     },
     {
         name = "headers", type = "headers", by_table = true,
@@ -212,6 +212,12 @@ local consumer = {
     {
         name = "auto_offset_reset", type = "choice", choices = { "earliest", "latest" }, default = "earliest",
         doc = [[Where a group without stored offsets starts.]],
+    },
+    {
+        name = "decode", type = "choice", choices = { "list_sync", "protobuf", "raw" }, default = "list_sync",
+        doc = [[What the messages are: "list_sync" or "protobuf", a connector's of that format, or "raw": anything. Of a raw message, a null one
+        too, comes an insert of the table kafka.<topic> with the columns key and value (bytes), timestamp, partition and offset; row:bytes
+        "value" is what was sent. A message that is none of the kind stops the consumer.]],
     },
     { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
     { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },

@@ -152,6 +152,8 @@ return {
     { script = connector '  start = "earliest",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "slot", not the text "earliest"' },
     { script = mysql '  start = "slot",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "earliest", not the text "slot"' },
     { script = connector '  on_invalid_text = "dead_letter",', want = 'case.lua:7: option "on_invalid_text" in connector "shop" must be one of "stop", "replace", "skip", not the text "dead_letter"' },
+    { script = connector '  format = "protobuf",\n  json = "embed",', want = 'case.lua:8: option "json" in connector "shop" cannot be "embed" with format = "protobuf", whose messages tell a document by its type: take it out' },
+    { script = consumer '  decode = "avro",', want = 'case.lua:4: option "decode" in consumer "reports" must be one of "list_sync", "protobuf", "raw", not the text "avro"' },
     { script = connector '  plugin = "decoderbufs",', want = 'case.lua:7: option "plugin" in connector "shop" must be one of "pgoutput", "wal2json", not the text "decoderbufs"' },
     { script = connector '  plugin = "wal2json",\n  partition_root = true,', want = 'case.lua:8: option "partition_root" in connector "shop" cannot be true with plugin = "wal2json", which sends changes under the partitions\' names: take it out and capture the partitions, or take plugin = "pgoutput"' },
     { script = connector '  slot = "Shop",', want = 'case.lua:7: option "slot" in connector "shop" must be 1 to 63 lower-case letters, digits and _, not the text "Shop"' },
@@ -198,14 +200,14 @@ return {
 
     { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not the text "id"' },
     { script = connector '  format = "debesium",',
-      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not the text "debesium"' },
-    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not true' },
+      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not the text "debesium"' },
+    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not true' },
     { script = mysql '  format = "debezium",\n  ddl = true,',
       want = 'case.lua:8: option "ddl" in connector "shop" cannot be true with format = "debezium", which has no form for a drop or a rename: '
-          .. 'take it out, or take format = "list_sync" or "flat"' },
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
     { script = mysql '  ddl = true,\n  format = "maxwell",',
       want = 'case.lua:7: option "ddl" in connector "shop" cannot be true with format = "maxwell", which has no form for a drop or a rename: '
-          .. 'take it out, or take format = "list_sync" or "flat"' },
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
     { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns
