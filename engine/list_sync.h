@@ -192,9 +192,9 @@ int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
 
-/* Where the hooks are. C sets batch and run before it enters Lua, Lua keeps index and hook, C reads them when a hook
- * raised. A row that a hook was given is alive while index and run are its own. */
-enum ls_hook { LS_HOOK_FILTER = 1, LS_HOOK_MAP };
+/* Where the hooks are. C sets batch and run before it enters Lua, and hook for a writer's functions; Lua keeps index and the hook; they are
+ * read when a hook raised, or does not return. A row that a hook was given is alive while index and run are its own. */
+enum ls_hook { LS_HOOK_FILTER = 1, LS_HOOK_MAP, LS_HOOK_WRITE, LS_HOOK_OPEN, LS_HOOK_FLUSH, LS_HOOK_DISCARD, LS_HOOK_CLOSE, LS_HOOKS };
 typedef struct ls_hook_place {
     ls_batch *batch; /* NULL between two runs */
     uint32_t run;    /* grows with each batch that the hooks see */

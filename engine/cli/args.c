@@ -138,8 +138,8 @@ void ls_args_help(const ls_args *a) {
            "\nexit codes: 0 clean stop, 1 failure while running, 2 usage or script, 3 position lost, 4 fenced by another instance\n");
 }
 
-ls_script_env ls_args_env(const ls_args *a) {
-    return (ls_script_env){.params = a->params, .nparams = a->nparams, .offline = a->offline};
+ls_script_env ls_args_env(const ls_args *a, const ls_log *log) {
+    return (ls_script_env){.params = a->params, .nparams = a->nparams, .offline = a->offline, .log = log};
 }
 
 static bool wanted(const ls_args *a, const char *name) {
@@ -165,7 +165,7 @@ static int check_only(const ls_args *a, const ls_config *c, ls_error *err) {
 
 int ls_args_config(const ls_args *a, ls_config *config, ls_error *err) {
     ls_script *script = NULL;
-    ls_script_env env = ls_args_env(a);
+    ls_script_env env = ls_args_env(a, NULL);
     *config = (ls_config){0};
     int rc = ls_script_open(&script, a->script, &env, err) || ls_script_config(script, config, err) || check_only(a, config, err) ? -1 : 0;
     ls_script_close(script);

@@ -44,6 +44,7 @@ void ls_args_help(const ls_args *args);
 
 /* Evaluates the script and leaves in *config the stages that --only names (all without it). */
 int ls_args_config(const ls_args *args, ls_config *config, ls_error *err) LS_MUST_CHECK;
-ls_script_env ls_args_env(const ls_args *args);
+/* log: borrowed; see ls_script_env. */
+ls_script_env ls_args_env(const ls_args *args, const ls_log *log);
 
 #endif

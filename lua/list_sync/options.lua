@@ -2,13 +2,13 @@
 -- defaults and the reference (list_sync options) come from this table alone.
 --
 --   name     the option
---   type     text | integer | boolean | choice | list | size | char | kafka | hook | writer   (check.lua has one check each)
+--   type     text | integer | boolean | choice | list | size | duration | char | kafka | hook | writer   (check.lua has one check each)
 --   required it must be given: true, or the db_type for which it must be
 --   example  how it is given, for the error about a missing one
 --   default  the value when it is not given; by_db: one for each db_type
 --   default_doc  how the reference tells a default that is worked out
 --   only     the db_type it belongs to
---   min max  the range of an integer or size; of a text its length in bytes
+--   min max  the range of an integer or size, or of a duration in milliseconds; of a text its length in bytes
 --   choices  the values of a choice; means: other spellings of them
 --   empty    a text that may be empty
 --   doc      the reference's sentences
@@ -19,6 +19,18 @@ local kafka_conf = {
     doc = [[Where Kafka is: bootstrap servers as one text, or a table of librdkafka properties with
     ["bootstrap.servers"] among them, or "memory": a broker inside this process, for demos and trials, whose topics end with it.
     Properties that delivery depends on (acks, enable.idempotence, transactional.id and the like) belong to the engine.]],
+}
+
+local hook_timeout = {
+    name = "hook_timeout", type = "duration", min = 100, max = 3600000, default = 60000,
+    doc = [[How long one call of a function of the stage may take: filter, map or callback for one row, and of ls.writer write for one row and
+    open, flush, discard and close each. A call that takes longer is named with its script:line, and the program stops with exit code 1.]],
+}
+
+local script_memory = {
+    name = "script_memory", type = "size", min = 4 * MiB, max = 1024 * MiB, default = 256 * MiB,
+    doc = [[What a stage's functions may keep in their Lua state (tables, texts; not what ffi allocates), in each instance. A script that keeps more
+    after a full garbage collection stops the program with exit code 1.]],
 }
 
 local connector = {
@@ -162,6 +174,8 @@ local connector = {
         doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector
         waits for Kafka; a larger row goes through alone.]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local consumer = {
@@ -198,6 +212,8 @@ local consumer = {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
         doc = [[Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local csv_writer = {
