@@ -24,7 +24,7 @@ end
 function duration.check(at, option, value, fail)
     local ms = duration.ms(value)
     if ms and ms >= option.min and ms <= option.max then return ms end
-    fail(at, option.name, 'option %q in %s must be a text from "%s" to "%s", as "%s", not %s', option.name, at.title, duration.text(option.min),
+    fail(at, option.name, 'option %q in %s must be a text from "%s" to "%s", such as "%s", not %s', option.name, at.title, duration.text(option.min),
         duration.text(option.max), duration.text(option.default), type(value) == "string" and ("the text %q"):format(value) or tostring(value))
 end
 
