@@ -11,6 +11,7 @@
 --   min max  the range of an integer or size, or of a duration in milliseconds; of a text its length in bytes
 --   choices  the values of a choice; means: other spellings of them
 --   empty    a text that may be empty
+--   gives    what a hook returns, as an editor's type; its arguments are those that doc begins with
 --   doc      the reference's sentences
 local MiB = 1024 * 1024
 
@@ -162,11 +163,11 @@ local connector = {
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
     },
     {
-        name = "filter", type = "hook",
+        name = "filter", type = "hook", gives = "boolean?",
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },
     {
-        name = "map", type = "hook",
+        name = "map", type = "hook", gives = "boolean?",
         doc = [[function(row), after filter: changes the row in place; false leaves it out.]],
     },
     {
@@ -198,8 +199,8 @@ local consumer = {
         name = "auto_offset_reset", type = "choice", choices = { "earliest", "latest" }, default = "earliest",
         doc = [[Where a group without stored offsets starts.]],
     },
-    { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
-    { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
+    { name = "filter", type = "hook", gives = "boolean?", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
+    { name = "map", type = "hook", gives = "boolean?", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
         name = "writer", type = "writer",
         doc = [[Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.]],
@@ -273,7 +274,7 @@ local writer = {
         ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
     },
     {
-        name = "open", type = "hook",
+        name = "open", type = "hook", gives = "list_sync.position[]|(fun(topic: string, partition: integer): integer?)|nil",
         doc = [[function(w): called before the first row. What it returns says where partitions begin, if not at the group's offsets: a list of
         { topic =, partition =, offset = }, or a function(topic, partition) that gives an offset or nil, which is asked of each partition
         that comes.]],

@@ -62,16 +62,21 @@ local function wrapped(text, indent)
     return table.concat(out, "\n") .. "\n"
 end
 
-local function describe(option)
+local reference = { types = TYPES }
+
+-- What an option is, but for its doc.
+function reference.facts(option)
     local facts = { kind(option) }
     if option.only then facts[2] = DATABASES[option.only] .. " only" end
     facts[#facts + 1] = when_not_given(option)
-    return wrapped(("- `%s` (%s): %s"):format(option.name, table.concat(facts, "; "), option.doc), "  ")
+    return table.concat(facts, "; ")
+end
+
+local function describe(option)
+    return wrapped(("- `%s` (%s): %s"):format(option.name, reference.facts(option), option.doc), "  ")
 end
 
 local function heading(call) return ("## ls.%s\n\n%s\n"):format(call.name, wrapped(call.doc, "")) end
-
-local reference = {}
 
 -- The whole; or one call's part; or each option of that name.
 function reference.text(name)

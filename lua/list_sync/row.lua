@@ -481,4 +481,7 @@ local function key_text(c)
     return table.concat(out, ", ")
 end
 
-return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields }
+return {
+    absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, methods = methods, source_fields = source_fields,
+    writable = writable,
+}
