@@ -27,7 +27,7 @@ typedef struct ls_source_conf {
     bool temporary_slot;  /* for print and kafka_conf = "memory" */
     bool ddl;             /* binlog: X and R */
     bool partial_rows;    /* binlog: row_image = "any" */
-    bool whole_identity;  /* identity = "full": a server that does not send rows before whole is refused */
+    bool whole_before;    /* tables are to have whole rows before (schemas tells which): a server that does not send them is refused */
     bool inspect;         /* `check`: also warns of what a start need not speak of */
     ls_invalid_policy on_invalid_text;
     uint32_t server_id;   /* binlog; 0: made from the name */

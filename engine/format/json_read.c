@@ -465,5 +465,9 @@ int ls_decoder_read(ls_decoder *d, ls_work *w, const char *p, size_t n, ls_error
     }
     if (rc == 0) return 0;
     w->seen.count = count;
+    const char *other = ls_format_guess(p, n);
+    if (other)
+        return ls_fail_in(err, "this is no list_sync message, but seems to be one of the format \"%s\" (take format = \"list_sync\" in the connector "
+                               "that writes the topic, or decode = \"raw\" in the consumer)", other);
     return ls_fail_in(err, "this is no list_sync message (take the topic out of topic_list if others write to it)");
 }

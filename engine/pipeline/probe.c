@@ -1,9 +1,9 @@
 #include "pipeline/probe.h"
 
 #include "capture/source.h"
-#include "format/format.h"
 #include "kafka/consumer.h"
 #include "kafka/producer.h"
+#include "pipeline/encode.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
 
@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,15 +24,18 @@ typedef struct printer {
     const ls_log *log;
     ls_script *script;
     ls_columns *columns;
-    ls_format_options format;
+    ls_encoder *encoder;
     ls_schemas schemas;
+    ls_table_rule *rules; /* of schemas */
     ls_work *work;
     ls_buf line;
     uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
 } printer;
 
 static int probe_connector(const ls_stage *stage, const ls_log *log, ls_error *err) {
-    ls_schemas schemas = {0};
+    ls_schemas schemas;
+    ls_table_rule *rules;
+    if (ls_connector_rules(&schemas, &rules, stage, err)) return -1;
     ls_source_conf conf = ls_connector_source(stage, &schemas, NULL);
     conf.inspect = true;
     const ls_source_ops *ops = ls_source_find(conf.db_type);
@@ -40,6 +44,7 @@ static int probe_connector(const ls_stage *stage, const ls_log *log, ls_error *e
     int rc = ops ? ops->open(&source, &conf, log, NULL, &id, err)
                  : ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);
     if (source) ops->close(source);
+    free(rules);
     return rc;
 }
 
@@ -110,7 +115,9 @@ static int print_batch(printer *p, ls_error *err) {
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
         ls_buf_clear(&p->line);
-        if (ls_format_list_sync.encode(&p->format, b, i, &p->line, err)) return -1;
+        int value = ls_encoder_message(p->encoder, b, i, &p->line, err);
+        if (value < 0) return -1;
+        if (!value) ls_buf_str(&p->line, "null");
         ls_buf_char(&p->line, '\n');
         if (p->line.failed) return ls_fail_memory(err, "printing a row");
         if (fwrite(p->line.data, 1, p->line.len, stdout) != p->line.len) return 1;
@@ -140,7 +147,6 @@ static int print_source(printer *p, ls_error *err) {
         ls_fail_memory(err, "starting");
         goto out;
     }
-    p->work->whole_identity = conf.whole_identity;
     ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .binlog = id.binlog};
     if (ops->start(source, &from, err)) goto out;
     hold_signals();
@@ -208,10 +214,11 @@ int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_en
     ls_log stage_log = ls_log_for(log, stage->name);
     printer p = {.stage = stage, .log = &stage_log, .left = rows ? rows : UINT64_MAX};
     int rc = -1;
+    if (ls_encoder_open(&p.encoder, stage, err)) goto out;
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
-        p.format = ls_connector_format(stage);
-        rc = ls_connector_columns(&p.columns, stage, &p.schemas, &stage_log, err) ? -1 : print_source(&p, err);
+        rc = ls_connector_rules(&p.schemas, &p.rules, stage, err) || ls_connector_columns(&p.columns, stage, &p.schemas, &stage_log, err)
+                 ? -1 : print_source(&p, err);
     } else if (stage->kafka.memory) {
         ls_fail(err, LS_USAGE, "kafka_conf = \"memory\" is an in-process broker: print finds nothing in it; give the brokers with --set or in the script");
     } else {
@@ -222,6 +229,8 @@ out:
     ls_work_free(p.work);
     ls_columns_free(p.columns);
     ls_script_close(p.script);
+    ls_encoder_free(p.encoder);
+    free(p.rules);
     ls_buf_free(&p.line);
     return rc;
 }

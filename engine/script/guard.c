@@ -19,7 +19,7 @@ enum {
 /* A call as the guard's thread has seen it. */
 typedef struct seen {
     uint64_t entered;
-    uint32_t index, hook;
+    uint32_t index, hook, rule;
     int64_t at;     /* ls_clock_ms() of the last look */
     int64_t ran_ms; /* how long it has been the same */
 } seen;
@@ -28,26 +28,30 @@ void ls_guard_init(ls_guard *g, lua_State *L, ls_hook_place *at, const ls_log *l
 
 static int look_ms(const ls_guard *g) { return g->timeout_ms / LS_LOOKS < LS_LOOK_MAX_MS ? g->timeout_ms / LS_LOOKS : LS_LOOK_MAX_MS; }
 
-static bool is_per_row(uint32_t hook) { return hook == LS_HOOK_FILTER || hook == LS_HOOK_MAP || hook == LS_HOOK_WRITE; }
+static bool is_per_row(uint32_t hook) { return hook && hook <= LS_HOOK_WRITE; }
+
+static const char *name_of(const ls_guard *g, const seen *s) {
+    uint32_t i = s->rule * LS_HOOKS + s->hook;
+    return i < g->nnames && g->names[i] ? g->names[i] : g->title;
+}
 
 /* Ends the program with the mutex held, so that the stage's thread, should it return at last, goes no further. */
 static void end_program(const ls_guard *g, const seen *s) {
     char row[sizeof g->first + 64] = "";
-    const char *name = s->hook < LS_HOOKS && g->names[s->hook] ? g->names[s->hook] : g->title;
     if (is_per_row(s->hook) && *g->first)
         snprintf(row, sizeof row, " (row %" PRIu32 " of the batch that begins with %s)", s->index + 1, g->first);
     ls_log_line(g->log, LS_ERROR,
                 "%s has run for %.1f s%s and has not returned; hook_timeout is %.1f s%s: see what it waits for or goes round in, or raise "
                 "hook_timeout. The program stops, and what was not delivered comes again at the next start",
-                name, (double)s->ran_ms / 1000, is_per_row(s->hook) ? " on one row" : "", (double)g->timeout_ms / 1000, row);
+                name_of(g, s), (double)s->ran_ms / 1000, is_per_row(s->hook) ? " on one row" : "", (double)g->timeout_ms / 1000, row);
     _exit(LS_FAIL); /* the thread that hangs holds what an orderly end would wait for */
 }
 
 static void look(const ls_guard *g, seen *s) {
     int64_t now = ls_clock_ms(), since = now - s->at, most = 2 * look_ms(g);
-    uint32_t index = ls_guard_peek(&g->at->index), hook = ls_guard_peek(&g->at->hook);
+    uint32_t index = ls_guard_peek(&g->at->index), hook = ls_guard_peek(&g->at->hook), rule = ls_guard_peek(&g->at->rule);
     if (!g->inside || g->entered != s->entered || index != s->index || hook != s->hook) {
-        *s = (seen){.entered = g->entered, .index = index, .hook = hook, .at = now};
+        *s = (seen){.entered = g->entered, .index = index, .hook = hook, .rule = rule, .at = now};
         return;
     }
     s->at = now;
@@ -113,10 +117,13 @@ static int read_bounds(lua_State *L) {
     ls_guard *g = u->guard;
     ls_lua_push_field(L, "list_sync.guard", "of");
     lua_pushstring(L, u->stage);
-    lua_call(L, 1, 4);
-    for (int hook = 1; hook < LS_HOOKS; hook++) {
-        lua_rawgeti(L, -1, hook);
-        if (!lua_isnil(L, -1)) g->names[hook] = copy_of_top(L);
+    lua_call(L, 1, 5);
+    uint32_t n = (uint32_t)lua_tointeger(L, -1) * LS_HOOKS;
+    lua_pop(L, 1);
+    if (!(g->names = calloc(n, sizeof *g->names))) luaL_error(L, "out of memory");
+    for (g->nnames = n; n--;) {
+        lua_rawgeti(L, -1, (int)n);
+        if (!lua_isnil(L, -1)) g->names[n] = copy_of_top(L);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -136,7 +143,8 @@ void ls_guard_free(ls_guard *g) {
         pthread_mutex_destroy(&g->mutex);
         pthread_cond_destroy(&g->wake);
     }
-    for (int hook = 0; hook < LS_HOOKS; hook++) free(g->names[hook]);
+    while (g->nnames) free(g->names[--g->nnames]);
+    free(g->names);
     free(g->title);
     free(g->stage);
 }

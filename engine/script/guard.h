@@ -15,7 +15,7 @@
 typedef struct ls_guard {
     lua_State *L;
     const ls_log *log;  /* NULL: calls are not timed */
-    ls_hook_place *at;  /* Lua keeps index and hook in it: read with ls_guard_peek() */
+    ls_hook_place *at;  /* Lua keeps index, hook and rule in it: read with ls_guard_peek() */
     size_t memory;      /* bytes that L may hold */
     size_t held;        /* ... as of the last ls_guard_memory() */
     char *stage;        /* its name; NULL: none is chosen yet */
@@ -27,7 +27,8 @@ typedef struct ls_guard {
     pthread_cond_t wake;   /* stop is set */
     bool stop;
     int timeout_ms;
-    char *names[LS_HOOKS]; /* how errors name the stage's functions; NULL: it has none such */
+    char **names;          /* how errors name the stage's functions, LS_HOOKS for each set of options; NULL: it has none such */
+    uint32_t nnames;
     bool inside;           /* the stage's thread is in Lua */
     uint64_t entered;      /* how often it went there */
     char first[320];       /* the first row of the batch that it went there with; "" without one */
@@ -45,7 +46,7 @@ void ls_guard_leave(ls_guard *g);
 /* Looks at what L holds, after a batch. More than it may after a full collection: LS_FAIL. The stack is empty afterwards. */
 int ls_guard_memory(ls_guard *g, ls_error *err) LS_MUST_CHECK;
 
-/* index and hook are written by Lua, as plain stores of 32 bits, and read by the guard's thread: neither is ever torn, and one that is
+/* index, hook and rule are written by Lua, as plain stores of 32 bits, and read by the guard's thread: neither is ever torn, and one that is
  * seen late makes a call look longer by a look at most. C's own writes go through these. */
 static inline uint32_t ls_guard_peek(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 static inline void ls_guard_poke(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }

@@ -29,6 +29,7 @@ void ls_script_enter(ls_script *s, ls_batch *b, uint32_t hook) {
     s->at.batch = b;
     s->at.run++;
     ls_guard_poke(&s->at.hook, hook);
+    ls_guard_poke(&s->at.rule, 0);
     ls_guard_enter(&s->guard, b);
 }
 

@@ -74,6 +74,7 @@ local FUNCTIONS = {
     { "decimal", 'A decimal for a column: ls.decimal "1.50".', { { "text", "string|integer" } }, "list_sync.decimal" },
     { "bytes", "Bytes for a column.", { { "bytes", "string" } }, "list_sync.bytes" },
     { "json", "A document for a column.", { { "value", "any" } }, "list_sync.json" },
+    { "quoted", "A text or number as it stands in JSON; nil is null.", { { "value", "any" } }, "string" },
     { "array", "An array for a column: ls.array { 1, ls.null, n = 2 }.", { { "elements", "table" } }, "list_sync.array" },
     { "date", "Microseconds since 1970 as text in UTC, by strftime's conversions; nil of nil.", { { "format", "string" }, { "us", "any" } }, "string?" },
     { "hmac", "The mask HMAC-SHA-256, in hex.", { { "key", "string" } }, "list_sync.mask" },
@@ -115,17 +116,23 @@ local function choice(option)
     return literals(words)
 end
 
+local function of_row(gives) return "|(fun(row: list_sync.row): " .. gives .. ")" end
+
 local function key()
     local words = {}
     for word in reference.types.key:gmatch '"([^"]+)"' do words[#words + 1] = word end
-    return literals(words) .. "|string[]"
+    return literals(words) .. "|string[]" .. of_row "string|number|(string|number)[]|nil"
 end
+
+local function format(option) return choice(option) .. of_row "string|list_sync.json|list_sync.null|false" end
 
 -- Each type of check.lua as an editor has it.
 local TYPES = {
     text = "string", integer = "integer", boolean = "boolean", choice = choice, list = "string|string[]", size = "integer|string", duration = "string",
     char = "string", kafka = "string|table<string, string|number|boolean>", key = key, hook = hook, columns = "list_sync.columns",
     rotate = "list_sync.rotate", flush_every = "list_sync.flush_every", writer = "list_sync.csv_writer|list_sync.writer",
+    tables = "string|string[]|table<integer|string, string|list_sync.table_options>", format = format, topic = "string|string[]" .. of_row "string|string[]",
+    headers = "table<string, string>" .. of_row "table<string, string|number|list_sync.null>?",
 }
 
 function annotate.type_of(option)
@@ -147,12 +154,18 @@ local function add_class(name, doc, fields)
     for _, field in ipairs(fields or {}) do add("---@field %s %s # %s\n", field[1], field[2], flat(field[3])) end
 end
 
-local function fields_of(call)
-    local fields = {}
+local function field_of(option, required)
+    return { option.name .. (required and "" or "?"), annotate.type_of(option), ("(%s) %s"):format(reference.facts(option), option.doc) }
+end
+
+local function add_call(call)
+    local fields, by_table = {}, {}
     for i, option in ipairs(call.options) do
-        fields[i] = { option.name .. (option.required == true and "" or "?"), annotate.type_of(option), ("(%s) %s"):format(reference.facts(option), option.doc) }
+        fields[i] = field_of(option, option.required == true)
+        if option.by_table then by_table[#by_table + 1] = field_of(option, false) end
     end
-    return fields
+    add_class(call.name, call.doc, fields)
+    if #by_table > 0 then add_class("table_options", "What a pattern in tables may have of its own; what it leaves out is the " .. call.name .. "'s.", by_table) end
 end
 
 local function add_function(owner, f)
@@ -169,7 +182,7 @@ end
 
 function annotate.page()
     out = { "---@meta list_sync\n", "-- What require \"list_sync\" gives a script, for editors. Made with: list_sync options --format lua\n" }
-    for _, call in ipairs(calls) do add_class(call.name, call.doc, fields_of(call)) end
+    for _, call in ipairs(calls) do add_call(call) end
     for _, class in ipairs(CLASSES) do
         add_class(class.name, class.doc, class.fields)
         if class.name == "row" then

@@ -4,7 +4,9 @@ local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
 local duration = require "list_sync.duration"
+local formats = require "list_sync.formats"
 local place = require "list_sync.place"
+local tables = require "list_sync.tables"
 local values = require "list_sync.values"
 local C = ffi.C
 
@@ -36,24 +38,39 @@ local function skip(text, at)
     return at or #text
 end
 
--- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text.
+-- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text, and in the tables within it: the
+-- key of those is "outer\0inner".
 local function option_lines(text, at, line)
-    local lines, depth = {}, 1
-    while at <= #text and depth > 0 do
+    local lines, fronts, front = {}, {}, "" -- front: of the keys of the table at hand; false: they have no name
+    local opened -- the front of the table that may begin here
+    local function enter(with)
+        fronts[#fronts + 1], front, opened = front, with, nil
+    end
+    local function leave()
+        front, opened = table.remove(fronts), nil
+    end
+    while at <= #text and front ~= nil do
         local last = skip(text, at)
+        local blank = last
         local word = not last and text:match("^[%a_][%w_]*", at)
-        local key = depth == 1 and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
+        local key = front and text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
+        local sign = not last and not word and text:sub(at, at)
         if key then
             last = text:find("]", at + #key, true)
         elseif word then
-            last, key = at + #word - 1, depth == 1 and text:match("^%s*=[^=]", at + #word) and word
-            if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
-        elseif not last then
-            local sign = text:sub(at, at)
+            last, key = at + #word - 1, front and text:match("^%s*=[^=]", at + #word) and word
+            if OPENS[word] then enter(false) elseif CLOSES[word] then leave() else opened = nil end
+        elseif sign then
             last = at
-            if sign:find "[{(%[]" then depth = depth + 1 elseif sign:find "[})%]]" then depth = depth - 1 end
+            if sign == "{" then enter(opened or false) elseif sign:find "[(%[]" then enter(false) elseif sign:find "[})%]]" then leave()
+            elseif sign ~= "=" then opened = nil end
         end
-        if key and not lines[key] then lines[key] = line end
+        if key then
+            opened = front .. key .. "\0"
+            if not lines[front .. key] then lines[front .. key] = line end
+        elseif blank and not text:find("^[%s%-]", at) then
+            opened = nil
+        end
         line = line + select(2, text:sub(at, last):gsub("\n", ""))
         at = last + 1
     end
@@ -203,11 +220,12 @@ function types.list(at, option, value)
     return out
 end
 
--- The Kafka key as a list: a word, or columns.
-function types.key(at, option, value)
-    if value == "pk" or value == "table_pk" then return { value } end
-    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
-    return types.list(at, option, value)
+local help = { fail = fail, must = must, shown = shown, quoted = quoted, nearest = nearest, types = types } -- for the modules that read an option each
+
+function types.tables(at, option, value) return tables.split(at, option, value, help) end
+
+for name, read in pairs(tables.send) do
+    types[name] = function(at, option, value) return read(at, option, value, help) end
 end
 
 local function property(at, option, name, value)
@@ -372,6 +390,7 @@ local function check_topic_name(at, key, name, parts)
 end
 
 local function check_topics(at, topics)
+    if type(topics) == "function" then return end
     for _, topic in ipairs(topics) do
         local rest = topic:gsub("{database}", ""):gsub("{schema}", ""):gsub("{table}", "")
         if rest:find "[{}]" then
@@ -392,6 +411,22 @@ local function check_partition_root(at, out)
     if out.partition_root == nil then out.partition_root = published end
 end
 
+-- One set of the options that tables may have of their own, as C and hooks.lua take it: what a function says has a name of its own.
+local function finish_set(at, set, unused)
+    if not set.topic and not unused then
+        fail(at, nil, 'option "topic" is missing in %s: add topic = "{database}.{schema}.{table}"', at.title)
+    end
+    check_topics(at, set.topic or {})
+    set.topic = set.topic or {}
+    set.key = set.key or { "pk", word = true }
+    set.own_key = type(set.key) == "table" and not set.key.word
+    set.headers = set.headers or {}
+    for _, name in ipairs { "topic", "key", "headers", "format" } do
+        if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end
+    end
+    set.send_functions = set.send_functions or set.moves == "split" and set.own_key or nil
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -399,11 +434,20 @@ function rules.connector(at, out)
         fail(at, nil, 'option "tables" is missing in %s: add tables = { "public.*" }', at.title)
     end
     local key = out.table and "table" or "tables"
-    out.tables, out.table = out.tables or { out.table }, nil
-    check_patterns(at, key, out.tables)
-    check_topics(at, out.topic)
+    local own, list = out.tables and out.tables.own or {}, out.tables and out.tables.patterns or { out.table }
+    check_patterns(at, key, list)
+    out.tables, out.table = {}, nil
+    for i, one in ipairs(own) do
+        local pattern = { one.pattern }
+        check_patterns(at, key, pattern)
+        one.pattern, out.tables[i] = pattern[1], pattern[1]
+    end
+    for _, pattern in ipairs(list) do out.tables[#out.tables + 1] = pattern end -- behind them, so that ! leaves out
     out.database = out.database or ""
-    out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
+    out.sets = tables.options(at, out, own, at.call.options, help, function(here, set)
+        finish_set(here, set, #list == 0 and not set.pattern)
+    end)
+    formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
@@ -499,7 +543,7 @@ end
 local function check_option(at, option)
     local value = at.given[option.name]
     if value == nil then
-        if option.required == true or option.required and option.required == at.db then
+        if (option.required == true or option.required and option.required == at.db) and not option.by_table then
             fail(at, nil, "option %q is missing in %s: add %s = %s", option.name, at.title, option.name, option.example)
         end
         return default(at, option)
@@ -515,7 +559,7 @@ function check.call(name, given)
     local call
     for _, c in ipairs(calls) do call = c.name == name and c or call end
     local path, line = place.user()
-    local at = { path = path or check.script, line = line, lines = {}, given = given, title = "ls." .. name }
+    local at = { path = path or check.script, line = line, lines = {}, given = given, call = call, title = "ls." .. name }
     if type(given) ~= "table" then fail(at, nil, "ls.%s takes a table: ls.%s { ... }", name, name) end
     at.title = title_of(call, given)
     if path then at.lines = lines_of_call(path, line, name) end

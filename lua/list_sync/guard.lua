@@ -17,31 +17,38 @@ local function place_of(hook)
     return ("%s:%d"):format(info.source:sub(2), info.linedefined)
 end
 
--- Each function of a stage: its number, what it is called, and itself.
-local function functions_of(options)
+local HOOKS = {
+    filter = C.LS_HOOK_FILTER, map = C.LS_HOOK_MAP, topic = C.LS_HOOK_TOPIC, key = C.LS_HOOK_KEY, headers = C.LS_HOOK_HEADERS,
+    format = C.LS_HOOK_FORMAT,
+}
+local WRITERS = {
+    write = C.LS_HOOK_WRITE, open = C.LS_HOOK_OPEN, flush = C.LS_HOOK_FLUSH, discard = C.LS_HOOK_DISCARD, close = C.LS_HOOK_CLOSE,
+}
+
+-- How an error names each function of a stage, by its number; those of the second set of options follow those of the first.
+local function names_of(options, title)
     local out = {}
-    local function add(number, name, hook)
-        if hook then out[tonumber(number)] = { name = name, hook = hook } end
+    local function add(set, number, name, hook)
+        if type(hook) == "function" then out[set * C.LS_HOOKS + tonumber(number)] = ("%s: %s of %s"):format(place_of(hook), name, title) end
     end
-    add(C.LS_HOOK_FILTER, "filter", options.filter)
-    add(C.LS_HOOK_MAP, "map", options.map)
+    for i, set in ipairs(options.sets or { options }) do
+        for name, number in pairs(HOOKS) do add(i - 1, number, name, set[name .. "_function"] or set[name]) end
+    end
     local writer = options.writer or {}
-    add(C.LS_HOOK_WRITE, writer.hook and "callback" or "writer.write", writer.hook or writer.write)
-    add(C.LS_HOOK_OPEN, "writer.open", writer.open)
-    add(C.LS_HOOK_FLUSH, "writer.flush", writer.flush)
-    add(C.LS_HOOK_DISCARD, "writer.discard", writer.discard)
-    add(C.LS_HOOK_CLOSE, "writer.close", writer.close)
+    for name, number in pairs(WRITERS) do
+        add(0, number, name == "write" and writer.hook and "callback" or "writer." .. name, name == "write" and writer.hook or writer[name])
+    end
     return out
 end
 
--- Milliseconds, bytes, how the stage is named, and by number how each of its functions is.
+-- Milliseconds, bytes, how the stage is named, the names of its functions, and in how many sets they are.
 function guard.of(name)
     for _, stage in ipairs(script.stages) do
         local options = stage.options
         if options.name == name then
-            local title, names = ("%s %q"):format(stage.kind, name), {}
-            for number, f in pairs(functions_of(options)) do names[number] = ("%s: %s of %s"):format(place_of(f.hook), f.name, title) end
-            return options.hook_timeout, options.script_memory, ("%s:%d: %s"):format(script.path, stage.line, title), names
+            local title = ("%s %q"):format(stage.kind, name)
+            return options.hook_timeout, options.script_memory, ("%s:%d: %s"):format(script.path, stage.line, title), names_of(options, title),
+                options.sets and #options.sets or 1
         end
     end
     place.raise(nil, nil, ("there is no stage %q"):format(name))

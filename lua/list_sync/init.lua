@@ -6,7 +6,7 @@ local script = require "list_sync.script"
 local values = require "list_sync.values"
 
 local ls = {
-    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, array = values.array,
+    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, quoted = values.quoted, array = values.array,
     date = values.date, hmac = values.hmac, sha256 = values.sha256, keep_last = values.keep_last,
 }
 

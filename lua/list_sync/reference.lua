@@ -12,7 +12,8 @@ local WIDTH = 118 -- characters of a line
 
 local TYPES = {
     text = "text", integer = "integer", boolean = "true or false", list = "text or list of texts", size = "bytes",
-    char = "one character", kafka = "text or table", hook = "function", columns = "table", key = '"pk" | "table_pk" | list of columns', writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
+    char = "one character", kafka = "text or table", hook = "function", columns = "table", key = '"pk" | "table_pk" | "object" | list of columns | function', tables = "text, list of texts, or table by pattern",
+    topic = "text, list of texts, or function", headers = "table of texts, or function", writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
     rotate = "table", duration = "text",
 }
 local DATABASES = { postgres = "PostgreSQL", mysql = "MySQL and MariaDB" }
@@ -25,10 +26,10 @@ end
 local function size(bytes) return ("%.0f MiB"):format(bytes / 1024 ^ 2) end
 
 local function kind(option)
-    if option.type == "choice" then
+    if option.choices then
         local out = {}
         for i, choice in ipairs(option.choices) do out[i] = literal(choice) end
-        return table.concat(out, " | ")
+        return table.concat(out, " | ") .. (option.type == "format" and " | function" or "")
     end
     local text = TYPES[option.type]
     if option.type == "integer" then text = ("%s from %.0f to %.0f"):format(text, option.min, option.max) end
@@ -68,6 +69,7 @@ local reference = { types = TYPES }
 function reference.facts(option)
     local facts = { kind(option) }
     if option.only then facts[2] = DATABASES[option.only] .. " only" end
+    if option.by_table then facts[#facts + 1] = "by table" end
     facts[#facts + 1] = when_not_given(option)
     return table.concat(facts, "; ")
 end

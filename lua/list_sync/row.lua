@@ -481,7 +481,10 @@ local function key_text(c)
     return table.concat(out, ", ")
 end
 
+-- The number of a schema's column, or nil.
+local function column(s, name) return columns_of(s).at[name] end
+
 return {
     absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, methods = methods, source_fields = source_fields,
-    writable = writable,
+    writable = writable, column = column,
 }

@@ -112,7 +112,7 @@ static void bench(const ls_schema *s, char action, const char *folder) {
     for (int r = 0; r < ROUNDS; r++)
         for (uint32_t i = 0; i < ROWS; i++) {
             ls_buf_clear(&key);
-            if (ls_format_list_sync.key(&(const ls_format_options){0}, &w->seen, i, &key, &err) < 0) abort();
+            if (ls_format_key(&(const ls_format_options){0}, &w->seen, i, &key, &err) < 0) abort();
         }
     snprintf(name, sizeof name, "key %c", action);
     report(name, from, (size_t)ROWS * ROUNDS, 0);

@@ -80,7 +80,7 @@ for _, call in ipairs(calls) do
             fail("%s.%s is no option of the engine: %s", call.name, name, why or "it takes anything")
         end
         if field.optional == (option.required == true) then fail("%s.%s: required or not?", call.name, name) end
-        if option.type == "choice" then
+        if option.choices then
             for word in field.type:gmatch "%b\"\"" do
                 local value = loadstring("return " .. word)()
                 local asked = setmetatable({ only = option.only or option.choice_only and option.choice_only[value] }, { __index = option })
@@ -89,6 +89,9 @@ for _, call in ipairs(calls) do
             end
         end
     end
+    local by_table = {}
+    for name, option in pairs(options) do by_table[name] = option.by_table end
+    if next(by_table) then same("what tables may have", classes.table_options, by_table) end
     local unknown = error_of(call, { name = "no_such_option" }, 1)
     if not unknown or not unknown:find "unknown option" then fail("ls.%s takes an option that it does not know", call.name) end
 end

@@ -36,6 +36,24 @@ stage("reads_much", function(row)
         and row.image.note == nil and row:has "id" and row:text "id" ~= "x" and row.action == "I" and row.table == "orders"
         and row.new.id ~= 5 and row.new.id ~= 6 and row.new.total ~= "d" and row.source.seq > 0 and row.ts > 0
 end)
+local function send(name, options)
+    options.name, options.db_type, options.host, options.user, options.database = name, "postgres", "db", "u", "d"
+    options.tables, options.topic, options.kafka_conf = options.tables or { "public.*" }, options.topic or "t", "memory"
+    ls.connector(options)
+end
+
+send("topic_and_key", { topic = function(row) return "t_" .. row.new.id % 4 end, key = function(row) return row.new.id end })
+send("headers", { headers = function(row) return { status = row.new.status, zone = "eu" } end })
+send("format", {
+    format = function(row)
+        return '{"id":' .. row:text "id" .. ',"status":' .. ls.quoted(row.new.status) .. ',"total":' .. row.new.total .. "}"
+    end,
+})
+send("format_json", { format = function(row) return ls.json { id = row.new.id, status = row.new.status, total = row.new.total, note = row.new.note } end })
+send("by_table", {
+    filter = filter,
+    tables = { "public.*", ["public.o*"] = { filter = function(row) return row.new.id ~= 5 end, map = function(row) row.new.status = "x" end } },
+})
 stage("report", nil, function(row)
     row.new.status = ("%s, given up: %s"):format(traces >= 2 and "compiled" or "not compiled", #aborts > 0 and table.concat(aborts, "; ") or "none")
 end)

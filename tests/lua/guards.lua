@@ -4,7 +4,7 @@ local ffi = require "ffi"
 ffi.cdef "int usleep(unsigned us);"
 
 local function connector(name, options)
-    options.name, options.db_type, options.host, options.user, options.table = name, "mysql", "h", "u", "a.b"
+    options.name, options.db_type, options.host, options.user, options.tables = name, "mysql", "h", "u", options.tables or { "a.b" }
     options.topic, options.kafka_conf, options.hook_timeout = "t", "memory", options.hook_timeout or "200ms"
     ls.connector(options)
 end
@@ -43,6 +43,12 @@ consumer("begin", { writer = ls.writer { write = function() end, open = function
 consumer("discard", { writer = ls.writer { write = function() end, discard = sleep } })
 consumer("close", { writer = ls.writer { write = function() end, close = sleep } })
 consumer("callback", { callback = function() sleep() end })
+
+-- Functions of one table's own, and those that say where a row is sent.
+connector("by_table", { filter = function() end, tables = { "a.*", ["public.o*"] = {
+    filter = function() sleep() end,
+} } })
+connector("headers", { headers = function() sleep() end })
 
 -- Each row well within the timeout, and all of them far over it.
 connector("patient", { filter = function() ffi.C.usleep(2000) end, map = function() ffi.C.usleep(1000) end })

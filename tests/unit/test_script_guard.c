@@ -106,6 +106,16 @@ static void test_writers_that_hang(void **state) {
 }
 
 /* A batch may take as long as its rows need; so may what comes between two batches. */
+static void test_tables_of_their_own(void **state) {
+    (void)state;
+    static const ls_table_rule rules[] = {{.pattern = "public.o*"}};
+    assert_hangs("headers", "52: headers of connector \"headers\"", "1");
+    schemas.rules = rules;
+    schemas.nrules = 1;
+    assert_hangs("by_table", "50: filter of connector \"by_table\"", "1");
+    schemas.nrules = 0;
+}
+
 static void test_slow_is_not_hung(void **state) {
     (void)state;
     static const ls_log log = {.fd = STDERR_FILENO, .least = LS_ERROR, .stage = "test"};
@@ -186,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hooks_that_hang),
         cmocka_unit_test(test_writers_that_hang),
+        cmocka_unit_test(test_tables_of_their_own),
         cmocka_unit_test(test_slow_is_not_hung),
         cmocka_unit_test(test_a_leak_stops_the_stage),
         cmocka_unit_test(test_garbage_does_not),
