@@ -154,15 +154,15 @@ local function add_class(name, doc, fields)
     for _, field in ipairs(fields or {}) do add("---@field %s %s # %s\n", field[1], field[2], flat(field[3])) end
 end
 
-local function field_of(option, required)
-    return { option.name .. (required and "" or "?"), annotate.type_of(option), ("(%s) %s"):format(reference.facts(option), option.doc) }
+local function field_of(option, required, facts)
+    return { option.name .. (required and "" or "?"), annotate.type_of(option), facts .. option.doc }
 end
 
 local function add_call(call)
     local fields, by_table = {}, {}
     for i, option in ipairs(call.options) do
-        fields[i] = field_of(option, option.required == true)
-        if option.by_table then by_table[#by_table + 1] = field_of(option, false) end
+        fields[i] = field_of(option, option.required == true, ("(%s) "):format(reference.facts(option)))
+        if option.by_table then by_table[#by_table + 1] = field_of(option, false, "") end
     end
     add_class(call.name, call.doc, fields)
     if #by_table > 0 then add_class("table_options", "What a pattern in tables may have of its own; what it leaves out is the " .. call.name .. "'s.", by_table) end
