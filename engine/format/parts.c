@@ -1,8 +1,5 @@
 #include "format/parts.h"
 
-#include "base/json.h"
-#include "change/value.h"
-
 #include <stdlib.h>
 
 static void drop(void *parts) {
@@ -60,25 +57,6 @@ void ls_parts_members(ls_parts *p, const ls_schema *s) {
     }
 }
 
-void ls_put_name(ls_message *m, bool *first, uint32_t col) {
-    ls_span name = m->parts->columns[col];
-    size_t skip = *first ? m->parts->separator : 0;
-    ls_buf_add(m->out, m->parts->text.data + name.at + skip, name.len - skip);
-    *first = false;
-}
-
-void ls_put_column(ls_message *m, bool *first, uint32_t col, const ls_value *v) {
-    if (v->state > LS_NULL) return;
-    int type = m->schema->cols[col].type;
-    ls_put_name(m, first, col);
-    if (m->options->embed_json && type == LS_TYPE_JSON && v->state == LS_PRESENT && v->kind == LS_KIND_TEXT) {
-        if (!ls_json_is_document(v->as.p, v->len)) m->bad = (int)col; /* a server may keep what is none: MariaDB does where the check was off */
-        ls_buf_add(m->out, v->as.p, v->len);
-    } else {
-        ls_value_json(m->out, v, type);
-    }
-}
-
 void ls_put_identity(ls_message *m, bool *first) {
     const ls_schema *s = m->schema;
     bool whole = !s->nkey || m->change->flags & LS_WHOLE_IDENTITY;
@@ -103,19 +81,4 @@ void ls_put_unchanged(ls_message *m, const char *title) {
         any = true;
     }
     if (any) ls_buf_char(m->out, ']');
-}
-
-void ls_put_text(ls_buf *out, const char *title, const char *text) {
-    ls_buf_str(out, title);
-    ls_json_string(out, text, strlen(text));
-}
-
-void ls_put_i64(ls_buf *out, const char *title, int64_t v) {
-    ls_buf_str(out, title);
-    ls_buf_i64(out, v);
-}
-
-void ls_put_u64(ls_buf *out, const char *title, uint64_t v) {
-    ls_buf_str(out, title);
-    ls_buf_u64(out, v);
 }

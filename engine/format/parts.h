@@ -1,8 +1,13 @@
-/* parts.h - what the formats that are JSON share: a table's names as text that is ready, and writing values under them. */
+/* parts.h - what the formats that are JSON share: a table's names as text that is ready, and writing values under them. What is called for
+ * each value stands here, to be compiled into each format. */
 #ifndef LS_PARTS_H
 #define LS_PARTS_H
 
+#include "base/json.h"
+#include "change/value.h"
 #include "format/format.h"
+
+#include <string.h>
 
 typedef struct ls_span {
     size_t at, len;
@@ -45,9 +50,24 @@ void ls_parts_members(ls_parts *p, const ls_schema *s);
 
 static inline void ls_put_span(ls_message *m, ls_span s) { ls_buf_add(m->out, m->parts->text.data + s.at, s.len); }
 /* The column's text. *first: nothing stands before it in its list or object; becomes false. */
-void ls_put_name(ls_message *m, bool *first, uint32_t col);
+static inline void ls_put_name(ls_message *m, bool *first, uint32_t col) {
+    ls_span name = m->parts->columns[col];
+    size_t skip = *first ? m->parts->separator : 0;
+    ls_buf_add(m->out, m->parts->text.data + name.at + skip, name.len - skip);
+    *first = false;
+}
 /* Its name and its value, if it has one: LS_UNCHANGED and LS_ABSENT leave no trace. */
-void ls_put_column(ls_message *m, bool *first, uint32_t col, const ls_value *v);
+static inline void ls_put_column(ls_message *m, bool *first, uint32_t col, const ls_value *v) {
+    if (v->state > LS_NULL) return;
+    int type = m->schema->cols[col].type;
+    ls_put_name(m, first, col);
+    if (m->options->embed_json && type == LS_TYPE_JSON && v->state == LS_PRESENT && v->kind == LS_KIND_TEXT) {
+        if (!ls_json_is_document(v->as.p, v->len)) m->bad = (int)col; /* a server may keep what is none: MariaDB does where the check was off */
+        ls_buf_add(m->out, v->as.p, v->len);
+    } else {
+        ls_value_json(m->out, v, type);
+    }
+}
 /* The row before: the key's columns in the key's own order; all of them if the table has none, or if the row is told whole. */
 void ls_put_identity(ls_message *m, bool *first);
 /* The key that a moved row went to, or came from. */
@@ -55,9 +75,18 @@ void ls_put_moved(ls_message *m, bool *first);
 /* title, then the names of the columns that the server did not send, then ]; nothing if there are none. */
 void ls_put_unchanged(ls_message *m, const char *title);
 /* title, then the text as a string. */
-void ls_put_text(ls_buf *out, const char *title, const char *text);
+static inline void ls_put_text(ls_buf *out, const char *title, const char *text) {
+    ls_buf_str(out, title);
+    ls_json_string(out, text, strlen(text));
+}
 /* title, then the number. */
-void ls_put_i64(ls_buf *out, const char *title, int64_t v);
-void ls_put_u64(ls_buf *out, const char *title, uint64_t v);
+static inline void ls_put_i64(ls_buf *out, const char *title, int64_t v) {
+    ls_buf_str(out, title);
+    ls_buf_i64(out, v);
+}
+static inline void ls_put_u64(ls_buf *out, const char *title, uint64_t v) {
+    ls_buf_str(out, title);
+    ls_buf_u64(out, v);
+}
 
 #endif
