@@ -3,6 +3,7 @@
 #define LS_CLI_H
 
 #include "base/log.h"
+#include "script/pages.h"
 #include "script/script.h"
 
 #include <stdbool.h>
@@ -19,11 +20,12 @@ typedef struct ls_args { /* strings are argv's */
     ls_conf_pair *params;
     size_t nparams;
     bool until_caught_up, offline, json_log, help, version;
+    const char *format; /* of `options`: "text", or a generated page's */
     uint64_t rows; /* print -n; 0: no end */
     ls_level least;
 } ls_args;
 
-enum ls_arg { LS_ARG_ONLY = 1, LS_ARG_UNTIL = 2, LS_ARG_OFFLINE = 4, LS_ARG_ROWS = 8, LS_ARG_SET = 16 };
+enum ls_arg { LS_ARG_ONLY = 1, LS_ARG_UNTIL = 2, LS_ARG_OFFLINE = 4, LS_ARG_ROWS = 8, LS_ARG_SET = 16, LS_ARG_FORMAT = 32 };
 
 struct ls_command {
     const char *name;
@@ -41,9 +43,12 @@ int ls_args_read(ls_args *args, int argc, char **argv, ls_error *err) LS_MUST_CH
 void ls_args_free(ls_args *args);
 /* --help: of the command, or of the program. */
 void ls_args_help(const ls_args *args);
+/* A generated page, of all commands and their options: see ls_script_page(). */
+int ls_args_page(const char *format, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 
 /* Evaluates the script and leaves in *config the stages that --only names (all without it). */
 int ls_args_config(const ls_args *args, ls_config *config, ls_error *err) LS_MUST_CHECK;
-ls_script_env ls_args_env(const ls_args *args);
+/* log: borrowed; see ls_script_env. */
+ls_script_env ls_args_env(const ls_args *args, const ls_log *log);
 
 #endif

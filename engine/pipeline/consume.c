@@ -135,6 +135,7 @@ static int handle(instance *in, size_t n, ls_error *err) {
     if (in->script && b->count && ls_script_run(in->script, b, err)) return -1;
     in->dirty = true; /* a write that fails half-way has written, too */
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
+    if (in->script) atomic_store(&in->worker->script, ls_script_memory(in->script));
     atomic_fetch_add(&in->worker->rows, b->count);
     in->unflushed += b->count;
     ls_work_reset(in->work); /* before the messages that it points into go */

@@ -69,12 +69,17 @@ local function loop_over(sets)
             if action == INSERT or action == UPDATE or action == DELETE then
                 if band(c.flags, DROPPED) == 0 then
                     at.index, at.clones = i, batch.count
-                    if only then only(new_row(i, run), i) else handlers[c.schema.rule](new_row(i, run), i) end
+                    if only then
+                        only(new_row(i, run), i)
+                    else
+                        at.rule = c.schema.rule
+                        handlers[c.schema.rule](new_row(i, run), i)
+                    end
                 end
             elseif formatted and (action == TRUNCATE or action == DROP or action == RENAME) then
                 local format = formats[c.schema.rule]
                 if format then
-                    at.index, at.clones, at.hook = i, batch.count, FORMAT
+                    at.index, at.clones, at.hook, at.rule = i, batch.count, FORMAT, c.schema.rule
                     send.message(i, format(new_row(i, run)))
                 end
             end

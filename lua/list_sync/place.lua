@@ -5,7 +5,10 @@ require("jit").off(true, true) -- runs a few times: not worth a trace
 
 -- These modules' own chunk names: their frames are passed over when a line of the user's is looked for.
 local ours = {}
-for _, name in ipairs { "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi", "json", "values", "tables", "send", "formats" } do
+for _, name in ipairs {
+    "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi", "json", "values", "tables", "send", "formats", "csv", "duration",
+    "guard", "pages", "annotate", "manual", "completion",
+} do
     ours["@list_sync/" .. name .. ".lua"] = true
 end
 

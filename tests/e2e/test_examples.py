@@ -82,8 +82,8 @@ class Examples(Case):
 
     def changed(self, arguments, *statements, env=None):
         """The connector's messages of the statements are in Kafka; the first run begins before them."""
-        for todo in ((), statements):
-            for statement in todo:
+        for some in ((), statements):
+            for statement in some:
                 self.pg(statement)
             self.run_to_end(*arguments, "--until-caught-up", env=dict(self.ENV, **(env or {})))
 
