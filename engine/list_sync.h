@@ -214,15 +214,20 @@ int ls_row_split(ls_batch *b, uint32_t change);
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
 
-/* Where the hooks are. C sets batch and run before it enters Lua, Lua keeps index and hook, C reads them when a hook
- * raised. A row that a hook was given is alive while index and run are its own. */
-enum ls_hook { LS_HOOK_FILTER = 1, LS_HOOK_MAP, LS_HOOK_TOPIC, LS_HOOK_KEY, LS_HOOK_HEADERS, LS_HOOK_FORMAT, LS_HOOK_MOVES };
+/* Where the hooks are. C sets batch and run before it enters Lua, and hook for a writer's functions; Lua keeps index, rule and the hook;
+ * they are read when a hook raised, or does not return. A row that a hook was given is alive while index and run are its own. */
+enum ls_hook {
+    LS_HOOK_FILTER = 1, LS_HOOK_MAP, LS_HOOK_TOPIC, LS_HOOK_KEY, LS_HOOK_HEADERS, LS_HOOK_FORMAT, LS_HOOK_MOVES,
+    LS_HOOK_WRITE, LS_HOOK_OPEN, LS_HOOK_FLUSH, LS_HOOK_DISCARD, LS_HOOK_CLOSE, /* a writer's */
+    LS_HOOKS
+};
 typedef struct ls_hook_place {
     ls_batch *batch; /* NULL between two runs */
     uint32_t run;    /* grows with each batch that the hooks see */
     uint32_t index;
     uint32_t clones; /* changes from this number on are the row's clones: alive as it is */
     uint32_t hook; /* enum ls_hook */
+    uint32_t rule; /* of a connector whose tables have options of their own: the row's table's, as in ls_schema */
 } ls_hook_place;
 
 /* base/digest.c: an HMAC key, and the hash of bytes in hex, key NULL: plain SHA-256. */

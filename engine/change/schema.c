@@ -195,7 +195,7 @@ const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t 
     return remember(s, to, NAMED, 0, 0);
 }
 
-void *ls_schema_cache(const ls_schema *s) { return whole(s)->cache; }
+void *ls_schema_cache(const ls_schema *s, void (*drop)(void *)) { return whole(s)->cache_drop == drop ? whole(s)->cache : NULL; }
 
 void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *)) {
     whole_schema *w = whole(s);

@@ -69,8 +69,9 @@ const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t 
 
 bool ls_schema_at_limit(const ls_schema *s); /* are there LS_SHAPES_MAX of them? */
 
-/* One slot for a format's precomputed text; freed with the schema by `drop`. */
-void *ls_schema_cache(const ls_schema *s);
-void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *));
+/* One slot for what a format works out once a schema; freed with the schema by `drop`, by which a format knows its own. NULL: there is
+ * nothing, or another's. */
+void *ls_schema_cache(const ls_schema *s, void (*drop)(void *));
+void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *)); /* in the place of what is there */
 
 #endif

@@ -59,7 +59,7 @@ static int check_all(checking *c, ls_error *err) {
 }
 
 static int check(const ls_args *args, const ls_log *log, ls_error *err) {
-    checking c = {.args = args, .log = log, .env = ls_args_env(args)};
+    checking c = {.args = args, .log = log, .env = ls_args_env(args, log)};
     ls_buf path = {0};
     if (ls_args_config(args, &c.config, err)) return -1;
     ls_args_cases_path(args, &path);

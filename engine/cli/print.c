@@ -3,7 +3,7 @@
 
 static int print(const ls_args *args, const ls_log *log, ls_error *err) {
     ls_config config;
-    ls_script_env env = ls_args_env(args);
+    ls_script_env env = ls_args_env(args, log);
     if (ls_args_config(args, &config, err)) return -1;
     int rc;
     if (config.nstages != 1) {

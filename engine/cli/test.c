@@ -49,14 +49,14 @@ static int give(const testing *t, size_t i, const ls_stage *stage, ls_trial *tri
         if (check_table(c, stage, tables->at[ls_cases_table_of(t->cases, i, r)], err)) return -1;
     for (size_t k = 0; k < tables->n; k++)
         if (ls_trial_teach(trial, tables->at[k], err)) return -1;
-    return ls_cases_give(t->cases, i, ls_trial_begin(trial), tables, err);
+    return ls_cases_give(t->cases, i, ls_trial_begin(trial), tables, stage->is_connector, err);
 }
 
 /* What a connector sends for each row of *got. */
 static int encode(ls_trial *trial, const ls_work *got, ls_case_message *list, ls_error *err) {
-    bool readable;
+    const char *format;
     for (uint32_t i = 0; i < got->seen.count; i++)
-        if (!(got->seen.changes[i].flags & LS_DROPPED) && ls_trial_message(trial, i, &list[i], &readable, err)) return -1;
+        if (!(got->seen.changes[i].flags & LS_DROPPED) && ls_trial_message(trial, i, &list[i], &format, err)) return -1;
     return 0;
 }
 
@@ -127,7 +127,7 @@ static int finish(testing *t, ls_error *err) {
 }
 
 static int test(const ls_args *args, const ls_log *log, ls_error *err) {
-    testing t = {.args = args, .log = log, .env = ls_args_env(args)};
+    testing t = {.args = args, .log = log, .env = ls_args_env(args, log)};
     ls_buf path = {0};
     int rc = ls_args_config(args, &t.config, err);
     if (rc) return -1;

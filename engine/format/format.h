@@ -17,16 +17,17 @@ typedef struct ls_format_options {
 
 typedef struct ls_format_ops {
     const char *name;
+    bool binary; /* messages are no text: `print` shows them as list_sync's */
     /* Appends the message of change i. -1 with an error that names table and column. */
     int (*encode)(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err);
 } ls_format_ops;
 
-extern const ls_format_ops ls_format_list_sync, ls_format_debezium, ls_format_maxwell, ls_format_flat;
+extern const ls_format_ops ls_format_list_sync, ls_format_debezium, ls_format_maxwell, ls_format_flat, ls_format_protobuf;
 
 /* The format of that name (option `format`); NULL: there is none. */
 const ls_format_ops *ls_format_find(const char *name);
 
-/* For an error: the format that a message seems to be of, which is not list_sync's; NULL: it looks like none. */
+/* For an error: the format that a message seems to be of; NULL: it looks like none. */
 const char *ls_format_guess(const char *p, size_t n);
 
 /* Appends the Kafka key, whatever the format: the canonical text of one column; of several, or with schema and table, a JSON array of
@@ -40,9 +41,24 @@ static inline bool ls_format_is_row(const ls_change *c) { return c->action == 'I
 /* A consumer's side: reads messages of any connector into a batch; remembers the tables' columns.
  * Values point into the message's bytes (which must live as long as the batch) or the batch's arena. */
 typedef struct ls_decoder ls_decoder;
-ls_decoder *ls_decoder_new(ls_schemas *schemas); /* NULL: memory */
+
+/* A message as Kafka has it. value NULL: a null message (a tombstone). */
+typedef struct ls_incoming {
+    const char *topic;
+    const char *key, *value;
+    size_t key_len, value_len;
+    int64_t offset, time; /* time: milliseconds since 1970 UTC; -1: none */
+    int32_t partition;
+} ls_incoming;
+
+ls_decoder *ls_decoder_new(ls_schemas *schemas); /* reads messages of the format "list_sync". NULL: memory */
+/* Reads as option `decode` says: "list_sync", "protobuf", or "raw", which makes a row of any message: see docs/formats.md. NULL: memory. */
+ls_decoder *ls_decoder_for(ls_schemas *schemas, const char *decode);
 void ls_decoder_free(ls_decoder *d);
-/* Adds one change. Errors name the offset in the message, what was wanted there, and the mend. */
+/* Adds one change, or of a null message none, unless it reads "raw". Errors name the offset or field in the message, what was wanted
+ * there, and the mend. */
+int ls_decoder_message(ls_decoder *d, ls_work *w, const ls_incoming *m, ls_error *err) LS_MUST_CHECK;
+/* The same of a value alone. Not for "raw". */
 int ls_decoder_read(ls_decoder *d, ls_work *w, const char *p, size_t n, ls_error *err) LS_MUST_CHECK;
 
 #endif

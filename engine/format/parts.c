@@ -9,7 +9,7 @@ static void drop(void *parts) {
 }
 
 static const ls_parts *parts_of(const ls_schema *s, void (*fill)(ls_parts *p, const ls_schema *s)) {
-    ls_parts *p = ls_schema_cache(s);
+    ls_parts *p = ls_schema_cache(s, drop);
     if (p && p->fill == fill) return p;
     p = calloc(1, sizeof *p + s->ncols * sizeof(ls_span));
     if (!p) return NULL;

@@ -265,6 +265,7 @@ static int send_batch(connector *c, ls_error *err) {
     if (!b->count && !c->work->nmarks) return 0;
     if (c->columns && ls_columns_run(c->columns, c->work, err)) return -1;
     if (c->script && b->count && ls_script_run(c->script, b, err)) return -1;
+    if (c->script) atomic_store(&c->worker->script, ls_script_memory(c->script));
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
     int rc = send_rows(c, s, err);

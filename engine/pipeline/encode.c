@@ -11,6 +11,7 @@ typedef struct form {
 struct ls_encoder {
     const ls_table_options *sets; /* NULL: a consumer's */
     form *forms;                  /* by ls_schema.rule */
+    size_t nforms;
 };
 
 static form form_of(const ls_table_options *o, const char *database) {
@@ -34,6 +35,7 @@ int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) {
         free(e);
         return ls_fail_memory(err, "starting");
     }
+    e->nforms = n;
     e->sets = o ? o->sets : NULL;
     e->forms[0] = (form){.ops = &ls_format_list_sync};
     for (size_t i = 0; o && i < n; i++) e->forms[i] = form_of(&o->sets[i], o->database);
@@ -44,6 +46,11 @@ int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) {
 void ls_encoder_free(ls_encoder *e) {
     if (e) free(e->forms);
     free(e);
+}
+
+void ls_encoder_as_text(ls_encoder *e) {
+    for (size_t i = 0; i < e->nforms; i++)
+        if (e->forms[i].ops && e->forms[i].ops->binary) e->forms[i].ops = &ls_format_list_sync;
 }
 
 const ls_table_options *ls_encoder_options(const ls_encoder *e, const ls_change *c) { return &e->sets[c->schema->rule]; }

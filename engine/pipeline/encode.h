@@ -13,6 +13,8 @@ typedef struct ls_encoder ls_encoder;
 /* stage: borrowed for its life. A consumer's rows are shown as the format "list_sync" has them. */
 int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) LS_MUST_CHECK;
 void ls_encoder_free(ls_encoder *e);
+/* From now on what is no text is written as the format "list_sync" has it: for a person to read. */
+void ls_encoder_as_text(ls_encoder *e);
 /* A connector's: the options of the change's table. */
 const ls_table_options *ls_encoder_options(const ls_encoder *e, const ls_change *c);
 /* Appends the message of change i. 1; 0: it is one without a value; -1. */

@@ -1,9 +1,9 @@
 #include "pipeline/probe.h"
 
 #include "capture/source.h"
-#include "kafka/consumer.h"
 #include "kafka/producer.h"
 #include "pipeline/encode.h"
+#include "pipeline/incoming.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
 #include "script/cases.h"
@@ -215,7 +215,7 @@ static int read_message(printer *p, ls_decoder *decoder, const ls_message *m, ls
     ls_origin *origin = ls_arena_alloc(&p->work->arena, sizeof *origin);
     if (!origin) return ls_fail_memory(err, "reading messages");
     *origin = (ls_origin){m->topic, m->partition};
-    if (ls_decoder_read(decoder, p->work, m->value, m->value_len, err)) return -1;
+    if (ls_incoming_read(decoder, p->work, m, err)) return -1;
     for (; from < p->work->seen.count; from++) p->work->seen.changes[from].origin = origin;
     return 0;
 }
@@ -229,8 +229,7 @@ static int print_messages(printer *p, ls_consumer *consumer, ls_decoder *decoder
         ls_work_reset(p->work);
         if (ls_consumer_poll(consumer, m, LS_PRINT_MESSAGES, LS_PRINT_BYTES, LS_PRINT_WAIT_MS, &n, err)) return -1;
         for (size_t i = 0; i < n; i++)
-            if (m[i].value && read_message(p, decoder, &m[i], err))
-                return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m[i].topic, m[i].partition, m[i].offset);
+            if (read_message(p, decoder, &m[i], err)) return -1;
         rc = print_batch(p, err);
         ls_work_reset(p->work);
         ls_consumer_release(consumer);
@@ -252,7 +251,7 @@ static int print_topics(printer *p, ls_error *err) {
                              .budget = o->memory,
                              .revoked = nothing_to_commit};
     ls_consumer *consumer = NULL;
-    ls_decoder *decoder = ls_decoder_new(&p->schemas);
+    ls_decoder *decoder = ls_decoder_for(&p->schemas, o->decode);
     p->work = ls_work_new(&p->schemas, "", "");
     int rc = decoder && p->work ? ls_consumer_open(&consumer, &conf, p->log, err) : ls_fail_memory(err, "starting");
     if (rc == 0) rc = print_messages(p, consumer, decoder, err);
@@ -271,6 +270,7 @@ int ls_probe_print(const ls_stage *stage, const char *script, const ls_script_en
     if (rc) goto out;
     rc = -1;
     if (ls_encoder_open(&p.encoder, stage, err)) goto out;
+    ls_encoder_as_text(p.encoder);
     if (stage->has_hooks && (ls_script_open(&p.script, script, env, err) || ls_script_use(p.script, stage->name, err))) goto out;
     if (stage->is_connector) {
         rc = ls_connector_rules(&p.schemas, &p.rules, stage, err) || ls_connector_columns(&p.columns, stage, &p.schemas, &stage_log, err)

@@ -28,7 +28,7 @@ int ls_trial_open(ls_trial **out, const ls_stage *stage, const char *script, con
     t->given = stage->is_connector ? ls_work_new(&t->schemas, o->name, o->db_type) : ls_work_new(&t->schemas, "", "");
     if (!stage->is_connector) {
         t->read = ls_work_new(&t->read_schemas, "", "");
-        t->decoder = ls_decoder_new(&t->read_schemas);
+        t->decoder = ls_decoder_for(&t->read_schemas, stage->as.consumer.decode);
     }
     int rc = t->given && (stage->is_connector || (t->read && t->decoder)) ? 0 : ls_fail_memory(err, "trying a stage");
     if (rc == 0 && stage->is_connector) {
@@ -65,22 +65,32 @@ ls_work *ls_trial_begin(ls_trial *t) {
     return t->given;
 }
 
-static int read_message(ls_trial *t, const char *message, size_t n, const ls_origin *origin, ls_error *err) {
+/* The texts of *m may go: the decoder gets copies. */
+static int read_message(ls_trial *t, ls_incoming m, const ls_origin *origin, ls_error *err) {
     uint32_t i = t->read->seen.count;
-    const char *p = ls_arena_copy(&t->read->arena, message, n);
-    if (!p) return ls_fail_memory(err, "trying a stage");
-    if (ls_decoder_read(t->decoder, t->read, p, n, err)) return -1;
+    m.value = ls_arena_copy(&t->read->arena, m.value, m.value_len);
+    if (m.key) m.key = ls_arena_copy(&t->read->arena, m.key, m.key_len);
+    if (!m.value) return ls_fail_memory(err, "trying a stage");
+    if (ls_decoder_message(t->decoder, t->read, &m, err)) return -1;
     for (; i < t->read->seen.count; i++) t->read->seen.changes[i].origin = origin;
     return 0;
 }
 
-/* What a connector without options of its own makes of the rows, read as a consumer reads it. */
+/* What a connector without options of its own, but in the format that the consumer reads, makes of the rows. */
 static int read_messages(ls_trial *t, ls_error *err) {
     static const ls_format_options plain;
+    const ls_format_ops *format = ls_format_find(t->stage->as.consumer.decode);
+    if (!format) format = &ls_format_list_sync; /* "raw" */
     for (uint32_t i = 0; i < t->given->seen.count; i++) {
+        ls_batch *b = &t->given->seen;
+        const ls_origin *o = b->changes[i].origin;
         ls_buf_clear(&t->message);
-        if (ls_format_list_sync.encode(&plain, &t->given->seen, i, &t->message, err)) return -1;
-        if (read_message(t, t->message.data, t->message.len, t->given->seen.changes[i].origin, err)) return -1;
+        ls_buf_clear(&t->key);
+        int keyed = ls_format_key(&plain, b, i, &t->key, err);
+        if (keyed < 0 || format->encode(&plain, b, i, &t->message, err)) return -1;
+        ls_incoming m = {.topic = o ? o->topic : t->stage->as.consumer.topics[0], .key = keyed ? t->key.data : NULL, .key_len = t->key.len,
+                         .value = t->message.data, .value_len = t->message.len, .time = -1, .partition = o ? o->partition : 0};
+        if (read_message(t, m, o, err)) return -1;
     }
     return 0;
 }
@@ -104,7 +114,9 @@ int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) {
 
 int ls_trial_read(ls_trial *t, const ls_case_message *message, ls_error *err) {
     ls_trial_begin(t);
-    if (read_message(t, message->message, message->message_len, NULL, err)) return -1;
+    ls_incoming m = {.topic = message->ntopics ? message->topics[0] : "", .key = message->key, .key_len = message->key_len, .value = message->message,
+                     .value_len = message->message_len, .time = -1};
+    if (read_message(t, m, NULL, err)) return -1;
     return t->script && ls_script_run(t->script, &t->read->seen, err) ? -1 : 0;
 }
 
@@ -145,17 +157,16 @@ static int list_headers(ls_trial *t, const ls_change *c, ls_case_message *m, ls_
     return 0;
 }
 
-int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, bool *readable, ls_error *err) {
+int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, const char **format, ls_error *err) {
     ls_batch *b = &t->given->seen;
     const ls_change *c = &b->changes[i];
-    const char *format = ls_encoder_options(t->encoder, c)->format;
     *sent = (ls_case_message){0};
     ls_buf_clear(&t->message);
     ls_buf_clear(&t->key);
     int value = ls_encoder_message(t->encoder, b, i, &t->message, err);
     int keyed = value < 0 ? -1 : ls_encoder_key(t->encoder, b, i, &t->key, err);
     if (keyed < 0 || list_topics(t, c, sent, err) || list_headers(t, c, sent, err)) return -1;
-    *readable = value && format && strcmp(format, "list_sync") == 0;
+    *format = value ? ls_encoder_options(t->encoder, c)->format : NULL;
     if (!value) ls_buf_str(&t->message, "null");
     sent->message = ls_arena_copy(&t->given->arena, t->message.len ? t->message.data : "", t->message.len);
     sent->message_len = t->message.len;

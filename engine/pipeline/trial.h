@@ -21,8 +21,8 @@ int ls_trial_teach(ls_trial *t, const ls_schema *s, ls_error *err) LS_MUST_CHECK
 int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) LS_MUST_CHECK;
 /* The same of a consumer, on a message that a connector's trial gave. */
 int ls_trial_read(ls_trial *t, const ls_case_message *message, ls_error *err) LS_MUST_CHECK;
-/* What a connector sends for the row i of *out, in its memory. *readable: a consumer of this program reads it. */
-int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, bool *readable, ls_error *err) LS_MUST_CHECK;
+/* What a connector sends for the row i of *out, in its memory. *format: the message's; NULL: a function's. */
+int ls_trial_message(ls_trial *t, uint32_t i, ls_case_message *sent, const char **format, ls_error *err) LS_MUST_CHECK;
 /* Appends where the stage's hooks are, as ls_script_places(); nothing: it has none. */
 int ls_trial_places(ls_trial *t, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 

@@ -101,7 +101,9 @@ static int note(ls_try *t, const madeup *m, ls_error *why, ls_error *err) {
 
 /* ---- rows */
 
-static bool goes_to(const ls_case_message *sent, const ls_consumer_options *to) {
+/* Does the consumer read such a message, and from there? */
+static bool goes_to(const ls_case_message *sent, const char *format, const ls_consumer_options *to) {
+    if (strcmp(to->decode, "raw") != 0 && (!format || strcmp(to->decode, format) != 0)) return false;
     for (size_t i = 0; i < sent->ntopics; i++)
         for (size_t k = 0; k < to->ntopics; k++)
             if (strcmp(sent->topics[i], to->topics[k]) == 0) return true;
@@ -112,10 +114,10 @@ static bool goes_to(const ls_case_message *sent, const ls_consumer_options *to) 
 static int send(ls_try *t, const madeup *m, uint32_t i, ls_error *err) {
     ls_error why = {0};
     ls_case_message sent;
-    bool readable;
-    if (ls_trial_message(t->trial, i, &sent, &readable, &why)) return note(t, m, &why, err);
-    for (size_t k = 0; readable && k < t->nfed; k++) {
-        if (!goes_to(&sent, &t->fed[k]->stage->as.consumer)) continue;
+    const char *format;
+    if (ls_trial_message(t->trial, i, &sent, &format, &why)) return note(t, m, &why, err);
+    for (size_t k = 0; k < t->nfed; k++) {
+        if (!goes_to(&sent, format, &t->fed[k]->stage->as.consumer)) continue;
         t->fed[k]->tables++;
         if (ls_trial_read(t->fed[k]->trial, &sent, &why) && note(t->fed[k], m, &why, err)) return -1;
     }

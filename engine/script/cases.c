@@ -30,7 +30,7 @@ typedef struct job {
     ls_change row;         /* a given row's action, and place */
     ls_tx tx;
     ls_origin origin;
-    bool has_old, has_moved, has_origin;
+    bool has_old, has_moved, has_origin, whole;
     const char *text;      /* places, why, stage */
     const ls_case_message *messages;
     const size_t *failed;
@@ -227,7 +227,8 @@ static int fill_row(lua_State *L) {
     lua_pushinteger(L, (int)j->r + 1);
     lua_pushinteger(L, (int)j->change);
     lua_pushstring(L, j->part);
-    lua_call(L, 4, 0);
+    lua_pushboolean(L, j->whole && *j->part == 'o');
+    lua_call(L, 5, 0);
     return 0;
 }
 
@@ -258,6 +259,7 @@ static const ls_value *key_of(ls_work *w, const ls_schema *s, const ls_value *ro
 
 static int add_row(job *j, const ls_schema *s, uint64_t *seq, ls_error *err) {
     ls_value *after = NULL, *before = NULL, *moved = NULL;
+    j->whole &= s->before != LS_BEFORE_KEY;
     bool update = j->row.action == 'U', remove = j->row.action == 'D';
     if (!remove && image_of(j, s, "new", &after, err)) return -1;
     if (j->has_old && image_of(j, s, "old", &before, err)) return -1;
@@ -283,10 +285,10 @@ static int add_row(job *j, const ls_schema *s, uint64_t *seq, ls_error *err) {
     return 0;
 }
 
-int ls_cases_give(ls_cases *c, size_t i, ls_work *w, const ls_case_tables *tables, ls_error *err) {
+int ls_cases_give(ls_cases *c, size_t i, ls_work *w, const ls_case_tables *tables, bool whole, ls_error *err) {
     uint64_t seq = 0;
     for (size_t r = 0; r < c->list[i].nrows; r++) {
-        job j = {.cases = c, .i = i, .r = r, .work = w};
+        job j = {.cases = c, .i = i, .r = r, .work = w, .whole = whole};
         if (ls_lua_protected(c->L, read_row, &j, LS_USAGE, err)) return -1;
         if (j.row.seq) seq = j.row.seq - 1;
         if (add_row(&j, tables->at[j.n], &seq, err)) return -1;

@@ -34,8 +34,9 @@ void ls_cases_drop_tables(ls_case_tables *t);
 /* The table that row r of case i is of, by its number in ls_case_tables. */
 size_t ls_cases_table_of(const ls_cases *c, size_t i, size_t r);
 
-/* Adds the rows that case i gives to w, as a source would. LS_USAGE: a value is none of its column's. */
-int ls_cases_give(ls_cases *c, size_t i, ls_work *w, const ls_case_tables *tables, ls_error *err) LS_MUST_CHECK;
+/* Adds the rows that case i gives to w, as a source would. whole: of a table whose rows before are kept they come whole, so that what `old`
+ * leaves out is NULL. LS_USAGE: a value is none of its column's. */
+int ls_cases_give(ls_cases *c, size_t i, ls_work *w, const ls_case_tables *tables, bool whole, ls_error *err) LS_MUST_CHECK;
 
 typedef struct ls_case_header {
     const char *name, *value; /* value NULL: a null one */

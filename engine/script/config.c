@@ -65,6 +65,7 @@ static const field consumer_fields[] = {
     {.name = "instances", .kind = INT, .at = offsetof(ls_consumer_options, instances)},
     {.name = "consumer_id", .kind = TEXT, .at = offsetof(ls_consumer_options, consumer_id)},
     {.name = "auto_offset_reset", .kind = TEXT, .at = offsetof(ls_consumer_options, auto_offset_reset)},
+    {.name = "decode", .kind = TEXT, .at = offsetof(ls_consumer_options, decode)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_consumer_options, memory)},
 };
 

@@ -72,7 +72,7 @@ typedef struct ls_flush_every {
 } ls_flush_every;
 
 typedef struct ls_consumer_options {
-    const char *name, *group_id, *consumer_id, *auto_offset_reset;
+    const char *name, *group_id, *consumer_id, *auto_offset_reset, *decode /* of ls_decoder_for() */;
     const char *const *topics;
     size_t ntopics;
     int instances;

@@ -18,6 +18,7 @@ static int choose(lua_State *L) {
 
 int ls_script_use(ls_script *s, const char *stage, ls_error *err) {
     choosing c = {.script = s, .stage = stage};
+    if (ls_guard_use(&s->guard, stage, err)) return -1;
     luaL_unref(s->L, LUA_REGISTRYINDEX, s->loop);
     luaL_unref(s->L, LUA_REGISTRYINDEX, s->handler);
     s->loop = s->handler = LUA_NOREF;
@@ -44,16 +45,29 @@ int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err
     return out->failed ? ls_fail_memory(err, "telling of hooks") : 0;
 }
 
+void ls_script_enter(ls_script *s, ls_batch *b, uint32_t hook) {
+    s->at.batch = b;
+    s->at.run++;
+    ls_guard_poke(&s->at.hook, hook);
+    ls_guard_poke(&s->at.rule, 0);
+    ls_guard_enter(&s->guard, b);
+}
+
+void ls_script_leave(ls_script *s) {
+    ls_guard_leave(&s->guard);
+    s->at.batch = NULL;
+    ls_guard_poke(&s->at.index, UINT32_MAX); /* rows that a hook kept are dead from here on */
+    s->at.clones = UINT32_MAX;
+}
+
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     lua_State *L = s->L;
     if (s->loop == LUA_NOREF) return 0;
-    s->at.batch = b;
-    s->at.run++;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->handler); /* nothing here but lua_pcall can raise */
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->loop);
+    ls_script_enter(s, b, 0);
     int rc = lua_pcall(L, 0, 0, -2);
-    s->at.batch = NULL;
-    s->at.index = s->at.clones = UINT32_MAX; /* rows that a hook kept are dead from here on */
+    ls_script_leave(s);
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a hook");
     else if (rc == LUA_ERRERR)
@@ -61,6 +75,6 @@ int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     else if (rc)
         ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
     lua_settop(L, 0);
-    if (rc) return -1;
+    if (rc || ls_guard_memory(&s->guard, err)) return -1;
     return ls_work_order(ls_work_of(b)) ? ls_fail_memory(err, "running a hook") : 0;
 }

@@ -274,13 +274,14 @@ local function put(index, after, col, value, name, column_type)
 end
 
 -- Writes a case's row r into the change `index`: "new" into the row after, "old" or "moved" into the row before.
-function cases.fill(i, r, index, part)
+-- whole: what is left out is NULL.
+function cases.fill(i, r, index, part, whole)
     local case = cases.list[i]
     local given = case.give[r]
     local image, after = given[part], part == "new" and 1 or 0
     for k, column in ipairs(cases.tables[given.table].columns) do
         local v = image[column[1]]
-        if not is_absent(v) and (v ~= nil or after == 1) then
+        if not is_absent(v) and (v ~= nil or after == 1 or whole) then
             local ok, why = pcall(put, index, after, k - 1, v, column[1], column[2])
             if not ok then place.raise(case.path, case.lines.give or case.line, ("give.%s: %s"):format(part, why)) end
         end

@@ -3,6 +3,7 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local duration = require "list_sync.duration"
 local formats = require "list_sync.formats"
 local place = require "list_sync.place"
 local source = require "list_sync.source"
@@ -117,6 +118,8 @@ function types.size(at, option, value)
     end
     return bytes
 end
+
+function types.duration(at, option, value) return duration.check(at, option, value, fail) end
 
 function types.rotate(at, option, value) return csv.rotate(at, option, value, fail, types) end
 

@@ -13,10 +13,12 @@ local band = bit.band
 local DROPPED, FILTER, MAP = C.LS_DROPPED, C.LS_HOOK_FILTER, C.LS_HOOK_MAP
 local TOPIC, KEY, HEADERS, FORMAT, MOVES = C.LS_HOOK_TOPIC, C.LS_HOOK_KEY, C.LS_HOOK_HEADERS, C.LS_HOOK_FORMAT, C.LS_HOOK_MOVES
 local INSERT, UPDATE, DELETE, TRUNCATE, DROP, RENAME = 73, 85, 68, 84, 88, 82
-local WARM_UP_ROWS = 200 -- some more than LuaJIT's hotloop, 56
+local HOT_LOOP = 200 -- how often LuaJIT sees a loop before it compiles it; it comes with 56
+local WARM_UP_ROWS = 2 * HOT_LOOP -- its counters are few, and loops share them
 local KEY_SHOWN = 100    -- bytes of a row's key in a message
 local TEXT_SHOWN = 1200  -- bytes of an error's text in a message
 
+require("jit.opt").start("hotloop=" .. HOT_LOOP)
 jit.off(true, true) -- the loop alone is worth traces
 local hooks = {}
 
@@ -67,12 +69,17 @@ local function loop_over(sets)
             if action == INSERT or action == UPDATE or action == DELETE then
                 if band(c.flags, DROPPED) == 0 then
                     at.index, at.clones = i, batch.count
-                    if only then only(new_row(i, run), i) else handlers[c.schema.rule](new_row(i, run), i) end
+                    if only then
+                        only(new_row(i, run), i)
+                    else
+                        at.rule = c.schema.rule
+                        handlers[c.schema.rule](new_row(i, run), i)
+                    end
                 end
             elseif formatted and (action == TRUNCATE or action == DROP or action == RENAME) then
                 local format = formats[c.schema.rule]
                 if format then
-                    at.index, at.clones, at.hook = i, batch.count, FORMAT
+                    at.index, at.clones, at.hook, at.rule = i, batch.count, FORMAT, c.schema.rule
                     send.message(i, format(new_row(i, run)))
                 end
             end
@@ -84,7 +91,8 @@ local function loop_over(sets)
 end
 
 -- Runs the loop over rows that no hook is called for, so that LuaJIT begins with the loop and compiles each kind of row as
--- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart.
+-- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart. That is
+-- why loops within hooks are compiled late, too.
 local function warm_up(loop)
     local changes = ffi.new("ls_change[?]", WARM_UP_ROWS)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })

@@ -54,6 +54,22 @@ function ls.env(name)
     place.fail("the environment variable %s is not set: export %s=... before list_sync starts", name, name)
 end
 
+-- What a file holds, as one that a secret is mounted into, without the line end behind it; one that cannot be read is an error.
+function ls.file(path)
+    if type(path) ~= "string" or path == "" then
+        place.fail 'ls.file takes the path of a file: ls.file "/run/secrets/pgpassword"'
+    end
+    if script.offline then return "" end
+    local file, why = io.open(path, "rb")
+    local text
+    if file then
+        text, why = file:read "*a", path .. ": it cannot be read"
+        file:close()
+    end
+    if not text then place.fail("ls.file: %s", why) end
+    return (text:gsub("\r?\n$", ""))
+end
+
 local function converted(name, text, default)
     if type(default) == "number" then return tonumber(text) end
     if type(default) ~= "boolean" then return text end

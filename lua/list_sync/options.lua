@@ -2,16 +2,17 @@
 -- defaults and the reference (list_sync options) come from this table alone.
 --
 --   name     the option
---   type     text | integer | boolean | choice | list | size | char | kafka | hook | writer ...   (check.lua has one check each)
+--   type     text | integer | boolean | choice | list | size | duration | char | kafka | hook | writer ...   (check.lua has one check each)
 --   required it must be given: true, or the db_type for which it must be
 --   example  how it is given, for the error about a missing one
 --   default  the value when it is not given; by_db: one for each db_type
 --   default_doc  how the reference tells a default that is worked out
 --   only     the db_type it belongs to
 --   by_table tables may have one of their own
---   min max  the range of an integer or size; of a text its length in bytes
+--   min max  the range of an integer or size, or of a duration in milliseconds; of a text its length in bytes
 --   choices  the values of a choice; means: other spellings of them
 --   empty    a text that may be empty
+--   gives    what a hook returns, as an editor's type; its arguments are those that doc begins with
 --   doc      the reference's sentences
 local MiB = 1024 * 1024
 
@@ -20,6 +21,18 @@ local kafka_conf = {
     doc = [[Where Kafka is: bootstrap servers as one text, or a table of librdkafka properties with
     ["bootstrap.servers"] among them, or "memory": a broker inside this process, for demos and trials, whose topics end with it.
     Properties that delivery depends on (acks, enable.idempotence, transactional.id and the like) belong to the engine.]],
+}
+
+local hook_timeout = {
+    name = "hook_timeout", type = "duration", min = 100, max = 3600000, default = 60000,
+    doc = [[How long one call of a function of the stage may take: filter, map and the others that are called with a row for one row, and of
+    ls.writer open, flush, discard and close each. A call that takes longer is named with its script:line, and the program stops with exit code 1.]],
+}
+
+local script_memory = {
+    name = "script_memory", type = "size", min = 4 * MiB, max = 1024 * MiB, default = 256 * MiB,
+    doc = [[What a stage's functions may keep in their Lua state (tables, texts; not what ffi allocates), in each instance. A script that keeps more
+    after a full garbage collection stops the program with exit code 1.]],
 }
 
 local connector = {
@@ -124,10 +137,10 @@ local connector = {
         NULL key, and its rows go to one partition.]],
     },
     {
-        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat" }, default = "list_sync",
+        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat", "protobuf" }, default = "list_sync",
         doc = [[The messages' form (docs/formats.md): "list_sync"; "debezium" and "maxwell": as these programs write them; "flat": the columns as
-        one JSON object, with members such as _action beside them. Values are the same in each. Consumers of this program read "list_sync". Or a function(row), after map, that gives the message as a text,
-        ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
+        one JSON object, with members such as _action beside them; "protobuf": messages of change.proto. Values are the same in each. Consumers of this
+        program read "list_sync", and with decode = "protobuf" that one. Or a function(row), after map, that gives the message as a text, ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
     },
     {
         name = "headers", type = "headers", by_table = true,
@@ -179,11 +192,11 @@ local connector = {
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
     },
     {
-        name = "filter", type = "hook", by_table = true,
+        name = "filter", type = "hook", gives = "boolean?", by_table = true,
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },
     {
-        name = "map", type = "hook", by_table = true,
+        name = "map", type = "hook", gives = "boolean?", by_table = true,
         doc = [[function(row), after filter: changes the row in place; false leaves it out.]],
     },
     {
@@ -191,6 +204,8 @@ local connector = {
         doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector
         waits for Kafka; a larger row goes through alone.]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local consumer = {
@@ -213,8 +228,14 @@ local consumer = {
         name = "auto_offset_reset", type = "choice", choices = { "earliest", "latest" }, default = "earliest",
         doc = [[Where a group without stored offsets starts.]],
     },
-    { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
-    { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
+    {
+        name = "decode", type = "choice", choices = { "list_sync", "protobuf", "raw" }, default = "list_sync",
+        doc = [[What the messages are: "list_sync" or "protobuf", a connector's of that format, or "raw": anything. Of a raw message, a null one
+        too, comes an insert of the table kafka.<topic> with the columns key and value (bytes), timestamp, partition and offset; row:bytes
+        "value" is what was sent. A message that is none of the kind stops the consumer.]],
+    },
+    { name = "filter", type = "hook", gives = "boolean?", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
+    { name = "map", type = "hook", gives = "boolean?", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
         name = "writer", type = "writer",
         doc = [[Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.]],
@@ -227,6 +248,8 @@ local consumer = {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
         doc = [[Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local csv_writer = {
@@ -286,7 +309,7 @@ local writer = {
         ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
     },
     {
-        name = "open", type = "hook",
+        name = "open", type = "hook", gives = "list_sync.position[]|(fun(topic: string, partition: integer): integer?)|nil",
         doc = [[function(w): called before the first row. What it returns says where partitions begin, if not at the group's offsets: a list of
         { topic =, partition =, offset = }, or a function(topic, partition) that gives an offset or nil, which is asked of each partition
         that comes.]],

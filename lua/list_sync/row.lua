@@ -484,4 +484,7 @@ end
 -- The number of a schema's column, or nil.
 local function column(s, name) return columns_of(s).at[name] end
 
-return { absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, column = column, columns_of = columns_of, read = read, put = put }
+return {
+    absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, methods = methods, source_fields = source_fields,
+    writable = writable, column = column, columns_of = columns_of, read = read, put = put,
+}

@@ -52,15 +52,15 @@ static void send_otherwise(ls_batch *b, uint32_t i, ls_buf *text) {
     }
 }
 
-/* As a consumer gets it. */
-static void send_and_read(ls_batch *b, uint32_t i, ls_buf *text) {
+/* As a consumer gets it that decodes messages of the format. */
+static void send_and_read(const ls_format_ops *format, ls_batch *b, uint32_t i, ls_buf *text) {
     const ls_change *c = &b->changes[i];
-    ls_schemas schemas = {.before = options & 16 ? LS_BEFORE_SENT : LS_BEFORE_KEY};
-    ls_decoder *d = ls_decoder_new(&schemas);
+    ls_schemas schemas = {0};
+    ls_decoder *d = ls_decoder_for(&schemas, format->name);
     ls_work *w = ls_work_new(&schemas, "", "");
     ls_error err;
     ls_buf_clear(text);
-    want(d && w && ls_format_list_sync.encode(&(const ls_format_options){0}, b, i, text, &err) == 0);
+    want(d && w && format->encode(&(const ls_format_options){0}, b, i, text, &err) == 0);
     if (ls_decoder_read(d, w, text->data, text->len, &err)) {
         want(strstr(err.text, " was wanted") && !strstr(err.text, "JSON")); /* an image without values is not written */
     } else {
@@ -81,7 +81,8 @@ static void read_changes(ls_work *w, ls_buf *text, ls_invalid_policy policy, boo
         read_image(text, c->schema, c->before, policy);
         want(!text->failed);
         if (send && i == 0 && names_differ(c->schema)) {
-            send_and_read(&w->seen, i, text);
+            send_and_read(&ls_format_list_sync, &w->seen, i, text);
+            send_and_read(&ls_format_protobuf, &w->seen, i, text);
             send_otherwise(&w->seen, i, text);
         }
     }
@@ -121,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t type = ls_cursor_u8(&in), options = ls_cursor_u8(&in);
     size_t nmap = (size_t)ls_cursor_le(&in, 2);
     if (in.failed || !ls_rows_is(type) || nmap > ls_cursor_left(&in)) return 0;
-    ls_schemas schemas = {0};
+    ls_schemas schemas = {.before = options & 16 ? LS_BEFORE_SENT : LS_BEFORE_KEY};
     ls_binlog_conf conf = {.tables = tables,
                            .ntables = 1,
                            .mariadb = options & 1,

@@ -152,6 +152,8 @@ return {
     { script = connector '  start = "earliest",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "slot", not the text "earliest"' },
     { script = mysql '  start = "slot",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "earliest", not the text "slot"' },
     { script = connector '  on_invalid_text = "dead_letter",', want = 'case.lua:7: option "on_invalid_text" in connector "shop" must be one of "stop", "replace", "skip", not the text "dead_letter"' },
+    { script = connector '  format = "protobuf",\n  json = "embed",', want = 'case.lua:8: option "json" in connector "shop" cannot be "embed" with format = "protobuf", whose messages tell a document by its type: take it out' },
+    { script = consumer '  decode = "avro",', want = 'case.lua:4: option "decode" in consumer "reports" must be one of "list_sync", "protobuf", "raw", not the text "avro"' },
     { script = connector '  plugin = "decoderbufs",', want = 'case.lua:7: option "plugin" in connector "shop" must be one of "pgoutput", "wal2json", not the text "decoderbufs"' },
     { script = connector '  plugin = "wal2json",\n  partition_root = true,', want = 'case.lua:8: option "partition_root" in connector "shop" cannot be true with plugin = "wal2json", which sends changes under the partitions\' names: take it out and capture the partitions, or take plugin = "pgoutput"' },
     { script = connector '  slot = "Shop",', want = 'case.lua:7: option "slot" in connector "shop" must be 1 to 63 lower-case letters, digits and _, not the text "Shop"' },
@@ -188,7 +190,13 @@ return {
     { script = csv '    rotate = { size = "64MB" },', want = 'case.lua:6: option "rotate.size" in ls.csv_writer must be bytes, as a number or as text such as "24MiB", not the text "64MB"' },
     { script = csv '    rotate = { size = 100 },', want = 'case.lua:6: option "rotate.size" in ls.csv_writer must be from 1 MiB to 1048576 MiB, not 100' },
     { script = csv '    rotate = { rows = 0 },', want = 'case.lua:6: option "rotate.rows" in ls.csv_writer must be an integer from 1 to 1000000000000, not 0' },
+    { script = connector '  hook_timeout = 5,', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not 5' },
+    { script = connector '  hook_timeout = "99ms",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "99ms"' },
+    { script = consumer '  hook_timeout = "61m",', want = 'case.lua:4: option "hook_timeout" in consumer "reports" must be a text from "100ms" to "1h", such as "1m", not the text "61m"' },
+    { script = connector '  hook_timeout = "1 week",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "1 week"' },
+    { script = connector '  script_memory = "3MiB",', want = 'case.lua:7: option "script_memory" in connector "shop" must be from 4 MiB to 1024 MiB, not the text "3MiB"' },
     { script = csv '    rotate = { every = "1w" },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not the text "1w"' },
+    { script = csv '    rotate = { every = "1500ms" },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not the text "1500ms"' },
     { script = csv '    rotate = { every = 3600 },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not 3600' },
     { script = csv '    compress = "lz4",', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not the text "lz4"' },
     { script = csv '    compress = true,', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not true' },
@@ -198,14 +206,14 @@ return {
 
     { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not the text "id"' },
     { script = connector '  format = "debesium",',
-      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not the text "debesium"' },
-    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat" or a function, not true' },
+      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not the text "debesium"' },
+    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not true' },
     { script = mysql '  format = "debezium",\n  ddl = true,',
       want = 'case.lua:8: option "ddl" in connector "shop" cannot be true with format = "debezium", which has no form for a drop or a rename: '
-          .. 'take it out, or take format = "list_sync" or "flat"' },
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
     { script = mysql '  ddl = true,\n  format = "maxwell",',
       want = 'case.lua:7: option "ddl" in connector "shop" cannot be true with format = "maxwell", which has no form for a drop or a rename: '
-          .. 'take it out, or take format = "list_sync" or "flat"' },
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
     { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns
@@ -223,7 +231,12 @@ return {
     { script = 'local ls = require "list_sync"\nlocal m = ls.hmac ""\n', want = 'case.lua:2: ls.hmac takes a secret key, as in ls.hmac(ls.env "PEPPER")' },
     { script = 'local ls = require "list_sync"\nlocal m = ls.keep_last(-1)\n', want = "case.lua:2: ls.keep_last takes how many characters stay: 0 to 1000" },
 
-    -- ls.env, ls.param
+    -- ls.file, ls.env, ls.param
+    { script = 'local ls = require "list_sync"\n\nlocal p = ls.file "not-there"\n', want = "case.lua:3: ls.file: not-there: No such file or directory" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file "/"\n', want = "case.lua:2: ls.file: /: it cannot be read" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file(nil)\n', want = 'case.lua:2: ls.file takes the path of a file: ls.file "/run/secrets/pgpassword"' },
+    { script = 'local ls = require "list_sync"\nlocal f = io.open("secret", "wb") f:write("a\\nb\\r\\n") f:close()\nerror(("<%s>"):format(ls.file "secret"))\n',
+      want = "case.lua:3: <a\nb>" },
     { script = 'local ls = require "list_sync"\n\nlocal p = ls.env "LIST_SYNC_TEST_NOT_SET"\n',
       want = "case.lua:3: the environment variable LIST_SYNC_TEST_NOT_SET is not set: export LIST_SYNC_TEST_NOT_SET=... before list_sync starts" },
     { script = 'local ls = require "list_sync"\nls.param "brokers"\n', want = 'case.lua:2: the parameter "brokers" has no default: give it as --set brokers=...' },

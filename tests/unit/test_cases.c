@@ -26,7 +26,7 @@ static int give_first(ls_cases *c, ls_error *err) {
     ls_case_tables tables;
     ls_work *w = ls_work_new(&schemas, "shop", "postgres");
     int rc = ls_cases_tables(c, &schemas, &tables, err);
-    if (rc == 0) rc = ls_cases_give(c, 0, w, &tables, err);
+    if (rc == 0) rc = ls_cases_give(c, 0, w, &tables, true, err);
     ls_work_free(w);
     ls_cases_drop_tables(&tables);
     return rc;
@@ -111,7 +111,7 @@ static void assert_given(ls_cases *c, const ls_case_tables *tables, size_t i, co
     ls_work *w = ls_work_new(&schemas, "shop", "postgres");
     ls_buf out = {0};
     ls_error err = {0};
-    if (ls_cases_give(c, i, w, tables, &err)) fail_msg("%s", err.text);
+    if (ls_cases_give(c, i, w, tables, true, &err)) fail_msg("%s", err.text);
     for (uint32_t k = 0; k < w->seen.count; k++) {
         const ls_change *ch = &w->seen.changes[k];
         ls_buf_fmt(&out, "%s%c %s.%s", k ? "; " : "", ch->action, ch->schema->schema, ch->schema->table);

@@ -375,7 +375,7 @@ static void test_guesses(void **state) {
             assert_int_equal(w->seen.count, 0);
         }
     encoded(f, &ls_format_list_sync, 0);
-    assert_null(ls_format_guess(f->out.data, f->out.len));
+    assert_string_equal(ls_format_guess(f->out.data, f->out.len), "list_sync");
     static const char whole[] = "{\"schema\":{\"type\":\"struct\"},\"payload\":{\"before\":null,\"op\":\"d\"}}", cut[] = "{\"_action\":\"I\",\"x\":[1,";
     assert_string_equal(ls_format_guess(whole, sizeof whole - 1), "debezium");
     assert_string_equal(ls_format_guess(cut, sizeof cut - 1), "flat");

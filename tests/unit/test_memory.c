@@ -221,6 +221,35 @@ static int of_messages(run *r, const uint8_t *p, size_t n) {
     return rc;
 }
 
+/* Messages behind their lengths, which the decoder reads and the format writes again. */
+static int of_protobuf(run *r, const uint8_t *p, size_t n) {
+    ls_decoder *d = ls_decoder_for(&r->schemas, "protobuf");
+    ls_buf out = {0};
+    int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
+    for (size_t at = 0, len; rc == 0 && at < n; at += 2 + len) {
+        len = p[at] | (size_t)p[at + 1] << 8;
+        rc = ls_decoder_read(d, r->w, (const char *)p + at + 2, len, &r->err);
+    }
+    for (uint32_t i = 0; rc == 0 && i < r->w->seen.count; i++) rc = ls_format_protobuf.encode(&(const ls_format_options){0}, &r->w->seen, i, &out, &r->err);
+    if (rc == 0) ls_hex_add(&r->out, out.data, out.len);
+    if (rc == 0 && r->out.failed) rc = ls_fail_memory(&r->err, "the messages in hex");
+    ls_buf_free(&out);
+    ls_decoder_free(d);
+    return rc;
+}
+
+static int of_raw(run *r, const uint8_t *p, size_t n) {
+    ls_decoder *d = ls_decoder_for(&r->schemas, "raw");
+    int rc = d ? 0 : ls_fail_memory(&r->err, "a decoder");
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        const ls_incoming m = {.topic = i ? "other" : "wal", .value = (const char *)p, .value_len = n, .time = 1732313405120 + i};
+        rc = ls_decoder_message(d, r->w, &m, &r->err);
+    }
+    if (rc == 0) rc = emit(r);
+    ls_decoder_free(d);
+    return rc;
+}
+
 /* What hooks do with rows. */
 static int of_edited(run *r, const uint8_t *p, size_t n) {
     ls_decoder *d = ls_decoder_new(&r->schemas);
@@ -356,6 +385,16 @@ static void test_messages(void **state) {
     SEEDS(of_messages, "message", "01.json", "03.json", "09.json", "shapes.json");
 }
 
+static void test_protobuf(void **state) {
+    (void)state;
+    SEEDS(of_protobuf, "protobuf", "all.bin", "hooked.bin", "types-01.bin");
+}
+
+static void test_raw(void **state) {
+    (void)state;
+    each_allocation_fails(of_raw, (const uint8_t *)"any", 3, "raw");
+}
+
 #define ROW(action, section) \
     "{\"action\":\"" action "\",\"schema\":\"p\",\"table\":\"t\",\"" section "\":[{\"name\":\"id\",\"value\":1},{\"name\":\"a\",\"value\":\"x\\ny\"}]}"
 
@@ -391,7 +430,7 @@ static void test_csv(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pgoutput), cmocka_unit_test(test_wal2json), cmocka_unit_test(test_binlog),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_edited_rows), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_protobuf), cmocka_unit_test(test_raw), cmocka_unit_test(test_edited_rows), cmocka_unit_test(test_csv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
