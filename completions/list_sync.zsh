@@ -4,8 +4,9 @@ _list_sync_first() {
     local -a commands
     commands=(
         'run:runs the script'\''s connectors and consumers; --until-caught-up\: up to the databases'\'' and topics'\'' ends as of now'
-        'check:looks the script over, and (without --offline) each connector'\''s server, settings, grants and tables'
+        'check:looks the script over, and (without --offline) each connector'\''s server, settings, grants and tables; runs hooks on made-up rows'
         'print:shows a stage'\''s messages, after its hooks, as JSON lines on stdout; moves no position'
+        'test:gives stages the rows of cases (default\: SCRIPT'\''s name with .cases.lua) and compares what they make of them; asks no server'
         'options:the reference of the options that a script'\''s calls take, and what is made of it'
     )
     _describe -t commands command commands
@@ -17,9 +18,9 @@ _list_sync() {
     integer i
     for ((i = 2; i < CURRENT; i++)); do
         case ${words[i]} in
-        (--only|-n|--set|--format|--log-format) ((i++)) ;;
+        (--only|-n|--cases|--set|--format|--log-format) ((i++)) ;;
         (-*) ;;
-        (run|check|print|options) command=${words[i]}; break ;;
+        (run|check|print|test|options) command=${words[i]}; break ;;
         (*) break ;;
         esac
     done
@@ -54,6 +55,20 @@ _list_sync() {
         _arguments -s \
             '*--only[this stage alone; may come several times]:NAME: ' \
             '*-n[ends after N rows]:N: ' \
+            '*--cases[also writes the rows, real data, as cases for `test` into a new file]:FILE:_files' \
+            '*--set[a value for the script'\''s ls.param(NAME, default)]:NAME=VALUE: ' \
+            '*--log-format[how log lines on stderr look\: text or json]:FORMAT:(text json)' \
+            '*-v[more log lines]' \
+            '*-q[fewer log lines]' \
+            '*-h[tells this]' \
+            '*--help[tells this]' \
+            '*--version[tells the version]' \
+            '1: :_list_sync_first' \
+            '2:script:_files -g '\''*.lua(-.)'\''' ;;
+    (test)
+        _arguments -s \
+            '*--only[this stage alone; may come several times]:NAME: ' \
+            '*--update[writes what the failing cases got into their file]' \
             '*--set[a value for the script'\''s ls.param(NAME, default)]:NAME=VALUE: ' \
             '*--log-format[how log lines on stderr look\: text or json]:FORMAT:(text json)' \
             '*-v[more log lines]' \
