@@ -36,11 +36,23 @@ typedef struct printer {
     uint64_t left; /* rows still to print; counts down from rows, or from UINT64_MAX */
 } printer;
 
+/* What moves = "keep" leaves behind. */
+static void warn_of_moves(const ls_stage *stage, const ls_log *log) {
+    const ls_connector_options *o = &stage->as.connector;
+    for (size_t i = 0; i < o->nsets; i++)
+        if (o->sets[i].filtered && strcmp(o->sets[i].moves, "split") != 0)
+            ls_log_line(log, LS_WARN,
+                        "%s%s%s filter and moves = \"keep\": an update whose row leaves the filter is not sent, and readers keep the row as it was; "
+                        "moves = \"split\" makes a delete of it, and needs rows before whole",
+                        o->sets[i].pattern ? "tables[\"" : "", o->sets[i].pattern ? o->sets[i].pattern : "", o->sets[i].pattern ? "\"] has a" : "it has a");
+}
+
 static int try_table(void *ctx, const ls_source_table *t, ls_error *err) { return ls_try_table(ctx, t->schema, t->columns, err); }
 
 static int probe_connector(const ls_stage *stage, ls_try *tried, const ls_log *log, ls_error *err) {
     ls_source_conf conf = ls_connector_source(stage, ls_try_schemas(tried), NULL);
     conf.inspect = true;
+    warn_of_moves(stage, log);
     const ls_source_ops *ops = ls_source_find(conf.db_type);
     ls_source_identity id = {0};
     ls_source *source = NULL;

@@ -39,6 +39,7 @@ static const field connector_fields[] = {
 
 static const field table_fields[] = {
     {.name = "pattern", .kind = TEXT, .at = offsetof(ls_table_options, pattern)},
+    {.name = "filtered", .kind = BOOL, .at = offsetof(ls_table_options, filtered)},
     {.name = "moves", .kind = TEXT, .at = offsetof(ls_table_options, moves)},
     {.name = "format", .kind = TEXT, .at = offsetof(ls_table_options, format)},
     {.name = "topic",

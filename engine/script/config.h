@@ -34,6 +34,7 @@ typedef struct ls_table_options {
     const char *const *key; /* [0] "pk" | "table_pk" | "object", or columns: own_key. None: a function says */
     size_t nkey;
     bool own_key, source, tombstones;
+    bool filtered; /* it has a filter */
     const ls_conf_pair *headers; /* on each message; those of a function come with the row */
     size_t nheaders;
     const ls_column_rule *columns;

@@ -346,6 +346,7 @@ local function finish_set(at, set, unused)
     set.key = set.key or { "pk", word = true }
     set.own_key = type(set.key) == "table" and not set.key.word
     set.headers = set.headers or {}
+    set.filtered = set.filter ~= nil
     for _, name in ipairs { "topic", "key", "headers", "format" } do
         if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end
     end

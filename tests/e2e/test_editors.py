@@ -57,7 +57,7 @@ class Pages(Shell):
         run(["cmake", "--install", build, "--prefix", to])
         got = sorted(os.path.relpath(os.path.join(folder, name), to) for folder, _, names in os.walk(to) for name in names)
         self.assertEqual(got, ["bin/list_sync", "share/bash-completion/completions/list_sync", "share/fish/vendor_completions.d/list_sync.fish",
-                               "share/list_sync/meta/list_sync.lua", "share/man/man1/list_sync.1", "share/zsh/site-functions/_list_sync"])
+                               "share/list_sync/change.proto", "share/list_sync/meta/list_sync.lua", "share/man/man1/list_sync.1", "share/zsh/site-functions/_list_sync"])
 
 
 class Bash(Shell):

@@ -54,7 +54,7 @@ class HookTimeout(Case):
         self.run_to_end(self.script(self.connector("mysql", topic=self.topic)), "--until-caught-up")
         self.my("insert into t values (1, 'a'), (2, 'b'), (3, 'c')")
         self.run_to_end("test.lua", "--until-caught-up")
-        writers = {"write": Raw('ls.writer { write = function(_, row) if row.new.id == 3 then os.execute "exec sleep 5" end end }'),
+        writers = {"write": Raw('ls.writer { write = function(_, row) if row.new.id == 1 then os.execute "exec sleep 5" end end }'),
                    "flush": Raw("ls.writer { write = function() end, flush = function() ffi.C.usleep(900000000) end }")}
         kafka = {"bootstrap.servers": BROKERS, "session.timeout.ms": 6000}  # so long the group waits for a member that is gone
         for name, writer in writers.items():

@@ -60,7 +60,15 @@ class ByTable(Case):
             log = self.run_to_end(command, script, code=2).log() if command == "check" else self.run_to_end(script, "--until-caught-up", code=2).log()
             self.assertIn('of 1 table the server sends rows before an UPDATE or DELETE as their key alone; run: ALTER TABLE "public"."b" REPLICA IDENTITY FULL;', log)
         self.pg("alter table b replica identity full")
-        self.run_to_end("check", script)
+        self.assertNotIn("moves", self.run_to_end("check", script).log())
+
+    def test_check_warns_of_rows_that_stay(self):
+        self.databases("create table a (id int primary key, n int); create table b (id int primary key, n int)")
+        self.pg("alter table b replica identity full")
+        script = self.script(self.connector("postgres", filter=Raw("function(row) return true end"), tables=Raw('{ "public.a", ["public.b"] = { moves = "split" } }')))
+        self.assertEqual(self.run_to_end("check", script).log().count("an update whose row leaves the filter is not sent"), 1)
+        script = self.script(self.connector("postgres", tables=Raw('{ "public.a", ["public.b"] = { filter = function(row) return true end } }')))
+        self.assertIn('tables["public.b"] has a filter and moves = "keep"', self.run_to_end("check", script).log())
 
 
 class Functions(Case):
