@@ -11,4 +11,14 @@ endif()
 math(EXPR from "${from} + ${begin_length}")
 math(EXPR length "${to} - ${from}")
 string(SUBSTRING "${text}" ${from} ${length} declarations)
-file(WRITE "${TO}" "-- Generated from engine/list_sync.h.\nlocal ffi = require \"ffi\"\nffi.cdef [==[${declarations}]==]\nreturn ffi\n")
+# LuaJIT compiles no call of a function that it has not looked up yet, so all of them are.
+file(WRITE "${TO}" "-- Generated from engine/list_sync.h.
+local ffi = require \"ffi\"
+local declared = [==[${declarations}]==]
+ffi.cdef(declared)
+for line in declared:gmatch \"[^\\n]+\" do
+  local name = line:match \"^[%a_][%w_%s%*]-[%s%*](ls_[%w_]+)%(\"
+  if name then local _ = ffi.C[name] end
+end
+return ffi
+")

@@ -6,6 +6,7 @@ set(LUA_BUILD_DIR ${CMAKE_CURRENT_BINARY_DIR}/lua)
 set(LUA_BYTECODE_SOURCE ${LUA_BUILD_DIR}/bytecode.c)
 file(MAKE_DIRECTORY ${LUA_BUILD_DIR}/list_sync)
 file(GLOB_RECURSE LUA_FILES CONFIGURE_DEPENDS RELATIVE ${LUA_DIR} ${LUA_DIR}/list_sync/*.lua)
+list(FILTER LUA_FILES EXCLUDE REGEX "/meta/") # for editors: nothing runs it
 
 # What Lua may see of the engine is what engine/list_sync.h says.
 add_custom_command(

@@ -85,6 +85,8 @@ typedef struct ls_schema {
     const char *table;
     const ls_column *cols;
     const uint16_t *key; /* nkey column numbers in the key's own order */
+    uint16_t rule;   /* whose options are the table's: those of the stage (0), or of the stage's rule-th table or pattern. As the source names the table */
+    uint16_t before; /* enum ls_before */
 } ls_schema;
 
 /* What the rows of one transaction share. Lives in the batch's arena. */
@@ -126,6 +128,7 @@ typedef struct ls_change {
     uint8_t reserved;
     const char *to_schema, *to_table; /* R: the new name, NUL-terminated; else NULL */
     const ls_origin *origin; /* consumers; else NULL */
+    struct ls_sending *sending; /* change/sending.h: what the script's functions said of how it is sent; NULL: nothing */
 } ls_change;
 
 /* What Lua sees of a batch; the rest is change/batch.h's. */
@@ -133,6 +136,7 @@ typedef struct ls_batch {
     uint32_t count;
     uint32_t generation; /* grows with each reset: a row of an older generation is dead */
     ls_change *changes;
+    uint32_t frozen; /* not 0: no ls_row_* call writes, since a hook is asked where the row belongs, and is not to change it */
 } ls_batch;
 
 /* A present value of an integer or float column as Lua has it. 1: *out's d, exact (floats, whole numbers up to 2^53); 2: i;
@@ -189,6 +193,24 @@ int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at);
 /* Other names for this row's schema and table. */
 int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
 
+/* Where the row is sent, and as what; change/sending.c. What is given is copied into the batch. Each gives 0, or -1 with the reason.
+ * A topic more; the Kafka key, p NULL: none; a header, value NULL: a null one; the message, p NULL: one without a value. */
+int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n);
+int ls_row_send_key(ls_batch *b, uint32_t change, const char *p, size_t n);
+int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t name_len, const char *value, size_t n);
+int ls_row_send_message(ls_batch *b, uint32_t change, const char *p, size_t n);
+
+/* moves = "split". Looks at an update as the delete of its row before, as the insert of its row after, or as it is again; what is said
+ * of topic and key meanwhile is the half's. One update at a time. 0. */
+enum ls_half { LS_WHOLE, LS_HALF_BEFORE, LS_HALF_AFTER };
+int ls_row_look(ls_batch *b, uint32_t change, int half);
+/* Do the halves go to other topics, or under other keys, as far as was said? 1 or 0. */
+int ls_row_parted(ls_batch *b, uint32_t change);
+/* Do the images differ in a column, or is it not known of one? 1 or 0. */
+int ls_row_differs(ls_batch *b, uint32_t change, uint32_t col);
+/* Makes a delete of the update, and an insert, which goes behind it: its number, or -1. Moves batch->changes. */
+int ls_row_split(ls_batch *b, uint32_t change);
+
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
 
@@ -206,15 +228,21 @@ void ls_layout_set_int(ls_batch *b, uint32_t cell, int64_t i);
 void ls_layout_set_uint(ls_batch *b, uint32_t cell, uint64_t u);
 void ls_layout_set_bool(ls_batch *b, uint32_t cell, int on);
 
-/* Where the hooks are. C sets batch and run before it enters Lua, Lua keeps index and hook, C reads them when a hook
- * raised. A row that a hook was given is alive while index and run are its own. */
-enum ls_hook { LS_HOOK_FILTER = 1, LS_HOOK_MAP };
+/* Where the hooks are. C sets batch and run before it enters Lua, and hook for a writer's functions; Lua keeps index, rule and the hook;
+ * they are read when a hook raised, or does not return. A row that a hook was given is alive while index and run are its own. */
+enum ls_hook {
+    LS_HOOK_FILTER = 1, LS_HOOK_MAP, LS_HOOK_TOPIC, LS_HOOK_KEY, LS_HOOK_HEADERS, LS_HOOK_FORMAT, LS_HOOK_MOVES,
+    LS_HOOK_CELL, /* of a CSV layout */
+    LS_HOOK_WRITE, LS_HOOK_OPEN, LS_HOOK_FLUSH, LS_HOOK_DISCARD, LS_HOOK_CLOSE, /* a writer's */
+    LS_HOOKS
+};
 typedef struct ls_hook_place {
     ls_batch *batch; /* NULL between two runs */
     uint32_t run;    /* grows with each batch that the hooks see */
     uint32_t index;
     uint32_t clones; /* changes from this number on are the row's clones: alive as it is */
     uint32_t hook; /* enum ls_hook */
+    uint32_t rule; /* of a connector whose tables have options of their own: the row's table's, as in ls_schema; of a layout: its number */
 } ls_hook_place;
 
 /* base/digest.c: an HMAC key, and the hash of bytes in hex, key NULL: plain SHA-256. */
@@ -228,6 +256,8 @@ const char *ls_nearest(const char *to, const char *const *names, size_t n);
 _Bool ls_utf8_valid(const char *p, size_t n);
 /* base/pattern.c: the number of the most specific pattern of tables that matches; -1: none does. */
 int ls_pattern_best(const char *const *patterns, size_t n, const char *schema, const char *table);
+/* base/json.c: does the text stand in a JSON string as it is, with nothing to escape? */
+_Bool ls_json_is_plain(const char *p, size_t n);
 /* kafka/client.c: why the engine owns this librdkafka property, or NULL. */
 const char *ls_kafka_owned(const char *property);
 

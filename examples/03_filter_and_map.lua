@@ -2,6 +2,8 @@
 --
 --   export PGPASSWORD=...
 --   list_sync examples/03_filter_and_map.lua --set pg_host=db1 --set pg_database=shop --set kafka=broker1:9092
+--
+-- 03_filter_and_map.cases.lua shows what they make of rows: list_sync test examples/03_filter_and_map.lua
 
 local ls = require "list_sync"
 local kafka = ls.param("kafka", "memory") -- "memory": a broker inside the program, for trials
@@ -22,16 +24,18 @@ ls.connector {
   -- filter: false leaves the row out. row.new is the row after an insert or update, row.old the row before an update or
   -- delete (its key columns), and nil where there is none. A delete passes here: it only knows the key.
   filter = function(row)
-    if row.new then return tonumber(row.new.price) >= from_price end -- a decimal is text, so that it keeps its digits
+    if row.new then return (row:number "price" or 0) >= from_price end -- NULL reads as nil
   end,
 
   -- map: changes the row in place.
   map = function(row)
     if row.new then
-      row.new.category = (row.new.category or "none"):lower() -- NULL reads as nil
-      row.new.origin = "shop"                                 -- a new column goes last
+      if row:has "category" then -- an update does not send a large value that it leaves alone
+        row.new.category = (row.new.category or "none"):lower()
+      end
+      row.new.origin = "shop"    -- a new column goes last
     end
-    row:drop "note"                                           -- this column is not sent
+    row:drop "note"              -- this column is not sent
   end,
 }
 

@@ -47,6 +47,16 @@ void ls_json_string(ls_buf *out, const char *p, size_t n) {
     ls_buf_char(out, '"');
 }
 
+bool ls_json_is_plain(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && n - i >= 8 && eight_plain(p + i)) i += 8;
+    for (; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (c < 0x20 || c == '"' || c == '\\') return false;
+    }
+    return true;
+}
+
 /* ---- reading */
 
 ls_json ls_json_over(const char *p, size_t n) {

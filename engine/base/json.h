@@ -13,6 +13,9 @@
 /* Appends the string with its quotes: \" \\ \b \f \n \r \t, \u00xx in lower case for other controls, all else raw. */
 void ls_json_string(ls_buf *out, const char *p, size_t n);
 
+/* Would the string stand between its quotes as it is? */
+bool ls_json_is_plain(const char *p, size_t n);
+
 enum { LS_JSON_DEPTH = 128 }; /* nesting that the reader takes; deeper is an error */
 
 typedef struct ls_json {

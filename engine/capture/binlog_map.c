@@ -1,5 +1,6 @@
 #include "capture/binlog_map_parts.h"
 
+#include "base/hash.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -162,12 +163,6 @@ static int parse(const ls_maps *m, ls_map *map, size_t before, ls_error *err) {
     return ls_fail_cut(err, &c);
 }
 
-static uint64_t hash_of(const uint8_t *p, size_t n) { /* FNV-1a */
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 static bool same(const ls_map *map, const uint8_t *body, size_t n) {
     return map->nbytes == n && memcmp(map->bytes, body, n) == 0;
 }
@@ -175,7 +170,7 @@ static bool same(const ls_map *map, const uint8_t *body, size_t n) {
 /* The map with these bytes, made if it is new. */
 static ls_map *obtain(ls_maps *m, const uint8_t *body, size_t n, ls_error *err) {
     enum { BEFORE = 27 }; /* header, table id, flags */
-    uint64_t hash = hash_of(body, n);
+    uint64_t hash = ls_hash(LS_HASH_START, body, n);
     ls_map **chain = &m->chains[hash % HASH_SLOTS];
     for (ls_map *map = *chain; map; map = map->same_hash)
         if (map->hash == hash && same(map, body, n)) return map;

@@ -238,7 +238,7 @@ int ls_rows_next(ls_rows *r, ls_work *w, const ls_tx *tx, uint64_t *seq, bool me
     if (r->before) {
         image of = {.present = r->before, .n = r->nbefore, .mended = &r->mended, .missing = LS_ABSENT, .documents = documents};
         /* of the row before only the key is sent on, and what the row after lacks */
-        of.keys_only = m->schema->nkey && !w->whole_identity && (r->action == 'D' || r->nafter == m->ncols);
+        of.keys_only = m->schema->nkey && m->schema->before == LS_BEFORE_KEY && (r->action == 'D' || r->nafter == m->ncols);
         if (!(of.out = before = ls_work_values(w, m->schema->ncols))) return ls_fail_memory(err, "a row");
         if (read_image(r, &of, &w->arena, text, err)) return -1;
     }

@@ -145,7 +145,7 @@ int ls_bl_rows(ls_binlog *b, const ls_event *h, ls_cursor in, ls_work *w, ls_err
     ls_map *map = b->rows.map;
     if (ls_map_prepare(b->maps, map, b->rows.id, err)) return -1;
     if (ls_rows_inflate(&b->rows, &b->inflated, err)) return -1;
-    if ((b->rows.partial && !b->conf.partial_rows) || (b->rows.part_before && w->whole_identity)) warn_partial(b, map);
+    if ((b->rows.partial && !b->conf.partial_rows) || (b->rows.part_before && map->schema->before != LS_BEFORE_KEY)) warn_partial(b, map);
     b->rows_open = true;
     return ls_bl_run_rows(b, w, err);
 }

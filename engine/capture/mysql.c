@@ -328,6 +328,7 @@ static int log_end(ls_source *source, ls_place *end, ls_error *err) {
 const ls_source_ops ls_source_mysql = {
     .db_type = "mysql",
     .open = open_session,
+    .tables = ls_my_tables,
     .vacant = vacant,
     .create = create,
     .start = start,

@@ -72,7 +72,7 @@ static int check_settings(const ls_my *s, const settings *v, ls_error *err) {
             host, port);
     must_be(&mends, "binlog_format", v->format, row);
     must_be(&mends, "binlog_row_metadata", v->metadata, full);
-    if (!s->conf.partial_rows || s->conf.whole_identity) /* else columns that are left out are unchanged, or not sent */
+    if (!s->conf.partial_rows || s->conf.whole_before) /* else columns that are left out are unchanged, or not sent */
         must_be(&mends, "binlog_row_image", v->image, images);
     if (s->conf.partial_rows && strcasecmp(v->image, "FULL") != 0) /* else changes of a document come with the document */
         must_be(&mends, "binlog_row_value_options", v->value_options, none);

@@ -78,6 +78,9 @@ int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err)
 /* MySQL with GTIDs: has the server all that the checkpoint's set has, and its log all that it lacks? LS_LOST when not. */
 int ls_my_gtid_check(const ls_my *s, const char *stored, ls_error *err) LS_MUST_CHECK;
 
+/* mysql_tables.c: as ls_source_ops has it. */
+int ls_my_tables(ls_source *source, int (*each)(void *ctx, const ls_source_table *t, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;
+
 /* mysql_columns.c: the decoder's questions. */
 ls_binlog_ask ls_my_ask(ls_my *s);
 int ls_my_load_collations(ls_my *s, ls_error *err) LS_MUST_CHECK;

@@ -287,6 +287,7 @@ static int pg_end(ls_source *source, ls_place *end, ls_error *err) {
 const ls_source_ops ls_source_postgres = {
     .db_type = "postgres",
     .open = pg_open,
+    .tables = ls_pg_tables,
     .vacant = pg_vacant,
     .create = pg_create,
     .start = pg_start,

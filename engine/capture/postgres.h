@@ -116,6 +116,9 @@ int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST
 /* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
 int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;
 
+/* postgres_tables.c: as ls_source_ops has it. */
+int ls_pg_tables(ls_source *source, int (*each)(void *ctx, const ls_source_table *t, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;
+
 /* postgres_catalog.c: the decoder's questions. */
 ls_pg_catalog ls_pg_catalog_of(ls_pg *s);
 

@@ -122,8 +122,10 @@ static void no_identity(void *ctx, const char *schema, const char *table) {
 }
 
 static void key_alone(void *ctx, const char *schema, const char *table) {
+    const ls_schemas *all = ((const ls_pg *)ctx)->conf->schemas;
+    if (ls_schemas_before(all, ls_schemas_rule(all, schema, table)) == LS_BEFORE_KEY) return;
     warn_of_identity(ctx, schema, table,
-                     "has its key alone in identity = \"full\": of its rows before an UPDATE or DELETE the server sends no more");
+                     "has its key alone in rows before an UPDATE or DELETE, which identity = \"full\" or moves = \"split\" want whole: the server sends no more");
 }
 
 static void warn(void *ctx, const char *text) {
@@ -137,6 +139,6 @@ ls_pg_catalog ls_pg_catalog_of(ls_pg *s) {
                            .keys = keys,
                            .type = type,
                            .no_identity = no_identity,
-                           .key_alone = s->conf->whole_identity ? key_alone : NULL,
+                           .key_alone = s->conf->whole_before ? key_alone : NULL,
                            .warn = warn};
 }

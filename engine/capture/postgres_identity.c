@@ -66,22 +66,30 @@ static void add(ls_buf *mends, int n, const PGresult *res, int row) {
 
 int ls_pg_identity(ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
-    if (!o->whole_identity && !o->inspect) return 0;
+    if (!o->whole_before && !o->inspect) return 0;
     PGresult *res = not_whole(s, err);
     if (!res) return -1;
     ls_buf mends = {0};
     int n = 0, rc = 0;
+    bool refused = false;
     for (int i = 0; i < PQntuples(res); i++) {
         bool large = *PQgetvalue(res, i, 4) == 't';
-        if (!ls_tables_match(o->tables, o->ntables, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1))) continue;
-        if (o->whole_identity || large) add(&mends, n++, res, i);
+        const char *schema = PQgetvalue(res, i, 0), *table = PQgetvalue(res, i, 1);
+        if (!ls_tables_match(o->tables, o->ntables, schema, table)) continue;
+        bool wanted = ls_schemas_before(o->schemas, ls_schemas_rule(o->schemas, schema, table)) != LS_BEFORE_KEY;
+        if (wanted && !refused) { /* no word of the others then */
+            refused = true;
+            n = 0;
+            ls_buf_clear(&mends);
+        }
+        if (refused ? wanted : large) add(&mends, n++, res, i);
     }
     if (n > NAMED_MAX) ls_buf_fmt(&mends, " and so for %d more", n - NAMED_MAX);
     const char *text = ls_buf_cstr(&mends);
     if (!text)
         rc = ls_fail_memory(err, "looking up the tables' REPLICA IDENTITY");
-    else if (n && o->whole_identity)
-        rc = ls_fail(err, LS_USAGE, "identity = \"full\": of %d table%s the server sends rows before an UPDATE or DELETE as their key alone; run: %s",
+    else if (refused)
+        rc = ls_fail(err, LS_USAGE, "identity = \"full\" and moves = \"split\" need whole rows before: of %d table%s the server sends rows before an UPDATE or DELETE as their key alone; run: %s",
                      n, n == 1 ? "" : "s", text);
     else if (n)
         ls_log_line(&s->log, LS_WARN,

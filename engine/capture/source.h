@@ -9,6 +9,7 @@
 #include "base/pattern.h"
 #include "capture/invalid.h"
 #include "change/batch.h"
+#include "change/madeup.h"
 
 #include <stdatomic.h>
 
@@ -27,7 +28,7 @@ typedef struct ls_source_conf {
     bool temporary_slot;  /* for print and kafka_conf = "memory" */
     bool ddl;             /* binlog: X and R */
     bool partial_rows;    /* binlog: row_image = "any" */
-    bool whole_identity;  /* identity = "full": a server that does not send rows before whole is refused */
+    bool whole_before;    /* tables are to have whole rows before (schemas tells which): a server that does not send them is refused */
     bool inspect;         /* `check`: also warns of what a start need not speak of */
     ls_invalid_policy on_invalid_text;
     uint32_t server_id;   /* binlog; 0: made from the name */
@@ -55,6 +56,12 @@ typedef struct ls_resume {
     const char *binlog;   /* file base name of then */
 } ls_resume;
 
+/* A table as the server has it now. Borrowed for the call. */
+typedef struct ls_source_table {
+    const ls_schema *schema; /* what capture makes of it, in the conf's schemas */
+    const ls_madeup_column *columns;
+} ls_source_table;
+
 typedef struct ls_source ls_source;
 
 typedef struct ls_source_ops {
@@ -64,6 +71,8 @@ typedef struct ls_source_ops {
      * does not answer. */
     int (*open)(ls_source **out, const ls_source_conf *conf, const ls_log *log, const char *known, ls_source_identity *id,
                 ls_error *err);
+    /* Calls each(ctx, ...) for each table that is captured as of now; -1 of each() ends it. On an opened source that does not stream. */
+    int (*tables)(ls_source *s, int (*each)(void *ctx, const ls_source_table *t, ls_error *err), void *ctx, ls_error *err);
     /* Before a first start of which nothing is stored: LS_LOST when there is a slot already, which somebody made who still
      * wants what it holds. */
     int (*vacant)(ls_source *s, ls_error *err);

@@ -1,5 +1,7 @@
 #include "change/batch.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +79,17 @@ void ls_work_reset(ls_work *w) {
     w->kept_bytes = 0;
     w->invalid = 0;
     w->last_schema = NULL;
+    w->seen.frozen = 0;
+    w->half = LS_WHOLE;
+}
+
+int ls_refuse(ls_batch *b, const char *fmt, ...) {
+    ls_work *w = ls_work_of(b);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(w->why, sizeof w->why, fmt, ap);
+    va_end(ap);
+    return -1;
 }
 
 bool ls_work_full(const ls_work *w) {

@@ -33,19 +33,19 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     size_t kept_bytes; /* bytes of the kept buffers */
     uint32_t invalid; /* rows with text that was not valid in its character set: mended, or left out */
     ls_schemas *schemas;
-    bool whole_identity; /* identity = "full": rows before are kept whole; set before the first row */
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */
     ls_buf text;        /* ls_row_text()'s result */
-    char why[256];      /* ls_row_error() */
+    char why[512];      /* ls_row_error() */
     uint32_t cap_changes, cap_marks;
     uint32_t *parents; /* of the clones that hooks have made, in order: the changes they go behind */
     uint32_t nclones, cap_parents;
     /* CSV layouts (change/layout.h). */
     const ls_value **cells; /* two a change: what functions gave for its row before, and after; NULL: none was asked */
-    ls_value *half_cells;   /* of the half that a function is asked for, which the change looks like meanwhile; NULL: none */
-    uint32_t half_of;
-    int half_image;
-    ls_change whole; /* change number half_of as it is */
+    ls_value *half_cells;   /* of the half that a function is asked for; NULL: none is */
+    const ls_value **half_at; /* where they go in `cells` */
+    uint32_t half_of;       /* the change that it is a half of */
+    ls_value *hidden;   /* the other half's image, while ls_row_look() shows one */
+    uint8_t half;       /* enum ls_half: which is shown */
     ls_batch_memory *memory;
     const ls_schema *last_schema; /* the newest one held: a run of rows of one table takes one reference */
 } ls_work;
@@ -75,6 +75,9 @@ const ls_tx *ls_work_tx(ls_work *w, const ls_tx *tx);
 int ls_work_mark(ls_work *w, const ls_place *place) LS_MUST_CHECK;
 /* The batch takes over a receive buffer: freed by drop(buffer) at the reset. On -1 (memory) the buffer is dropped at once. */
 int ls_work_keep(ls_work *w, void *buffer, size_t bytes, void (*drop)(void *)) LS_MUST_CHECK;
+
+/* Notes why an ls_row_* call gives -1, which it gives. */
+int ls_refuse(ls_batch *b, const char *fmt, ...) LS_PRINTF(2, 3);
 
 static inline ls_work *ls_work_of(ls_batch *b) { return (ls_work *)(void *)b; }
 

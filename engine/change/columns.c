@@ -22,28 +22,39 @@ typedef struct plan {
     const ls_hmac_key **key_of;       /* of its mask */
 } plan;
 
-struct ls_columns {
-    const ls_column_rule *rules;
-    size_t nrules;
+typedef struct set {
+    ls_column_set seen;
     ls_hmac_key **keys; /* nrules; NULL: no HMAC */
     bool *met;          /* nrules: a table had the column, or its lack was told */
+} set;
+
+struct ls_columns {
+    set *sets; /* by ls_schema.rule */
+    size_t nsets;
     ls_schemas *schemas;
-    bool strict;
     const ls_log *log;
     plan *plans; /* by the schema's id */
     size_t nplans;
     ls_buf text;
 };
 
-ls_columns *ls_columns_new(const ls_column_rule *rules, size_t n, ls_schemas *schemas, bool strict, const ls_log *log) {
+static bool prepare(set *s, const ls_column_set *seen) {
+    size_t n = seen->nrules;
+    s->seen = *seen;
+    s->keys = calloc(n ? n : 1, sizeof *s->keys);
+    s->met = calloc(n ? n : 1, sizeof *s->met);
+    bool fine = s->keys && s->met;
+    for (size_t i = 0; fine && i < n; i++)
+        if (seen->rules[i].mask == LS_MASK_HMAC) fine = (s->keys[i] = ls_hmac_key_new(seen->rules[i].text, seen->rules[i].text_len)) != NULL;
+    return fine;
+}
+
+ls_columns *ls_columns_new(const ls_column_set *sets, size_t n, ls_schemas *schemas, const ls_log *log) {
     ls_columns *c = calloc(1, sizeof *c);
     if (!c) return NULL;
-    *c = (ls_columns){.rules = rules, .nrules = n, .schemas = schemas, .strict = strict, .log = log};
-    c->keys = calloc(n ? n : 1, sizeof *c->keys);
-    c->met = calloc(n ? n : 1, sizeof *c->met);
-    bool fine = c->keys && c->met;
-    for (size_t i = 0; fine && i < n; i++)
-        if (rules[i].mask == LS_MASK_HMAC) fine = (c->keys[i] = ls_hmac_key_new(rules[i].text, rules[i].text_len)) != NULL;
+    *c = (ls_columns){.sets = calloc(n ? n : 1, sizeof *c->sets), .nsets = n, .schemas = schemas, .log = log};
+    bool fine = c->sets;
+    for (size_t i = 0; fine && i < n; i++) fine = prepare(&c->sets[i], &sets[i]);
     if (fine) return c;
     ls_columns_free(c);
     return NULL;
@@ -59,10 +70,14 @@ static void plan_free(plan *p) {
 void ls_columns_free(ls_columns *c) {
     if (!c) return;
     for (size_t i = 0; i < c->nplans; i++) plan_free(&c->plans[i]);
-    for (size_t i = 0; c->keys && i < c->nrules; i++) ls_hmac_key_free(c->keys[i]);
+    for (size_t i = 0; c->sets && i < c->nsets; i++) {
+        set *s = &c->sets[i];
+        for (size_t k = 0; s->keys && k < s->seen.nrules; k++) ls_hmac_key_free(s->keys[k]);
+        free(s->keys);
+        free(s->met);
+    }
+    free(c->sets);
     free(c->plans);
-    free(c->keys);
-    free(c->met);
     ls_buf_free(&c->text);
     free(c);
 }
@@ -70,15 +85,16 @@ void ls_columns_free(ls_columns *c) {
 /* ---- a table's plan ---- */
 
 static int lacks(ls_columns *c, const ls_schema *s, size_t rule, ls_error *err) {
-    const char *name = c->rules[rule].name, *names[NEAR_MAX];
+    set *of = &c->sets[s->rule];
+    const char *name = of->seen.rules[rule].name, *names[NEAR_MAX];
     size_t n = s->ncols < NEAR_MAX ? s->ncols : NEAR_MAX;
     for (size_t i = 0; i < n; i++) names[i] = s->cols[i].name;
     const char *near = ls_nearest(name, names, n);
-    if (c->strict)
+    if (of->seen.strict)
         return ls_fail(err, LS_USAGE, "`columns` names \"%s\", and table %s.%s has no such column%s%s%s", name, s->schema, s->table,
                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-    if (c->met[rule]) return 0;
-    c->met[rule] = true;
+    if (of->met[rule]) return 0;
+    of->met[rule] = true;
     ls_log_line(c->log, LS_WARN, "`columns` names \"%s\", and table %s.%s has no such column%s%s%s", name, s->schema, s->table,
                 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return 0;
@@ -117,6 +133,8 @@ static int shape(const plan *p, ls_column_def *cols, uint16_t *key, size_t *ncol
 
 static int make(ls_columns *c, plan *p, ls_error *err) {
     const ls_schema *s = p->from;
+    set *of = &c->sets[s->rule];
+    const ls_column_rule *rules = of->seen.rules;
     bool any = false;
     size_t n = s->ncols ? s->ncols : 1, ncols;
     p->of = calloc(n, sizeof *p->of);
@@ -124,15 +142,15 @@ static int make(ls_columns *c, plan *p, ls_error *err) {
     ls_column_def *cols = calloc(n, sizeof *cols);
     uint16_t *key = calloc(n, sizeof *key);
     int rc = p->of && p->key_of && cols && key ? 0 : ls_fail_memory(err, "reading `columns`");
-    for (size_t i = 0; rc == 0 && i < c->nrules; i++) {
-        int col = ls_schema_find(s, c->rules[i].name, strlen(c->rules[i].name));
+    for (size_t i = 0; rc == 0 && i < of->seen.nrules; i++) {
+        int col = ls_schema_find(s, rules[i].name, strlen(rules[i].name));
         if (col < 0) {
             rc = lacks(c, s, i, err);
             continue;
         }
-        c->met[i] = any = true;
-        p->of[col] = &c->rules[i];
-        p->key_of[col] = c->keys[i];
+        of->met[i] = any = true;
+        p->of[col] = &rules[i];
+        p->key_of[col] = of->keys[i];
     }
     if (rc == 0 && any) rc = shape(p, cols, key, &ncols, err);
     if (rc == 0 && any && !(p->to = ls_schema_new(c->schemas, s->schema, s->schema_len, s->table, s->table_len, cols, ncols, key, s->nkey)))

@@ -25,11 +25,17 @@ typedef struct ls_column_rule {
     const char *rename; /* NULL: it keeps its name */
 } ls_column_rule;
 
+/* The rules of some tables. strict: one of them without one of the columns is an error; else a column that none has had so far is warned of. */
+typedef struct ls_column_set {
+    const ls_column_rule *rules;
+    size_t nrules;
+    bool strict;
+} ls_column_set;
+
 typedef struct ls_columns ls_columns; /* of one stage thread */
 
-/* rules: borrowed for its life. strict: a table without one of the columns is an error; else a column that no table has had so far is
- * warned of. NULL: memory. */
-ls_columns *ls_columns_new(const ls_column_rule *rules, size_t n, ls_schemas *schemas, bool strict, const ls_log *log);
+/* sets: by ls_schema.rule; copied; the rules in them are borrowed for its life. NULL: memory. */
+ls_columns *ls_columns_new(const ls_column_set *sets, size_t n, ls_schemas *schemas, const ls_log *log);
 void ls_columns_free(ls_columns *c);
 /* Applies the rules to the batch's rows, in both images and in the keys of moved rows. NULL stays NULL, and what was not sent is not
  * made up. A value that cannot be cast: LS_FAIL with table, column, key and position. */

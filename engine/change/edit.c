@@ -6,7 +6,6 @@
 #include "change/value.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,28 +41,21 @@ static const struct {
     [LS_TYPE_UNKNOWN] = {"unknown", "any value"},
 };
 
+const char *ls_type_name(int type) { return types[type].name; }
+
 /* ---- writing ---- */
 
 const char *ls_row_error(const ls_batch *b) { return ((const ls_work *)(const void *)b)->why; }
 
-LS_PRINTF(2, 3) static int refuse(ls_batch *b, const char *fmt, ...) {
-    ls_work *w = ls_work_of(b);
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(w->why, sizeof w->why, fmt, ap);
-    va_end(ap);
-    return -1;
-}
-
-static int refuse_memory(ls_batch *b) { return refuse(b, "out of memory"); }
+static int refuse_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
 
 static ls_change *change_at(ls_batch *b, uint32_t change) {
-    if (ls_work_of(b)->half_cells) {
-        refuse(b, "a layout's function gives what is written, and cannot change the row: do that in map");
+    if (b->frozen) {
+        ls_refuse(b, "a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = \"split\": change it in map");
         return NULL;
     }
     if (change < b->count && b->changes[change].schema) return &b->changes[change];
-    refuse(b, "there is no row %u in this batch", change);
+    ls_refuse(b, "there is no row %u in this batch", change);
     return NULL;
 }
 
@@ -73,11 +65,11 @@ static ls_value *value_at(ls_batch *b, uint32_t change, int image, uint32_t col,
     if (!c) return NULL;
     ls_value *row = image ? c->after : c->before;
     if (!row) {
-        refuse(b, "a row whose action is %c has no row %s", c->action, image ? "after" : "before");
+        ls_refuse(b, "a row whose action is %c has no row %s", c->action, image ? "after" : "before");
         return NULL;
     }
     if (col >= c->schema->ncols) {
-        refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+        ls_refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
         return NULL;
     }
     *column = &c->schema->cols[col];
@@ -85,14 +77,14 @@ static ls_value *value_at(ls_batch *b, uint32_t change, int image, uint32_t col,
 }
 
 static int refuse_type(ls_batch *b, const ls_column *c, const char *given) {
-    return refuse(b, "column \"%.100s\" (%s) takes %s, not %s", c->name, types[c->type].name, types[c->type].takes, given);
+    return ls_refuse(b, "column \"%.100s\" (%s) takes %s, not %s", c->name, types[c->type].name, types[c->type].takes, given);
 }
 
 int ls_row_set_null(ls_batch *b, uint32_t change, int image, uint32_t col) {
     const ls_column *c;
     ls_value *v = value_at(b, change, image, col, &c);
     if (!v) return -1;
-    if (c->key_at) return refuse(b, "column \"%.100s\" is part of the key, which cannot be NULL", c->name);
+    if (c->key_at) return ls_refuse(b, "column \"%.100s\" is part of the key, which cannot be NULL", c->name);
     *v = ls_value_state(LS_NULL);
     return 0;
 }
@@ -191,7 +183,7 @@ static bool is_text_of(int type, const char *p, size_t n) {
 
 /* Copies bytes into the batch: the value that a column then holds. */
 static int put_bytes(ls_batch *b, ls_value *v, enum ls_kind kind, const char *p, size_t n) {
-    if (n >= UINT32_MAX) return refuse(b, "a value of %zu bytes is too large: the limit is 4 GiB", n);
+    if (n >= UINT32_MAX) return ls_refuse(b, "a value of %zu bytes is too large: the limit is 4 GiB", n);
     const char *copy = ls_arena_copy(&ls_work_of(b)->arena, p, n);
     if (!copy) return refuse_memory(b);
     *v = ls_value_bytes_of(kind, copy, n);
@@ -214,7 +206,7 @@ int ls_row_set_text(ls_batch *b, uint32_t change, int image, uint32_t col, const
     switch ((enum ls_type)c->type) {
     case LS_TYPE_STRING:
     case LS_TYPE_UNKNOWN:
-        if (!ls_utf8_valid(p, n)) return refuse(b, "column \"%.100s\" takes UTF-8 text, and these bytes are none", c->name);
+        if (!ls_utf8_valid(p, n)) return ls_refuse(b, "column \"%.100s\" takes UTF-8 text, and these bytes are none", c->name);
         break;
     case LS_TYPE_DECIMAL:
     case LS_TYPE_DATE:
@@ -369,7 +361,7 @@ int ls_row_set_bool(ls_batch *b, uint32_t change, int image, uint32_t col, int o
 
 static int take_schema(ls_batch *b, ls_change *c, const ls_schema *s) {
     if (!s && ls_schema_at_limit(c->schema))
-        return refuse(b, "hooks have made %d other tables and column lists, which is the limit: names of tables and columns must not be made "
+        return ls_refuse(b, "hooks have made %d other tables and column lists, which is the limit: names of tables and columns must not be made "
                          "from the rows' data; put it into a column", LS_SHAPES_MAX);
     if (!s || ls_work_hold(ls_work_of(b), s)) return refuse_memory(b);
     c->schema = s;
@@ -393,10 +385,10 @@ int ls_row_add(ls_batch *b, uint32_t change, const char *name, size_t n, int typ
     if (!c) return -1;
     uint32_t ncols = c->schema->ncols;
     ls_value *after = c->after, *before = c->before;
-    if (!is_name(name, n)) return refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
-    if (ls_schema_find(c->schema, name, n) >= 0) return refuse(b, "there is a column \"%.*s\" already", (int)n, name);
-    if (type < 0 || type > LS_TYPE_UNKNOWN) return refuse(b, "there is no type %d", type);
-    if (ncols >= LS_COLUMNS_MAX) return refuse(b, "a row has at most %d columns", LS_COLUMNS_MAX);
+    if (!is_name(name, n)) return ls_refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+    if (ls_schema_find(c->schema, name, n) >= 0) return ls_refuse(b, "there is a column \"%.*s\" already", (int)n, name);
+    if (type < 0 || type > LS_TYPE_UNKNOWN) return ls_refuse(b, "there is no type %d", type);
+    if (ncols >= LS_COLUMNS_MAX) return ls_refuse(b, "a row has at most %d columns", LS_COLUMNS_MAX);
     if (widen(b, &after, ncols) || widen(b, &before, ncols)) return refuse_memory(b);
     if (take_schema(b, c, ls_schema_with(c->schema, name, n, type))) return -1;
     c->after = after;
@@ -412,10 +404,10 @@ int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col) {
     ls_change *c = change_at(b, change);
     if (!c) return -1;
     uint32_t ncols = c->schema->ncols;
-    if (col >= ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    if (col >= ncols) return ls_refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
     const ls_column *column = &c->schema->cols[col];
-    if (column->key_at) return refuse(b, "column \"%.100s\" is part of the key, which a row cannot be without", column->name);
-    if (ncols == 1) return refuse(b, "column \"%.100s\" is the row's last; return false drops the row", column->name);
+    if (column->key_at) return ls_refuse(b, "column \"%.100s\" is part of the key, which a row cannot be without", column->name);
+    if (ncols == 1) return ls_refuse(b, "column \"%.100s\" is the row's last; return false drops the row", column->name);
     if (take_schema(b, c, ls_schema_without(c->schema, col))) return -1;
     close_gap(c->after, col, ncols);
     close_gap(c->before, col, ncols);
@@ -425,19 +417,19 @@ int ls_row_drop(ls_batch *b, uint32_t change, uint32_t col) {
 int ls_row_rename(ls_batch *b, uint32_t change, uint32_t col, const char *name, size_t n) {
     ls_change *c = change_at(b, change);
     if (!c) return -1;
-    if (col >= c->schema->ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
-    if (!is_name(name, n)) return refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+    if (col >= c->schema->ncols) return ls_refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    if (!is_name(name, n)) return ls_refuse(b, "a column's name is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
     int same = ls_schema_find(c->schema, name, n);
     if (same == (int)col) return 0;
-    if (same >= 0) return refuse(b, "there is a column \"%.*s\" already", (int)n, name);
+    if (same >= 0) return ls_refuse(b, "there is a column \"%.*s\" already", (int)n, name);
     return take_schema(b, c, ls_schema_renamed(c->schema, col, name, n));
 }
 
 int ls_row_retype(ls_batch *b, uint32_t change, uint32_t col, int type) {
     ls_change *c = change_at(b, change);
     if (!c) return -1;
-    if (col >= c->schema->ncols) return refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
-    if (type < 0 || type > LS_TYPE_UNKNOWN) return refuse(b, "there is no type %d", type);
+    if (col >= c->schema->ncols) return ls_refuse(b, "there is no column %u in %s.%s", col, c->schema->schema, c->schema->table);
+    if (type < 0 || type > LS_TYPE_UNKNOWN) return ls_refuse(b, "there is no type %d", type);
     return c->schema->cols[col].type == type ? 0 : take_schema(b, c, ls_schema_retyped(c->schema, col, type));
 }
 
@@ -445,7 +437,7 @@ int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at) {
     ls_change *c = change_at(b, change);
     ls_value *row = c && c->after ? c->after : c ? c->before : NULL;
     if (!c) return -1;
-    if (!c->moved || !row || at >= c->schema->nkey) return refuse(b, "the row has moved from and to no key with a column %u", at);
+    if (!c->moved || !row || at >= c->schema->nkey) return ls_refuse(b, "the row has moved from and to no key with a column %u", at);
     ls_value *moved = ls_work_values(ls_work_of(b), c->schema->nkey), *own = &row[c->schema->key[at]], kept = *own;
     if (!moved) return refuse_memory(b);
     memcpy(moved, c->moved, c->schema->nkey * sizeof *moved);
@@ -469,7 +461,7 @@ int ls_row_clone(ls_batch *b, uint32_t change) {
     if (like.after && !(like.after = copy_of(w, like.after, like.schema->ncols))) return refuse_memory(b);
     if (like.before && !(like.before = copy_of(w, like.before, like.schema->ncols))) return refuse_memory(b);
     int rc = ls_work_clone(w, change, &like, LS_CLONES_MAX);
-    if (rc == -2) return refuse(b, "a row is cloned %d times at most", LS_CLONES_MAX);
+    if (rc == -2) return ls_refuse(b, "a row is cloned %d times at most", LS_CLONES_MAX);
     return rc < 0 ? refuse_memory(b) : rc;
 }
 
@@ -485,7 +477,7 @@ static ls_value *identity_of(ls_batch *b, const ls_change *c) {
 static int insert_of_update(ls_batch *b, ls_change *c) {
     for (uint32_t i = 0; i < c->schema->ncols; i++)
         if (c->after[i].state > LS_NULL)
-            return refuse(b, "an insert needs every column, and \"%.100s\" was not sent with this update", c->schema->cols[i].name);
+            return ls_refuse(b, "an insert needs every column, and \"%.100s\" was not sent with this update", c->schema->cols[i].name);
     c->before = NULL;
     c->action = 'I';
     return 0;
@@ -508,7 +500,7 @@ int ls_row_set_action(ls_batch *b, uint32_t change, int action) {
     if (c->action == 'U' && action == 'I') return insert_of_update(b, c);
     if (c->action == 'I' && action == 'U') return update_of_insert(b, c);
     if (c->action != 'U' || action != 'D')
-        return refuse(b, "an action is changed from \"U\" to \"D\", from \"U\" to \"I\", or from \"I\" to \"U\", not from \"%c\" to \"%c\"",
+        return ls_refuse(b, "an action is changed from \"U\" to \"D\", from \"U\" to \"I\", or from \"I\" to \"U\", not from \"%c\" to \"%c\"",
                       c->action, action);
     c->after = NULL;
     c->action = 'D';
@@ -519,6 +511,6 @@ int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn
     ls_change *c = change_at(b, change);
     if (!c) return -1;
     if (!is_name(schema, sn) || !is_name(table, tn))
-        return refuse(b, "the name of a schema or table is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
+        return ls_refuse(b, "the name of a schema or table is 1 to %d bytes of UTF-8", LS_TABLE_NAME_MAX);
     return take_schema(b, c, ls_schema_named(c->schema, schema, sn, table, tn));
 }

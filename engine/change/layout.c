@@ -17,30 +17,27 @@ const ls_value *ls_layout_cells(const ls_work *w, uint32_t change, int image) {
     return w->cells ? w->cells[2 * (size_t)change + (size_t)image] : NULL;
 }
 
-static const ls_value **slot_of(ls_work *w) { return &w->cells[2 * (size_t)w->half_of + (size_t)w->half_image]; }
-
 int ls_layout_begin(ls_batch *b, uint32_t change, int image, uint32_t ncells) {
     ls_work *w = ls_work_of(b);
-    ls_change *c = &b->changes[change];
+    const ls_change *c = &b->changes[change];
     if (!(image ? c->after : c->before)) return 0;
     if (!w->cells) w->cells = ls_arena_zalloc(&w->arena, 2 * (size_t)b->count * sizeof(*w->cells));
     ls_value *cells = w->cells ? ls_work_values(w, ncells) : NULL;
     if (!cells) return -1;
     w->half_of = change;
-    w->half_image = image;
     w->half_cells = cells;
-    w->whole = *c;
-    *slot_of(w) = cells;
-    c->action = image ? 'I' : 'D';
-    if (image) c->before = NULL;
-    else c->after = NULL;
+    w->half_at = &w->cells[2 * (size_t)change + (size_t)image];
+    *w->half_at = cells;
+    if (c->action == 'U') ls_row_look(b, change, image ? LS_HALF_AFTER : LS_HALF_BEFORE);
+    b->frozen = 1;
     return 1;
 }
 
 void ls_layout_end(ls_batch *b, int keep) {
     ls_work *w = ls_work_of(b);
-    if (!keep) *slot_of(w) = ls_cells_left_out;
-    b->changes[w->half_of] = w->whole;
+    if (!keep) *w->half_at = ls_cells_left_out;
+    if (w->half != LS_WHOLE) ls_row_look(b, w->half_of, LS_WHOLE);
+    b->frozen = 0;
     w->half_cells = NULL;
 }
 

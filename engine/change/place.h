@@ -25,5 +25,7 @@ static inline int ls_place_cmp(const ls_place *a, const ls_place *b) {
  * above 0 "epoch-" stands in front. */
 void ls_place_pos_postgres(char out[40], uint64_t epoch, uint64_t lsn);
 void ls_place_pos_binlog(char out[40], uint64_t epoch, uint64_t file, uint64_t offset);
+/* What such a text says; gtid stays as it is. -1: it is none (a message without source). */
+int ls_place_read_pos(const char *pos, uint64_t *epoch, ls_place *out) LS_MUST_CHECK;
 
 #endif

@@ -12,14 +12,12 @@ int ls_row_insert(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq
 }
 
 /* What a message says of the row before: the key alone where there is one, or all that came. */
-static void keep_identity(const ls_work *w, ls_change *c) {
+static void keep_identity(ls_change *c) {
     const ls_schema *s = c->schema;
     ls_value *before = c->before;
     if (!s->nkey) return;
-    if (w->whole_identity) {
-        c->flags |= LS_WHOLE_IDENTITY;
-        return;
-    }
+    if (s->before == LS_BEFORE_SENT) c->flags |= LS_WHOLE_IDENTITY;
+    if (s->before != LS_BEFORE_KEY) return;
     for (uint32_t i = 0; i < s->ncols; i++)
         if (!s->cols[i].key_at) before[i] = ls_value_state(LS_ABSENT);
 }
@@ -28,7 +26,7 @@ int ls_row_remove(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq
     ls_change *c = ls_work_add(w, s, tx, 'D', ++*seq);
     if (!c) return -1;
     c->before = before;
-    keep_identity(w, c);
+    keep_identity(c);
     return 0;
 }
 
@@ -70,6 +68,6 @@ int ls_row_update(ls_work *w, const ls_schema *s, const ls_tx *tx, uint64_t *seq
     if (!c) return -1;
     c->before = before;
     c->after = after;
-    keep_identity(w, c);
+    keep_identity(c);
     return 0;
 }

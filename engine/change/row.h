@@ -9,7 +9,7 @@
  * each one. Values are borrowed for the batch's life; arrays of schema->ncols. -1: memory.
  *
  * insert: `after` whole.
- * remove: `before` as far as sent; a schema with a key keeps its key columns only, unless w->whole_identity.
+ * remove: `before` as far as sent; a schema with a key keeps its key columns only, unless schema->before says otherwise.
  * update: before NULL: the server says the key is unchanged. Else what it sent of the row before (LS_ABSENT the rest).
  *   LS_UNCHANGED values of after are filled from before where it has them; key columns before lacks come from after.
  *   Without a key the identity is the whole row before. */

@@ -40,6 +40,14 @@ static char *put(char **at, const char *p, size_t n) {
     return s;
 }
 
+uint32_t ls_schemas_rule(const ls_schemas *reg, const char *schema, const char *table) {
+    const char *patterns[LS_RULES_MAX];
+    for (uint32_t i = 0; i < reg->nrules; i++) patterns[i] = reg->rules[i].pattern;
+    return (uint32_t)(ls_pattern_best(patterns, reg->nrules, schema, table) + 1);
+}
+
+ls_before ls_schemas_before(const ls_schemas *reg, uint32_t rule) { return rule ? reg->rules[rule - 1].before : reg->before; }
+
 ls_schema *ls_schema_new(ls_schemas *reg, const char *schema, size_t schema_len, const char *table, size_t table_len,
                          const ls_column_def *cols, size_t ncols, const uint16_t *key, size_t nkey) {
     if (ncols > LS_COLUMNS_MAX || nkey > ncols) return NULL;
@@ -66,6 +74,9 @@ ls_schema *ls_schema_new(ls_schemas *reg, const char *schema, size_t schema_len,
                           .table_len = (uint32_t)table_len,
                           .cols = c,
                           .key = k};
+    uint32_t rule = ls_schemas_rule(reg, w->seen.schema, w->seen.table);
+    w->seen.rule = (uint16_t)rule;
+    w->seen.before = (uint16_t)ls_schemas_before(reg, rule);
     return &w->seen;
 }
 
@@ -93,7 +104,7 @@ int ls_schema_find(const ls_schema *s, const char *name, size_t n) {
     return -1;
 }
 
-/* Takes over `to`, also when it fails. */
+/* Takes over `to`, also when it fails. Under another name the table keeps its options. */
 static const ls_schema *remember(const ls_schema *s, ls_schema *to, step_kind kind, int type, uint32_t col) {
     step *t = to && !ls_schema_at_limit(s) ? malloc(sizeof *t) : NULL;
     if (!t) {
@@ -102,6 +113,8 @@ static const ls_schema *remember(const ls_schema *s, ls_schema *to, step_kind ki
     }
     *t = (step){.next = whole(s)->steps, .to = to, .kind = kind, .type = type, .col = col};
     whole(s)->steps = t;
+    to->rule = s->rule;
+    to->before = s->before;
     whole(s)->reg->shapes++;
     return to;
 }
@@ -182,7 +195,7 @@ const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t 
     return remember(s, to, NAMED, 0, 0);
 }
 
-void *ls_schema_cache(const ls_schema *s) { return whole(s)->cache; }
+void *ls_schema_cache(const ls_schema *s, void (*drop)(void *)) { return whole(s)->cache_drop == drop ? whole(s)->cache : NULL; }
 
 void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *)) {
     whole_schema *w = whole(s);

@@ -4,19 +4,42 @@
 #define LS_SCHEMA_H
 
 #include "base/error.h"
+#include "base/pattern.h"
 #include "list_sync.h"
 
 #include <stdbool.h>
 
 enum {
     LS_COLUMNS_MAX = 65535, /* columns of one table that the key's uint16_t can name */
+    LS_RULES_MAX = 1000,    /* tables or patterns with options of their own */
     LS_SHAPES_MAX = 4096    /* schemas made by hooks that a registry holds at a time: beyond it a name is made from data */
 };
 
+/* What becomes of the rows before of a table with a key. */
+typedef enum ls_before {
+    LS_BEFORE_KEY,  /* their key is kept alone */
+    LS_BEFORE_KEPT, /* all that the server sends is kept, for the hooks; the identity is the key */
+    LS_BEFORE_SENT  /* identity = "full": it is the identity, too */
+} ls_before;
+
+/* The tables that have options of their own. */
+typedef struct ls_table_rule {
+    const char *pattern; /* schema.table; the most specific one that matches is the table's */
+    ls_before before;
+} ls_table_rule;
+
+/* Zeroed: no rules. */
 typedef struct ls_schemas {
     uint32_t last_id;
     uint32_t shapes; /* schemas that ls_schema_with, _without, _renamed, _retyped and _named have made and that live */
+    const ls_table_rule *rules; /* borrowed; set before the first schema is made; fewer than LS_RULES_MAX */
+    uint32_t nrules;
+    ls_before before; /* of the tables that no rule names */
 } ls_schemas;
+
+/* 1 + the number of the table's rule, or 0: none names it. */
+uint32_t ls_schemas_rule(const ls_schemas *reg, const char *schema, const char *table);
+ls_before ls_schemas_before(const ls_schemas *reg, uint32_t rule);
 
 /* What ls_schema_new() copies from. */
 typedef struct ls_column_def {
@@ -31,6 +54,8 @@ ls_schema *ls_schema_new(ls_schemas *reg, const char *schema, size_t schema_len,
 const ls_schema *ls_schema_ref(const ls_schema *s);
 void ls_schema_unref(const ls_schema *s); /* NULL is fine */
 
+const char *ls_type_name(int type); /* of enum ls_type: "integer" */
+
 /* Column number of that name, or -1. Exact bytes. */
 int ls_schema_find(const ls_schema *s, const char *name, size_t n);
 
@@ -44,8 +69,9 @@ const ls_schema *ls_schema_named(const ls_schema *s, const char *schema, size_t 
 
 bool ls_schema_at_limit(const ls_schema *s); /* are there LS_SHAPES_MAX of them? */
 
-/* One slot for a format's precomputed text; freed with the schema by `drop`. */
-void *ls_schema_cache(const ls_schema *s);
-void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *));
+/* One slot for what a format works out once a schema; freed with the schema by `drop`, by which a format knows its own. NULL: there is
+ * nothing, or another's. */
+void *ls_schema_cache(const ls_schema *s, void (*drop)(void *));
+void ls_schema_set_cache(const ls_schema *s, void *cache, void (*drop)(void *)); /* in the place of what is there */
 
 #endif

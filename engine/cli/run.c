@@ -121,7 +121,7 @@ static void hold_signals(void) {
 }
 
 static int run(const ls_args *args, const ls_log *log, ls_error *err) {
-    running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args)};
+    running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args, log)};
     ls_error late;
     r.run.env = &r.env;
     if (ls_args_config(args, &r.config, err)) return -1;

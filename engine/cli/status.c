@@ -7,7 +7,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { LS_STATUS_TTY_MS = 1000, LS_STATUS_PIPE_MS = 30000 };
+enum {
+    LS_STATUS_TTY_MS = 1000,
+    LS_STATUS_PIPE_MS = 30000,
+    MiB = 1024 * 1024,
+    LS_STATUS_SCRIPT = 16 * MiB /* a script's memory is shown from here on: less is nobody's concern */
+};
 
 int ls_status_init(ls_status *s, const ls_log *log, ls_worker *workers, size_t nworkers, ls_error *err) {
     *s = (ls_status){.log = log, .workers = workers, .nworkers = nworkers, .shown_at = ls_clock_ms()};
@@ -24,10 +29,11 @@ static void with_commas(ls_buf *out, uint64_t v) {
     }
 }
 
-/* A stage's workers stand side by side: its rows and lag are their sums. */
+/* A stage's workers stand side by side: its rows and lag are their sums, its script's memory is the largest. */
 static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
     const ls_stage *stage = s->workers[i].stage;
     uint64_t rows = 0, invalid = 0;
+    size_t script = 0;
     int64_t lag = -1;
     ls_worker *first = &s->workers[i];
     for (; i < s->nworkers && s->workers[i].stage == stage; i++) {
@@ -35,6 +41,8 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         int64_t l = atomic_load(&s->workers[i].lag);
         rows += now - s->last_rows[i];
         invalid += atomic_load(&s->workers[i].invalid);
+        size_t held = atomic_load(&s->workers[i].script);
+        if (held > script) script = held;
         s->last_rows[i] = now;
         if (l >= 0) lag = (lag < 0 ? 0 : lag) + l;
     }
@@ -55,6 +63,7 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         ls_buf_str(out, "  invalid text ");
         with_commas(out, invalid);
     }
+    if (script >= LS_STATUS_SCRIPT) ls_buf_fmt(out, "  script %zu MiB", script / MiB);
     return i;
 }
 

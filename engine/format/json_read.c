@@ -10,26 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LS_KEY_MAX = 1024 }; /* columns of a key */
-
-ls_decoder *ls_decoder_new(ls_schemas *schemas) {
-    ls_decoder *d = calloc(1, sizeof *d);
-    if (d) d->tables = ls_tables_new(schemas);
-    if (d && d->tables) return d;
-    free(d);
-    return NULL;
-}
-
-void ls_decoder_free(ls_decoder *d) {
-    if (!d) return;
-    ls_tables_free(d->tables);
-    for (size_t i = 0; i < LS_LISTS; i++) free(d->lists[i].at);
-    free(d->cols);
-    free(d->at);
-    ls_buf_free(&d->text);
-    free(d);
-}
-
 /* What is wrong at p, or with p NULL: missing when the message ended. */
 LS_PRINTF(4, 5) static int refuse(const ls_decoder *d, const char *p, ls_error *err, const char *fmt, ...) {
     char what[512];
@@ -307,17 +287,6 @@ const ls_tx *ls_read_tx(ls_decoder *d, ls_work *w, ls_error *err) {
 
 /* ---- the change */
 
-static int room_for_columns(ls_decoder *d, size_t n, ls_error *err) {
-    if (n <= d->cap_cols) return 0;
-    ls_seen_column *c = realloc(d->cols, n * sizeof *c);
-    if (c) d->cols = c;
-    uint32_t *a = c ? realloc(d->at, n * sizeof *a) : NULL;
-    if (a) d->at = a;
-    if (!a) return no_memory(err);
-    d->cap_cols = n;
-    return 0;
-}
-
 static int see(ls_decoder *d, ls_work *w, const ls_named_list *l, ls_seen_column **out, ls_error *err) {
     for (size_t i = 0; i < l->n; i++, ++*out) {
         if (name_of(d, w, &l->at[i].name, &(*out)->name, &(*out)->name_len, err)) return -1;
@@ -335,7 +304,7 @@ static const ls_schema *schema_of(ls_decoder *d, ls_work *w, char action, ls_err
     const char *why;
     ls_seen_row r = {.ncols = n, .ordered = after ? l[LS_COLUMNS].n : 0, .whole = after, .nkey = nkey};
     if (name_of(d, w, &d->schema, &r.schema, &r.schema_len, err) || name_of(d, w, &d->table, &r.table, &r.table_len, err) ||
-        room_for_columns(d, n + nkey + 1, err))
+        ls_read_room(d, n + nkey + 1, err))
         return NULL;
     ls_seen_column *c = d->cols;
     if (after && (see(d, w, &l[LS_COLUMNS], &c, err) || see(d, w, &l[LS_NOT_SENT], &c, err))) return NULL;
@@ -453,10 +422,10 @@ static int check_bytes(const ls_decoder *d, ls_error *err) {
     return 0;
 }
 
-int ls_decoder_read(ls_decoder *d, ls_work *w, const char *p, size_t n, ls_error *err) {
+static int read_message(ls_decoder *d, ls_work *w, const ls_incoming *m, ls_error *err) {
     uint32_t count = w->seen.count;
-    d->start = p;
-    d->bytes = n;
+    d->start = m->value;
+    d->bytes = m->value_len;
     int rc = check_bytes(d, err);
     if (rc == 0) {
         int quick = ls_read_quickly(d, w, err);
@@ -465,5 +434,7 @@ int ls_decoder_read(ls_decoder *d, ls_work *w, const char *p, size_t n, ls_error
     }
     if (rc == 0) return 0;
     w->seen.count = count;
-    return ls_fail_in(err, "this is no list_sync message (take the topic out of topic_list if others write to it)");
+    return ls_read_other(d, m, err);
 }
+
+const ls_reader ls_read_json = {.name = "list_sync", .read = read_message};

@@ -1,11 +1,14 @@
-/* read.h - what json_read.c, which reads any order of members, and json_quick.c, which reads messages as json.c writes
- * them, share. Both give the same change for the same message. */
+/* read.h - what the decoder's readers share: protobuf_read.c and raw.c, and for JSON json_read.c, which reads any order of members, and
+ * json_quick.c, which reads messages as json.c writes them. The last two give the same change for the same message. */
 #ifndef LS_FORMAT_READ_H
 #define LS_FORMAT_READ_H
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "format/format.h"
 #include "format/tables.h"
+
+enum { LS_KEY_MAX = 1024 }; /* columns of a key */
 
 typedef struct ls_named { /* {"name":..., "value":...}, or a bare name */
     ls_json_value name, value;
@@ -25,7 +28,17 @@ typedef struct ls_read_source { /* kind LS_JSON_NULL: not there */
     bool snapshot;
 } ls_read_source;
 
+/* What option `decode` chooses. */
+typedef struct ls_reader {
+    const char *name;
+    bool tombstones; /* makes a row of a null message, too */
+    int (*read)(ls_decoder *d, ls_work *w, const ls_incoming *m, ls_error *err);
+} ls_reader;
+
+extern const ls_reader ls_read_json, ls_read_protobuf, ls_read_raw;
+
 struct ls_decoder {
+    const ls_reader *reader;
     ls_tables *tables;
     const char *start; /* of the message under way: for offsets */
     size_t bytes;      /* its length */
@@ -39,7 +52,13 @@ struct ls_decoder {
     uint32_t last_generation;
     const ls_tx *last_tx;
     ls_buf text; /* an unescaped string */
+    ls_arena scratch; /* protobuf: what a message unpacks to; reset with each */
 };
+
+/* The error about a message that the reader refuses: puts in front what the message may be instead, and the mend. Gives -1. */
+int ls_read_other(const ls_decoder *d, const ls_incoming *m, ls_error *err);
+/* Room for the columns of a row in cols and at. */
+int ls_read_room(ls_decoder *d, size_t n, ls_error *err) LS_MUST_CHECK;
 
 /* A message's value as a column's. */
 int ls_read_value(ls_decoder *d, ls_work *w, const ls_json_value *v, ls_value *out, ls_error *err) LS_MUST_CHECK;

@@ -345,9 +345,11 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
     if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
     for (; c->next < c->nbatch && *n < max && (*n == 0 || bytes < max_bytes); ++*n) {
         const rd_kafka_message_t *m = c->batch[c->next++];
+        rd_kafka_timestamp_type_t has_time;
         out[*n] = (ls_message){.topic = rd_kafka_topic_name(m->rkt),
                                .partition = m->partition,
                                .offset = m->offset,
+                               .time = rd_kafka_message_timestamp(m, &has_time),
                                .key = m->key,
                                .value = m->payload,
                                .key_len = m->key_len,

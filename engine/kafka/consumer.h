@@ -28,7 +28,7 @@ typedef struct ls_consumer_conf {
 typedef struct ls_message {
     const char *topic;
     int32_t partition;
-    int64_t offset;
+    int64_t offset, time; /* time: milliseconds since 1970 UTC; -1: the message has none */
     const void *key, *value;
     size_t key_len, value_len;
 } ls_message;

@@ -102,11 +102,29 @@ static int too_large(const ls_topic *t, size_t bytes, ls_error *err) {
                    bytes, t->name, LS_MESSAGE_MAX - LS_BATCH_ROOM, LS_MESSAGE_MAX);
 }
 
+/* With headers, which rd_kafka_produce() does not take. */
+static rd_kafka_resp_err_t produce_with(ls_producer *p, const ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
+                                        size_t value_len, const ls_producer_header *headers, size_t n, void *opaque) {
+    rd_kafka_headers_t *all = rd_kafka_headers_new(n);
+    for (size_t i = 0; i < n; i++) rd_kafka_header_add(all, headers[i].name, -1, headers[i].value, (ssize_t)headers[i].len);
+    rd_kafka_resp_err_t e = rd_kafka_producev(
+        p->rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len), RD_KAFKA_V_HEADERS(all), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+    if (e) rd_kafka_headers_destroy(all); /* else it is the message's */
+    return e;
+}
+
+static rd_kafka_resp_err_t produce(const ls_topic *t, int partition, const void *key, size_t key_len, const void *value, size_t value_len, void *opaque) {
+    int rc = rd_kafka_produce(t->rkt, partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, value_len, key, key_len, opaque);
+    return rc ? rd_kafka_last_error() : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
-                     size_t value_len, void *opaque, ls_error *err) {
+                     size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) {
     if (key_len + value_len > LS_MESSAGE_MAX - LS_BATCH_ROOM) return too_large(t, key_len + value_len, err);
-    if (rd_kafka_produce(t->rkt, partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, value_len, key, key_len, opaque) == 0) return 0;
-    rd_kafka_resp_err_t e = rd_kafka_last_error();
+    rd_kafka_resp_err_t e = nheaders ? produce_with(p, t, partition, key, key_len, value, value_len, headers, nheaders, opaque)
+                                     : produce(t, partition, key, key_len, value, value_len, opaque);
+    if (!e) return 0;
     if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
     if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, key_len + value_len, err);
     if (e == RD_KAFKA_RESP_ERR__FATAL) {

@@ -17,10 +17,16 @@ rd_kafka_t *ls_producer_handle(ls_producer *p);
 int ls_producer_topic(ls_producer *p, const char *name, int partitions, int replication, ls_topic **out, ls_error *err) LS_MUST_CHECK;
 int ls_topic_count(const ls_topic *t); /* partitions */
 const char *ls_topic_title(const ls_topic *t);
-/* Copies key (NULL: none) and value. opaque comes back with the report. LS_AGAIN: the queue is full, send again after
+typedef struct ls_producer_header {
+    const char *name;  /* NUL-terminated */
+    const void *value; /* NULL: a null one */
+    size_t len;
+} ls_producer_header;
+
+/* Copies key (NULL: none), value (NULL: none) and headers. opaque comes back with the report. LS_AGAIN: the queue is full, send again after
  * reports were taken. A message over LS_MESSAGE_MAX: LS_FAIL, naming message.max.bytes and max.message.bytes. */
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
-                     size_t value_len, void *opaque, ls_error *err) LS_MUST_CHECK;
+                     size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) LS_MUST_CHECK;
 
 typedef struct ls_report {
     void *opaque;

@@ -1,6 +1,7 @@
 #include "kafka/client.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -202,13 +203,6 @@ static void escape(ls_buf *out, const char *name) {
     }
 }
 
-/* FNV-1a, 64 bits: an over-long name's end, so that two of them stay apart. */
-static uint64_t hash(const char *p, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
-    return h;
-}
-
 static int expand(ls_buf *b, const char *template_, const char *const *names, const char *const *values, size_t n, ls_error *err) {
     for (const char *p = template_; *p;) {
         const char *close = *p == '{' ? strchr(p, '}') : NULL;
@@ -233,7 +227,7 @@ int ls_topic_name(char out[250], const char *template_, const char *database, co
     int rc = expand(&b, template_, names, values, 3, err);
     if (rc == 0 && b.failed) rc = ls_fail_memory(err, "naming a topic");
     if (rc == 0 && b.len > LS_TOPIC_NAME_MAX) {
-        uint64_t h = hash(b.data, b.len);
+        uint64_t h = ls_hash(LS_HASH_START, b.data, b.len);
         b.len = LS_TOPIC_NAME_MAX - 17;
         ls_buf_fmt(&b, "-%016llx", (unsigned long long)h);
     }

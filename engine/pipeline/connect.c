@@ -2,6 +2,7 @@
 #include "pipeline/worker.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "capture/gtid.h"
 #include "pipeline/delivery.h"
 #include "pipeline/routes.h"
@@ -25,12 +26,14 @@ typedef struct connector {
     ls_checkpoints *checkpoints;
     ls_producer *producer;
     ls_delivery *delivery;
+    ls_encoder *encoder;
     ls_routes *routes;
     ls_columns *columns; /* NULL: none */
     ls_script *script; /* NULL: no hooks */
     const ls_source_ops *ops;
     ls_source *source; /* NULL between two sessions */
     ls_schemas schemas;
+    ls_table_rule *rules; /* of schemas */
     ls_work *work;
     ls_source_identity server; /* of the present session */
     ls_progress progress;      /* the delivery thread's own once it runs */
@@ -50,18 +53,17 @@ typedef struct connector {
     int64_t confirmed_at; /* ls_clock_ms() */
 } connector;
 
-/* FNV-1a over the options that change which rows of a transaction are counted. Not on_invalid_text: a row that it leaves out is
+/* Of the options that change which rows of a transaction are counted. Not on_invalid_text: a row that it leaves out is
  * counted like any other, so that what has stopped in the middle of a transaction goes on there under another policy. */
 static uint64_t options_hash(const ls_connector_options *o) {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = LS_HASH_START;
     const char *texts[] = {o->db_type, o->plugin ? o->plugin : "", o->publication ? o->publication : "",
                            o->partition_root ? "root" : "leaves", o->ddl ? "ddl" : ""};
     size_t fixed = sizeof texts / sizeof *texts;
-    for (size_t i = 0; i < fixed + o->ntables; i++)
-        for (const char *p = i < fixed ? texts[i] : o->tables[i - fixed];; p++) {
-            h = (h ^ (uint8_t)*p) * 0x100000001b3u;
-            if (!*p) break;
-        }
+    for (size_t i = 0; i < fixed + o->ntables; i++) {
+        const char *text = i < fixed ? texts[i] : o->tables[i - fixed];
+        h = ls_hash(h, text, strlen(text) + 1);
+    }
     return h;
 }
 
@@ -82,7 +84,7 @@ static int open_kafka_once(connector *c, ls_error *err) {
     /* the client's own bound must let the largest message through; routes.c keeps to the budget */
     size_t queue = c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX;
     if (!c->producer && ls_producer_open(&c->producer, &c->kafka, queue + LS_BATCH_BYTES, &c->worker->log, err)) return -1;
-    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, &ls_format_list_sync, err);
+    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, err);
 }
 
 static int open_kafka(connector *c, ls_error *err) {
@@ -184,7 +186,6 @@ static int open_session(connector *c, ls_error *err) {
     ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
     if (!c->delivery && start_delivery(c, err)) return -1;
     if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
-    c->work->whole_identity = c->conf.whole_identity;
     const char *gtid = ls_buf_cstr(&c->gtid);
     if (!gtid) return ls_fail_memory(err, "starting");
     ls_resume from = {.restart = c->place,
@@ -264,6 +265,7 @@ static int send_batch(connector *c, ls_error *err) {
     if (!b->count && !c->work->nmarks) return 0;
     if (c->columns && ls_columns_run(c->columns, c->work, err)) return -1;
     if (c->script && b->count && ls_script_run(c->script, b, err)) return -1;
+    if (c->script) atomic_store(&c->worker->script, ls_script_memory(c->script));
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
     int rc = send_rows(c, s, err);
@@ -305,13 +307,14 @@ static int sessions(connector *c, ls_error *err) {
 int ls_connect_run(ls_worker *w, ls_error *err) {
     connector c = {.worker = w, .run = w->run, .opt = &w->stage->as.connector, .kafka = ls_stage_kafka(w->stage, w->run->memory)};
     ls_error late;
+    if (ls_connector_rules(&c.schemas, &c.rules, w->stage, err)) return -1;
     c.conf = ls_connector_source(w->stage, &c.schemas, &w->run->stop);
     int rc = -1;
     if (!(c.ops = ls_source_find(c.opt->db_type))) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", c.opt->db_type);
         goto out;
     }
-    if (ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
+    if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
     if (open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
         goto out;
@@ -330,11 +333,13 @@ out:
     ls_work_free(c.work);
     ls_columns_free(c.columns);
     ls_routes_free(c.routes);
+    ls_encoder_free(c.encoder);
     if (c.producer) ls_producer_close(c.producer);
     ls_delivery_free(c.delivery);
     if (c.checkpoints) ls_checkpoints_close(c.checkpoints);
     ls_script_close(c.script);
     ls_progress_free(&c.progress);
     ls_buf_free(&c.gtid);
+    free(c.rules);
     return rc;
 }

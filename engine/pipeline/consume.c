@@ -2,12 +2,10 @@
 #include "pipeline/worker.h"
 
 #include "base/clock.h"
-#include "format/format.h"
-#include "kafka/consumer.h"
 #include "pipeline/csv_conf.h"
+#include "pipeline/incoming.h"
 #include "pipeline/lua_writer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,10 +125,7 @@ static int decode(instance *in, size_t n, ls_error *err) {
     for (size_t i = 0; i < n; i++) {
         const ls_message *m = &in->messages[i];
         uint32_t count = in->work->seen.count;
-        if (!m->value) continue; /* a tombstone */
-        if (ls_decoder_read(in->decoder, in->work, m->value, m->value_len, err))
-            return ls_fail_in(err, "topic %s, partition %" PRId32 ", offset %" PRId64, m->topic, m->partition, m->offset);
-        if (note_origin(in, m, count, err)) return -1;
+        if (ls_incoming_read(in->decoder, in->work, m, err) || note_origin(in, m, count, err)) return -1;
     }
     return 0;
 }
@@ -142,6 +137,7 @@ static int handle(instance *in, size_t n, ls_error *err) {
     if (in->script && b->count && (ls_script_run(in->script, b, err) || ls_script_lay_out(in->script, b, err))) return -1;
     in->dirty = true; /* a write that fails half-way has written, too */
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
+    if (in->script) atomic_store(&in->worker->script, ls_script_memory(in->script));
     atomic_fetch_add(&in->worker->rows, b->count);
     in->unflushed += b->count;
     ls_work_reset(in->work); /* before the messages that it points into go */
@@ -276,7 +272,7 @@ int ls_consume_run(ls_worker *w, ls_error *err) {
     if (!in) return ls_fail_memory(err, "starting a consumer");
     in->worker = w;
     in->opt = &w->stage->as.consumer;
-    in->decoder = ls_decoder_new(&in->schemas);
+    in->decoder = ls_decoder_for(&in->schemas, in->opt->decode);
     in->work = ls_work_new(&in->schemas, "", "");
     if (!in->decoder || !in->work) {
         ls_fail_memory(err, "starting a consumer");

@@ -1,5 +1,9 @@
 #include "pipeline/routes.h"
 
+#include "base/names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,41 +12,86 @@ enum {
     LS_KEEP_MESSAGE = 1024 * 1024     /* bytes of message buffer kept between rows; a larger one goes back */
 };
 
+typedef struct topic_list {
+    ls_topic **at;
+    size_t n, cap;
+} topic_list;
+
 struct ls_routes {
     ls_worker *worker;
     const ls_connector_options *opt;
     ls_producer *producer;
-    const ls_format_ops *format;
-    ls_format_options options;
-    size_t limit;      /* bytes that may be in flight */
-    ls_topic **topics; /* ntopics for each schema id up to nids; NULL: not looked up yet */
+    ls_encoder *encoder;
+    size_t limit;         /* bytes that may be in flight */
+    ls_names names;       /* of the topics in use */
+    topic_list topics;    /* by the number of the name */
+    topic_list *by_table; /* by schema id: the templates' topics; n 0: not looked up yet */
     size_t nids;
-    ls_buf key, message;
+    topic_list now;       /* of the row at hand, where a function said them */
+    ls_names sent;        /* "schema.table\0topic" of those that rows were sent to: truncates follow */
+    ls_producer_header *headers;
+    size_t cap_headers;
+    ls_buf key, message, pair;
     ls_retry retry; /* of making a topic */
 };
 
-static int topic_for(ls_routes *r, const char *template_, const char *schema, const char *table, ls_topic **out, ls_error *err) {
-    char name[250];
-    const char *database = r->opt->database && *r->opt->database ? r->opt->database : schema;
-    if (ls_topic_name(name, template_, database, schema, table, err)) return -1;
-    return ls_producer_topic(r->producer, name, r->opt->partitions, r->opt->replication, out, err);
+static int add(topic_list *l, ls_topic *t, ls_error *err) {
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 4;
+        ls_topic **at = realloc(l->at, cap * sizeof(ls_topic *));
+        if (!at) return ls_fail_memory(err, "remembering topics");
+        l->at = at;
+        l->cap = cap;
+    }
+    l->at[l->n++] = t;
+    return 0;
 }
 
-int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, const ls_format_ops *format, ls_error *err) {
+/* The topic of that name; made, if need be, with the options of the tables that come first. */
+static int topic_named(ls_routes *r, const ls_table_options *o, const char *name, size_t len, ls_topic **out, ls_error *err) {
+    int64_t known = ls_names_find(&r->names, name, len);
+    if (known >= 0) {
+        *out = r->topics.at[known];
+        return 0;
+    }
+    if (r->topics.n >= r->opt->max_topics)
+        return ls_fail(err, LS_FAIL, "the topic \"%s\" would be number %zu, and max_topics = %zu: make topics' names of what has fewer values, or raise it",
+                       name, r->topics.n + 1, r->opt->max_topics);
+    if (ls_producer_topic(r->producer, name, o->partitions, o->replication, out, err) || add(&r->topics, *out, err)) return -1;
+    if (ls_names_add(&r->names, name, len) >= 0) return 0;
+    r->topics.n--;
+    return ls_fail_memory(err, "remembering topics");
+}
+
+static int topic_for(ls_routes *r, const ls_table_options *o, const char *template_, const ls_schema *s, ls_topic **out, ls_error *err) {
+    char name[LS_TOPIC_MAX + 1];
+    const char *schema = s ? s->schema : "", *database = r->opt->database && *r->opt->database ? r->opt->database : schema;
+    if (ls_topic_name(name, template_, database, schema, s ? s->table : "", err)) return -1;
+    return topic_named(r, o, name, strlen(name), out, err);
+}
+
+static int make_fixed_topics(ls_routes *r, ls_error *err) {
+    for (size_t i = 0; i < r->opt->nsets; i++) {
+        const ls_table_options *o = &r->opt->sets[i];
+        for (size_t k = 0; k < o->ntopics; k++) {
+            ls_topic *t;
+            if (!strchr(o->topics[k], '{') && topic_for(r, o, o->topics[k], NULL, &t, err)) return -1;
+        }
+    }
+    return 0;
+}
+
+int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_error *err) {
     ls_routes *r = calloc(1, sizeof *r);
     if (!r) return ls_fail_memory(err, "starting");
     r->worker = w;
     r->opt = &w->stage->as.connector;
     r->producer = producer;
-    r->format = format;
-    r->options = ls_connector_format(w->stage);
+    r->encoder = encoder;
     r->limit = r->opt->memory > 2 * (size_t)LS_BATCH_SHARE ? r->opt->memory - LS_BATCH_SHARE : LS_BATCH_SHARE;
-    for (size_t i = 0; i < r->opt->ntopics; i++) {
-        ls_topic *t;
-        if (!strchr(r->opt->topics[i], '{') && topic_for(r, r->opt->topics[i], "", "", &t, err)) {
-            ls_routes_free(r);
-            return -1;
-        }
+    if (make_fixed_topics(r, err)) {
+        ls_routes_free(r);
+        return -1;
     }
     *out = r;
     return 0;
@@ -50,50 +99,80 @@ int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, const l
 
 void ls_routes_free(ls_routes *r) {
     if (!r) return;
-    free(r->topics);
+    for (size_t i = 0; i < r->nids; i++) free(r->by_table[i].at);
+    free(r->by_table);
+    free(r->topics.at);
+    free(r->now.at);
+    free(r->headers);
+    ls_names_free(&r->names);
+    ls_names_free(&r->sent);
     ls_buf_free(&r->key);
     ls_buf_free(&r->message);
+    ls_buf_free(&r->pair);
     free(r);
 }
 
-/* The ntopics topics of a schema's rows; looked up once a schema. */
-static int topics_of(ls_routes *r, const ls_schema *s, ls_topic ***out, ls_error *err) {
-    size_t n = r->opt->ntopics;
+/* ---- which topics ---- */
+
+/* The templates' topics of a schema's rows; looked up once a schema. */
+static int topics_of_table(ls_routes *r, const ls_table_options *o, const ls_schema *s, topic_list **out, ls_error *err) {
     if (s->id >= r->nids) {
         size_t ids = (size_t)s->id + 64;
-        ls_topic **p = realloc(r->topics, ids * n * sizeof(ls_topic *));
+        topic_list *p = realloc(r->by_table, ids * sizeof *p);
         if (!p) return ls_fail_memory(err, "remembering a table's topics");
-        memset(p + r->nids * n, 0, (ids - r->nids) * n * sizeof(ls_topic *));
-        r->topics = p;
+        memset(p + r->nids, 0, (ids - r->nids) * sizeof *p);
+        r->by_table = p;
         r->nids = ids;
     }
-    *out = r->topics + s->id * n;
-    for (size_t i = 0; i < n; i++)
-        if (!(*out)[i] && topic_for(r, r->opt->topics[i], s->schema, s->table, &(*out)[i], err)) return -1;
+    topic_list *l = *out = &r->by_table[s->id];
+    while (l->n < o->ntopics) {
+        ls_topic *t;
+        if (topic_for(r, o, o->topics[l->n], s, &t, err) || add(l, t, err)) return -1;
+    }
     return 0;
 }
 
-/* Sends one message to one partition, waiting for room in the budget first: a message that is larger than the whole
- * budget goes when nothing else is in flight. */
-static int send_one(ls_routes *r, ls_topic *t, int partition, bool keyed, bool tombstone, ls_delivery *d, ls_segment *s,
-                    int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
-    ls_inflight *f = ls_delivery_inflight(d);
-    size_t bytes = (tombstone ? 0 : r->message.len) + (keyed ? r->key.len : 0);
-    for (size_t now; (now = ls_inflight_bytes(f)) > 0 && now + bytes > r->limit;)
-        if (pause(ctx, err)) return -1;
-    for (;;) {
-        ls_inflight_add(f, s, bytes);
-        if (ls_producer_send(r->producer, t, partition, keyed ? (r->key.data ? r->key.data : "") : NULL, r->key.len,
-                             tombstone ? NULL : r->message.data, tombstone ? 0 : r->message.len, s, err) == 0)
-            return 0;
-        ls_inflight_unsent(f, s, bytes);
-        if (err->code != LS_AGAIN || pause(ctx, err)) return -1;
+static int note_sent(ls_routes *r, const ls_schema *s, const char *topic, size_t len, ls_error *err) {
+    ls_buf_clear(&r->pair);
+    ls_buf_add(&r->pair, s->schema, s->schema_len);
+    ls_buf_char(&r->pair, '.');
+    ls_buf_add(&r->pair, s->table, s->table_len + 1);
+    ls_buf_add(&r->pair, topic, len);
+    return r->pair.failed || ls_names_add(&r->sent, r->pair.data, r->pair.len) < 0 ? ls_fail_memory(err, "remembering topics") : 0;
+}
+
+/* Those that a function of the script said. */
+static int topics_said(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
+    for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) {
+        ls_topic *t;
+        if (ls_encoder_check_topic(said, err) || topic_named(r, o, said->name, said->len, &t, err) || note_sent(r, c->schema, said->name, said->len, err) || add(&r->now, t, err)) return -1;
     }
+    return 0;
+}
+
+/* A table's change, which no function is asked of: to where its rows went. */
+static int topics_sent(ls_routes *r, const ls_schema *s, ls_error *err) {
+    size_t front = s->schema_len + 1 + s->table_len + 1;
+    for (uint32_t i = 0; i < r->sent.n; i++) {
+        const ls_name *n = &r->sent.all[i];
+        bool same = n->len > front && memcmp(n->text, s->schema, s->schema_len) == 0 && n->text[s->schema_len] == '.' &&
+                    memcmp(n->text + s->schema_len + 1, s->table, s->table_len + 1) == 0;
+        if (same && add(&r->now, r->topics.at[ls_names_find(&r->names, n->text + front, n->len - front)], err)) return -1;
+    }
+    return 0;
+}
+
+static int topics_for(ls_routes *r, const ls_change *c, topic_list **out, ls_error *err) {
+    const ls_table_options *o = ls_encoder_options(r->encoder, c);
+    if (o->ntopics) return topics_of_table(r, o, c->schema, out, err);
+    r->now.n = 0;
+    *out = &r->now;
+    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, c->schema, err);
 }
 
 /* The same, waiting for brokers that do not answer: the database's session stays. */
-static int await_topics(ls_routes *r, const ls_schema *s, ls_topic ***out, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
-    while (topics_of(r, s, out, err))
+static int await_topics(ls_routes *r, const ls_change *c, topic_list **out, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    while (topics_for(r, c, out, err))
         if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return -1;
     ls_retry_ok(&r->retry, r->worker, "Kafka answers");
     return 0;
@@ -110,26 +189,86 @@ static int partition_of(const ls_routes *r, const ls_schema *s, bool keyed, int 
     return ls_partition_for(name, a + 1 + b, partitions);
 }
 
-int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
-                   void *ctx, ls_error *err) {
-    const ls_change *c = &b->changes[i];
-    bool everywhere = c->action == 'T', buried = c->action == 'D' && r->opt->tombstones;
-    ls_topic **topics = NULL;
+/* ---- sending ---- */
+
+/* What is sent to each topic. */
+typedef struct outgoing {
+    bool keyed, has_value;
+    size_t nheaders;
+    ls_delivery *delivery;
+    ls_segment *segment;
+    int (*pause)(void *, ls_error *);
+    void *ctx;
+} outgoing;
+
+/* The options' headers, then those of the row. */
+static int read_headers(ls_routes *r, const ls_change *c, size_t *n, ls_error *err) {
+    const ls_table_options *o = ls_encoder_options(r->encoder, c);
+    const ls_sent_header *said = c->sending ? c->sending->headers : NULL;
+    size_t want = o->nheaders;
+    for (const ls_sent_header *h = said; h; h = h->next) want++;
+    if (want > r->cap_headers) {
+        ls_producer_header *p = realloc(r->headers, want * sizeof *p);
+        if (!p) return ls_fail_memory(err, "encoding a message's headers");
+        r->headers = p;
+        r->cap_headers = want;
+    }
+    *n = 0;
+    for (size_t i = 0; i < o->nheaders; i++)
+        r->headers[(*n)++] = (ls_producer_header){o->headers[i].name, o->headers[i].value, strlen(o->headers[i].value)};
+    for (const ls_sent_header *h = said; h; h = h->next) r->headers[(*n)++] = (ls_producer_header){h->name, h->value, h->len};
+    return 0;
+}
+
+/* Sends one message to one partition, waiting for room in the budget first: a message that is larger than the whole
+ * budget goes when nothing else is in flight. */
+static int send_one(ls_routes *r, const outgoing *o, ls_topic *t, int partition, bool value, ls_error *err) {
+    ls_inflight *f = ls_delivery_inflight(o->delivery);
+    size_t bytes = (value ? r->message.len : 0) + (o->keyed ? r->key.len : 0);
+    const char *message = r->message.data ? r->message.data : "";
+    for (size_t now; (now = ls_inflight_bytes(f)) > 0 && now + bytes > r->limit;)
+        if (o->pause(o->ctx, err)) return -1;
+    for (;;) {
+        ls_inflight_add(f, o->segment, bytes);
+        if (ls_producer_send(r->producer, t, partition, o->keyed ? (r->key.data ? r->key.data : "") : NULL, r->key.len, value ? message : NULL,
+                             value ? r->message.len : 0, r->headers, o->nheaders, o->segment, err) == 0)
+            return 0;
+        ls_inflight_unsent(f, o->segment, bytes);
+        if (err->code != LS_AGAIN || o->pause(o->ctx, err)) return -1;
+    }
+}
+
+static int encode(ls_routes *r, ls_batch *b, uint32_t i, outgoing *o, ls_error *err) {
     if (r->message.cap > LS_KEEP_MESSAGE) ls_buf_free(&r->message);
     ls_buf_clear(&r->message);
     ls_buf_clear(&r->key);
-    if (await_topics(r, c->schema, &topics, pause, ctx, err) || r->format->encode(&r->options, b, i, &r->message, err)) return -1;
-    int keyed = r->format->key(&r->options, b, i, &r->key, err);
-    if (keyed < 0) return -1;
-    if (r->message.failed || r->key.failed) return ls_fail_memory(err, "encoding a message");
-    for (size_t k = 0; k < r->opt->ntopics; k++) {
-        int n = ls_topic_count(topics[k]);
-        int first = everywhere ? 0 : partition_of(r, c->schema, keyed, n), last = everywhere ? n - 1 : first;
+    int value = ls_encoder_message(r->encoder, b, i, &r->message, err);
+    int keyed = value < 0 ? -1 : ls_encoder_key(r->encoder, b, i, &r->key, err);
+    if (keyed < 0 || read_headers(r, &b->changes[i], &o->nheaders, err)) return -1;
+    o->keyed = keyed;
+    o->has_value = value;
+    return 0;
+}
+
+static int send_all(ls_routes *r, const ls_change *c, const topic_list *topics, const outgoing *o, ls_error *err) {
+    bool everywhere = c->action == 'T', buried = c->action == 'D' && ls_encoder_options(r->encoder, c)->tombstones && o->keyed && o->has_value;
+    for (size_t k = 0; k < topics->n; k++) {
+        ls_topic *t = topics->at[k];
+        int n = ls_topic_count(t);
+        int first = everywhere ? 0 : partition_of(r, c->schema, o->keyed, n), last = everywhere ? n - 1 : first;
         for (int p = first; p <= last; p++)
-            if (send_one(r, topics[k], p, keyed, false, d, s, pause, ctx, err) ||
-                (buried && keyed && send_one(r, topics[k], p, keyed, true, d, s, pause, ctx, err)))
-                return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos,
-                                  (unsigned long long)c->seq);
+            if (send_one(r, o, t, p, o->has_value, err) || (buried && send_one(r, o, t, p, false, err))) return -1;
     }
+    return 0;
+}
+
+int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
+                   void *ctx, ls_error *err) {
+    const ls_change *c = &b->changes[i];
+    outgoing o = {.delivery = d, .segment = s, .pause = pause, .ctx = ctx};
+    topic_list *topics = NULL;
+    if (encode(r, b, i, &o, err)) return -1;
+    if (await_topics(r, c, &topics, pause, ctx, err) || send_all(r, c, topics, &o, err))
+        return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos, (unsigned long long)c->seq);
     return 0;
 }

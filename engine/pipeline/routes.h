@@ -2,16 +2,16 @@
 #ifndef LS_ROUTES_H
 #define LS_ROUTES_H
 
-#include "format/format.h"
 #include "kafka/producer.h"
 #include "pipeline/delivery.h"
+#include "pipeline/encode.h"
 
 typedef struct ls_routes ls_routes;
 
-/* Topics whose names hold no {…} are made at once, so that their consumers find them. */
-int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, const ls_format_ops *format, ls_error *err) LS_MUST_CHECK;
+/* encoder: borrowed. Topics whose names hold no {…} are made at once, so that their consumers find them. */
+int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_error *err) LS_MUST_CHECK;
 /* Encodes change i and hands it to each of its topics (T: to each partition). `pause` is called, again and again, while
- * the budget or the client's queue is full; -1 from it ends the wait. *sent grows by the messages. */
+ * the budget or the client's queue is full; -1 from it ends the wait. */
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s,
                    int (*pause)(void *ctx, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;
 void ls_routes_free(ls_routes *r);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ls_conf_pair and ls_pair are the same two pointers, declared by script/ and by kafka/, which do not know each other. */
@@ -87,6 +88,26 @@ static ls_invalid_policy on_invalid(const char *option) {
     return strcmp(option, "skip") == 0 ? LS_INVALID_SKIP : strcmp(option, "replace") == 0 ? LS_INVALID_REPLACE : LS_INVALID_STOP;
 }
 
+static ls_before before_of(const ls_table_options *set) {
+    if (strcmp(set->identity, "full") == 0) return LS_BEFORE_SENT;
+    return strcmp(set->moves, "split") == 0 ? LS_BEFORE_KEPT : LS_BEFORE_KEY;
+}
+
+static bool wants_whole(const ls_connector_options *o) {
+    for (size_t i = 0; i < o->nsets; i++)
+        if (before_of(&o->sets[i]) != LS_BEFORE_KEY) return true;
+    return false;
+}
+
+int ls_connector_rules(ls_schemas *out, ls_table_rule **rules, const ls_stage *stage, ls_error *err) {
+    const ls_connector_options *o = &stage->as.connector;
+    *rules = calloc(o->nsets, sizeof **rules);
+    if (!*rules) return ls_fail_memory(err, "starting");
+    for (size_t i = 1; i < o->nsets; i++) (*rules)[i - 1] = (ls_table_rule){o->sets[i].pattern, before_of(&o->sets[i])};
+    *out = (ls_schemas){.rules = *rules, .nrules = (uint32_t)(o->nsets - 1), .before = before_of(&o->sets[0])};
+    return 0;
+}
+
 ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, const atomic_bool *stop) {
     const ls_connector_options *o = &stage->as.connector;
     return (ls_source_conf){.name = o->name,
@@ -105,7 +126,7 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .temporary_slot = stage->kafka.memory,
                             .ddl = o->ddl,
                             .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
-                            .whole_identity = strcmp(o->identity, "full") == 0,
+                            .whole_before = wants_whole(o),
                             .on_invalid_text = on_invalid(o->on_invalid_text),
                             .server_id = o->server_id,
                             .start = o->start,
@@ -113,20 +134,25 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .stop = stop};
 }
 
-ls_format_options ls_connector_format(const ls_stage *stage) {
-    const ls_connector_options *o = &stage->as.connector;
-    return (ls_format_options){.embed_json = strcmp(o->json, "embed") == 0,
-                               .no_source = !o->source,
-                               .table_key = !o->own_key && strcmp(o->key[0], "table_pk") == 0,
-                               .key = o->own_key ? o->key : NULL,
-                               .nkey = o->own_key ? o->nkey : 0};
+/* The one exact table that the stage, or a set of options, is about. */
+static bool one_table(const ls_connector_options *o, const ls_table_options *set) {
+    if (set->pattern) return ls_pattern_is_exact(set->pattern);
+    return o->ntables == 1 && ls_pattern_is_exact(o->tables[0]);
 }
 
 int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *schemas, const ls_log *log, ls_error *err) {
     const ls_connector_options *o = &stage->as.connector;
-    bool one_table = o->ntables == 1 && ls_pattern_is_exact(o->tables[0]);
-    *out = o->ncolumns ? ls_columns_new(o->columns, o->ncolumns, schemas, one_table, log) : NULL;
-    return o->ncolumns && !*out ? ls_fail_memory(err, "starting") : 0;
+    ls_column_set *sets = calloc(o->nsets, sizeof *sets);
+    bool any = false;
+    *out = NULL;
+    for (size_t i = 0; sets && i < o->nsets; i++) {
+        sets[i] = (ls_column_set){o->sets[i].columns, o->sets[i].ncolumns, one_table(o, &o->sets[i])};
+        any = any || sets[i].nrules;
+    }
+    if (sets && any) *out = ls_columns_new(sets, o->nsets, schemas, log);
+    bool fine = sets && (!any || *out);
+    free(sets);
+    return fine ? 0 : ls_fail_memory(err, "starting");
 }
 
 void ls_worker_show_checkpoint(ls_worker *w, const char *text) {

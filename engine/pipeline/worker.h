@@ -48,6 +48,7 @@ typedef struct ls_worker {
     atomic_uint_fast64_t rows;  /* rows delivered, or written */
     atomic_uint_fast64_t invalid; /* connector: rows with text that was not valid in its character set, mended or left out */
     atomic_int_fast64_t lag;    /* connector: microseconds from commit to delivery of the newest row; consumer: messages; -1 unknown */
+    atomic_size_t script;       /* bytes that the stage's Lua state holds */
     pthread_mutex_t place_lock; /* checkpoint below */
     char checkpoint[64];        /* for the status line; "" before the first */
 } ls_worker;
@@ -83,8 +84,10 @@ int ls_consume_run(ls_worker *w, ls_error *err) LS_MUST_CHECK;
 int ls_worker_script(ls_worker *w, ls_script **out, ls_error *err) LS_MUST_CHECK;
 
 /* What a stage's options say, in capture's and kafka's own structs. Borrowed from the stage. */
+/* schemas: as ls_connector_rules() has filled it. */
 ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, const atomic_bool *stop);
-ls_format_options ls_connector_format(const ls_stage *stage);
+/* The tables with options of their own, for the registry that the stage's schemas are of. *rules: to be freed when no schema of it lives. */
+int ls_connector_rules(ls_schemas *out, ls_table_rule **rules, const ls_stage *stage, ls_error *err) LS_MUST_CHECK;
 /* *out NULL: the stage has no `columns`. log: borrowed. */
 int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *schemas, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 ls_kafka_conf ls_stage_kafka(const ls_stage *stage, ls_memory_broker *memory);

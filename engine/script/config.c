@@ -24,28 +24,36 @@ static const field connector_fields[] = {
      .kind = TEXT_LIST,
      .at = offsetof(ls_connector_options, tables),
      .count_at = offsetof(ls_connector_options, ntables)},
-    {.name = "topic",
-     .kind = TEXT_LIST,
-     .at = offsetof(ls_connector_options, topics),
-     .count_at = offsetof(ls_connector_options, ntopics)},
-    {.name = "partitions", .kind = INT, .at = offsetof(ls_connector_options, partitions)},
-    {.name = "replication", .kind = INT, .at = offsetof(ls_connector_options, replication)},
     {.name = "plugin", .kind = TEXT, .at = offsetof(ls_connector_options, plugin)},
     {.name = "slot", .kind = TEXT, .at = offsetof(ls_connector_options, slot)},
     {.name = "publication", .kind = TEXT, .at = offsetof(ls_connector_options, publication)},
     {.name = "partition_root", .kind = BOOL, .at = offsetof(ls_connector_options, partition_root)},
+    {.name = "max_topics", .kind = SIZE, .at = offsetof(ls_connector_options, max_topics)},
     {.name = "server_id", .kind = UINT32, .at = offsetof(ls_connector_options, server_id)},
     {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
-    {.name = "identity", .kind = TEXT, .at = offsetof(ls_connector_options, identity)},
-    {.name = "json", .kind = TEXT, .at = offsetof(ls_connector_options, json)},
-    {.name = "key", .kind = TEXT_LIST, .at = offsetof(ls_connector_options, key), .count_at = offsetof(ls_connector_options, nkey)},
-    {.name = "own_key", .kind = BOOL, .at = offsetof(ls_connector_options, own_key)},
-    {.name = "source", .kind = BOOL, .at = offsetof(ls_connector_options, source)},
-    {.name = "tombstones", .kind = BOOL, .at = offsetof(ls_connector_options, tombstones)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
     {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
+};
+
+static const field table_fields[] = {
+    {.name = "pattern", .kind = TEXT, .at = offsetof(ls_table_options, pattern)},
+    {.name = "filtered", .kind = BOOL, .at = offsetof(ls_table_options, filtered)},
+    {.name = "moves", .kind = TEXT, .at = offsetof(ls_table_options, moves)},
+    {.name = "format", .kind = TEXT, .at = offsetof(ls_table_options, format)},
+    {.name = "topic",
+     .kind = TEXT_LIST,
+     .at = offsetof(ls_table_options, topics),
+     .count_at = offsetof(ls_table_options, ntopics)},
+    {.name = "partitions", .kind = INT, .at = offsetof(ls_table_options, partitions)},
+    {.name = "replication", .kind = INT, .at = offsetof(ls_table_options, replication)},
+    {.name = "identity", .kind = TEXT, .at = offsetof(ls_table_options, identity)},
+    {.name = "json", .kind = TEXT, .at = offsetof(ls_table_options, json)},
+    {.name = "key", .kind = TEXT_LIST, .at = offsetof(ls_table_options, key), .count_at = offsetof(ls_table_options, nkey)},
+    {.name = "own_key", .kind = BOOL, .at = offsetof(ls_table_options, own_key)},
+    {.name = "source", .kind = BOOL, .at = offsetof(ls_table_options, source)},
+    {.name = "tombstones", .kind = BOOL, .at = offsetof(ls_table_options, tombstones)},
 };
 
 static const field consumer_fields[] = {
@@ -58,6 +66,7 @@ static const field consumer_fields[] = {
     {.name = "instances", .kind = INT, .at = offsetof(ls_consumer_options, instances)},
     {.name = "consumer_id", .kind = TEXT, .at = offsetof(ls_consumer_options, consumer_id)},
     {.name = "auto_offset_reset", .kind = TEXT, .at = offsetof(ls_consumer_options, auto_offset_reset)},
+    {.name = "decode", .kind = TEXT, .at = offsetof(ls_consumer_options, decode)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_consumer_options, memory)},
 };
 
@@ -140,22 +149,28 @@ static const char *text_at(lua_State *L, ls_config *c, int i) {
     return text;
 }
 
+/* The option `name`, a list of { name, value }. */
+static const ls_conf_pair *read_pairs(lua_State *L, ls_config *c, const char *name, size_t *n) {
+    lua_getfield(L, -1, name);
+    *n = lua_objlen(L, -1);
+    ls_conf_pair *list = take(L, c, (*n ? *n : 1) * sizeof *list);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        list[i] = (ls_conf_pair){.name = text_at(L, c, 1), .value = text_at(L, c, 2)};
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return list;
+}
+
 /* The options' kafka_conf: { memory = boolean, pairs = { { name, value } ... } }. */
 static void read_kafka(lua_State *L, ls_config *c, ls_kafka_options *k) {
     lua_getfield(L, -1, "kafka_conf");
     lua_getfield(L, -1, "memory");
     k->memory = lua_toboolean(L, -1);
     lua_pop(L, 1);
-    lua_getfield(L, -1, "pairs");
-    k->npairs = lua_objlen(L, -1);
-    ls_conf_pair *list = take(L, c, (k->npairs ? k->npairs : 1) * sizeof *list);
-    for (size_t i = 0; i < k->npairs; i++) {
-        lua_rawgeti(L, -1, (int)i + 1);
-        list[i] = (ls_conf_pair){.name = text_at(L, c, 1), .value = text_at(L, c, 2)};
-        lua_pop(L, 1);
-    }
-    k->pairs = list;
-    lua_pop(L, 2);
+    k->pairs = read_pairs(L, c, "pairs", &k->npairs);
+    lua_pop(L, 1);
 }
 
 static const char *text_of(lua_State *L, ls_config *c, const char *name) {
@@ -173,7 +188,7 @@ static int number_of(lua_State *L, const char *name, int none) {
 }
 
 /* The options' columns: a list of { name, drop, cast, mask, text, keep, rename }, the numbers as in columns.h. */
-static void read_columns(lua_State *L, ls_config *c, ls_connector_options *o) {
+static void read_columns(lua_State *L, ls_config *c, ls_table_options *o) {
     lua_getfield(L, -1, "columns");
     o->ncolumns = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
     ls_column_rule *rules = take(L, c, (o->ncolumns ? o->ncolumns : 1) * sizeof *rules);
@@ -236,6 +251,25 @@ static bool read_layouts(lua_State *L, ls_config *c, ls_csv_options *o) {
     return computed;
 }
 
+/* The sets of options that tables may have of their own, the connector's first; says whether one of them has a function. */
+static bool read_sets(lua_State *L, ls_config *c, ls_connector_options *o) {
+    bool functions = false;
+    lua_getfield(L, -1, "sets");
+    o->nsets = lua_objlen(L, -1);
+    ls_table_options *sets = take(L, c, o->nsets * sizeof *sets);
+    for (size_t i = 0; i < o->nsets; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        read_fields(L, c, table_fields, COUNT(table_fields), &sets[i]);
+        sets[i].headers = read_pairs(L, c, "headers", &sets[i].nheaders);
+        read_columns(L, c, &sets[i]);
+        functions = functions || is_set(L, "filter") || is_set(L, "map") || is_set(L, "send_functions");
+        lua_pop(L, 1);
+    }
+    o->sets = sets;
+    lua_pop(L, 1);
+    return functions;
+}
+
 /* A stage: { kind, options, line }, on top of the stack. */
 static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
     lua_getfield(L, -1, "line");
@@ -249,7 +283,7 @@ static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
     read_kafka(L, c, &s->kafka);
     if (s->is_connector) {
         read_fields(L, c, connector_fields, COUNT(connector_fields), &s->as.connector);
-        read_columns(L, c, &s->as.connector);
+        s->has_hooks = read_sets(L, c, &s->as.connector);
         s->name = s->as.connector.name;
     } else {
         read_fields(L, c, consumer_fields, COUNT(consumer_fields), &s->as.consumer);

@@ -22,26 +22,39 @@ typedef struct ls_kafka_options {
     size_t npairs;
 } ls_kafka_options;
 
+/* The options that tables may have of their own. */
+typedef struct ls_table_options {
+    const char *pattern;       /* NULL: the connector's, for the tables that no pattern names */
+    const char *const *topics; /* templates; each row goes to each. None: a function says */
+    size_t ntopics;
+    int partitions, replication /* 0: 3, or what the cluster has */;
+    const char *identity;   /* "key" | "full" */
+    const char *format;     /* of ls_format_find(); NULL: a function's */
+    const char *json;       /* "text" | "embed" */
+    const char *moves;      /* "keep" | "split" */
+    const char *const *key; /* [0] "pk" | "table_pk" | "object", or columns: own_key. None: a function says */
+    size_t nkey;
+    bool own_key, source, tombstones;
+    bool filtered; /* it has a filter */
+    const ls_conf_pair *headers; /* on each message; those of a function come with the row */
+    size_t nheaders;
+    const ls_column_rule *columns;
+    size_t ncolumns;
+} ls_table_options;
+
 typedef struct ls_connector_options {
     const char *name, *db_type /* "postgres" | "mysql" */, *host, *user, *password /* or NULL */, *database;
     int port;
     const char *const *tables; /* patterns */
     size_t ntables;
-    const char *const *topics; /* templates; each row goes to each */
-    size_t ntopics;
-    int partitions, replication /* 0: 3, or what the cluster has */;
+    const ls_table_options *sets; /* [0] the connector's, then one for each pattern with options of its own */
+    size_t nsets;
+    size_t max_topics;
     const char *plugin, *slot, *publication /* or NULL */, *start;
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
-    const char *identity;  /* "key" | "full" */
-    const char *json;      /* "text" | "embed" */
-    const char *const *key; /* [0] "pk" | "table_pk", or columns: own_key */
-    size_t nkey;
-    bool own_key, source;
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
-    const ls_column_rule *columns;
-    size_t ncolumns;
-    bool partition_root, ddl, tombstones;
+    bool partition_root, ddl;
     size_t memory; /* bytes */
 } ls_connector_options;
 
@@ -69,7 +82,7 @@ typedef struct ls_flush_every {
 } ls_flush_every;
 
 typedef struct ls_consumer_options {
-    const char *name, *group_id, *consumer_id, *auto_offset_reset;
+    const char *name, *group_id, *consumer_id, *auto_offset_reset, *decode /* of ls_decoder_for() */;
     const char *const *topics;
     size_t ntopics;
     int instances;

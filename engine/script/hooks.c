@@ -31,20 +31,54 @@ static void drop_loop(lua_State *L, int *loop, int *handler) {
 
 int ls_script_use(ls_script *s, const char *stage, ls_error *err) {
     choosing c = {.script = s, .stage = stage};
+    if (ls_guard_use(&s->guard, stage, err)) return -1;
     drop_loop(s->L, &s->loop, &s->handler);
     drop_loop(s->L, &s->cells, &s->cells_handler);
     return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
 }
 
-static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *err) {
-    lua_State *L = s->L;
+typedef struct asking {
+    const char *stage;
+    ls_buf *out;
+} asking;
+
+static int tell_places(lua_State *L) {
+    const asking *a = lua_touserdata(L, 1);
+    ls_lua_push_field(L, "list_sync.hooks", "places");
+    lua_pushstring(L, a->stage);
+    lua_call(L, 1, 1);
+    ls_buf_str(a->out, lua_tostring(L, -1));
+    return 0;
+}
+
+int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err) {
+    asking a = {.stage = stage, .out = out};
+    if (ls_lua_protected(s->L, tell_places, &a, LS_FAIL, err)) return -1;
+    return out->failed ? ls_fail_memory(err, "telling of hooks") : 0;
+}
+
+void ls_script_enter(ls_script *s, ls_batch *b, uint32_t hook) {
     s->at.batch = b;
     s->at.run++;
+    ls_guard_poke(&s->at.hook, hook);
+    ls_guard_poke(&s->at.rule, 0);
+    ls_guard_enter(&s->guard, b);
+}
+
+void ls_script_leave(ls_script *s) {
+    ls_guard_leave(&s->guard);
+    s->at.batch = NULL;
+    ls_guard_poke(&s->at.index, UINT32_MAX); /* rows that a hook kept are dead from here on */
+    s->at.clones = UINT32_MAX;
+}
+
+static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *err) {
+    lua_State *L = s->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, handler); /* nothing here but lua_pcall can raise */
     lua_rawgeti(L, LUA_REGISTRYINDEX, loop);
+    ls_script_enter(s, b, 0);
     int rc = lua_pcall(L, 0, 0, -2);
-    s->at.batch = NULL;
-    s->at.index = s->at.clones = UINT32_MAX; /* rows that a hook kept are dead from here on */
+    ls_script_leave(s);
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a hook");
     else if (rc == LUA_ERRERR)
@@ -52,7 +86,7 @@ static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *
     else if (rc)
         ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
     lua_settop(L, 0);
-    return rc ? -1 : 0;
+    return rc ? -1 : ls_guard_memory(&s->guard, err);
 }
 
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {

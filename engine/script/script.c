@@ -36,6 +36,7 @@ int ls_script_open(ls_script **out, const char *path, const ls_script_env *env, 
     }
     s->loop = s->handler = s->cells = s->cells_handler = s->writer = s->writer_handler = LUA_NOREF;
     s->at.index = UINT32_MAX;
+    ls_guard_init(&s->guard, s->L, &s->at, env->log);
     if (ls_lua_protected(s->L, evaluate, &o, LS_USAGE, err)) {
         ls_script_close(s);
         return -1;
@@ -46,9 +47,12 @@ int ls_script_open(ls_script **out, const char *path, const ls_script_env *env, 
 
 void ls_script_close(ls_script *s) {
     if (!s) return;
+    ls_guard_free(&s->guard);
     lua_close(s->L);
     free(s);
 }
+
+size_t ls_script_memory(const ls_script *s) { return s->guard.held; }
 
 typedef struct asking {
     const char *name; /* NULL: all */

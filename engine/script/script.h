@@ -3,6 +3,8 @@
 #ifndef LS_SCRIPT_H
 #define LS_SCRIPT_H
 
+#include "base/buf.h"
+#include "base/log.h"
 #include "change/batch.h"
 #include "script/config.h"
 
@@ -13,6 +15,7 @@ typedef struct ls_script_env {
     const ls_conf_pair *params; /* --set NAME=VALUE */
     size_t nparams;
     bool offline; /* ls.env and ls.file give "" instead of raising: check --offline */
+    const ls_log *log; /* where a hook that runs longer than hook_timeout is named before it ends the program; NULL: hooks are not timed */
 } ls_script_env;
 
 /* Evaluates the script. Errors are LS_USAGE with script:line (syntax, unknown option, wrong type, an --set that no
@@ -23,8 +26,11 @@ int ls_script_config(ls_script *s, ls_config *out, ls_error *err) LS_MUST_CHECK;
 /* Picks the stage whose hooks ls_script_run() runs. */
 int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 /* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
- * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. */
+ * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. So is a script that
+ * keeps more than script_memory. A call that runs for longer than hook_timeout ends the program (script/guard.h). */
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
+/* Appends where the stage's hooks are: "filter is at shop.lua:7, map is at shop.lua:12"; nothing without. */
+int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 /* The functions of the stage's CSV layouts, if it has some, over every change but T: their cells are then ls_layout_cells()'. Errors as above,
  * with the column. */
 int ls_script_lay_out(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
@@ -47,6 +53,8 @@ int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n,
 /* `discard`, or `close`. */
 int ls_script_writer_end(ls_script *s, bool discard, ls_error *err) LS_MUST_CHECK;
 void ls_script_close(ls_script *s);
+/* Bytes that the Lua state held after the last batch, garbage included. */
+size_t ls_script_memory(const ls_script *s);
 
 /* The option reference as text, for `list_sync options [NAME]`, appended to *out; name NULL: all. LS_USAGE: no such option. */
 int ls_script_options(const char *name, ls_buf *out, ls_error *err) LS_MUST_CHECK;

@@ -5,7 +5,11 @@
 
 typedef struct calling {
     ls_script *script;
-    const char *name;       /* what is called */
+    const char *name; /* what is called */
+    uint32_t hook;    /* enum ls_hook: what of the script runs in it */
+    ls_batch *batch;  /* the rows at hand, or NULL */
+    int (*push)(lua_State *L, const struct calling *c); /* its arguments; NULL: none */
+    int nresults;
     const ls_script_position *at;
     size_t n;
 } calling;
@@ -22,25 +26,26 @@ static int choose(lua_State *L) {
 
 int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) {
     calling c = {.script = s, .name = stage};
+    if (ls_guard_use(&s->guard, stage, err)) return -1;
     luaL_unref(s->L, LUA_REGISTRYINDEX, s->writer); /* with what the last session's functions hold */
     luaL_unref(s->L, LUA_REGISTRYINDEX, s->writer_handler);
     s->writer = s->writer_handler = LUA_NOREF;
     return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
 }
 
-/* Calls the writer's function of that name with what `push` pushes, under the writer's message handler. The results are left on the stack. */
-static int call(ls_script *s, const char *name, int nresults, int (*push)(lua_State *L, const calling *c), const calling *c, ls_error *err) {
+/* Calls a function of the writer, under the writer's message handler. The results are left on the stack. */
+static int call(ls_script *s, const calling *c, ls_error *err) {
     lua_State *L = s->L;
     lua_settop(L, 0);
     if (!lua_checkstack(L, 8)) return ls_fail_memory(err, "calling a writer");
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->writer_handler);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->writer);
-    lua_getfield(L, -1, name);
+    lua_getfield(L, -1, c->name);
     lua_remove(L, -2);
-    int nargs = push ? push(L, c) : 0;
-    int rc = lua_pcall(L, nargs, nresults, 1);
-    s->at.batch = NULL;
-    s->at.index = s->at.clones = UINT32_MAX;
+    int nargs = c->push ? c->push(L, c) : 0;
+    ls_script_enter(s, c->batch, c->hook);
+    int rc = lua_pcall(L, nargs, c->nresults, 1);
+    ls_script_leave(s);
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a writer");
     else if (rc)
@@ -50,7 +55,8 @@ static int call(ls_script *s, const char *name, int nresults, int (*push)(lua_St
 }
 
 int ls_script_writer_open(ls_script *s, ls_error *err) {
-    int rc = call(s, "open", 0, NULL, NULL, err);
+    const calling c = {.name = "open", .hook = LS_HOOK_OPEN};
+    int rc = call(s, &c, err);
     lua_settop(s->L, 0);
     return rc;
 }
@@ -62,8 +68,8 @@ static int push_place(lua_State *L, const calling *c) {
 }
 
 int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) {
-    const calling c = {.at = at};
-    if (call(s, "begin", 1, push_place, &c, err)) {
+    const calling c = {.name = "begin", .hook = LS_HOOK_OPEN, .push = push_place, .nresults = 1, .at = at};
+    if (call(s, &c, err)) {
         if (err->code == LS_FAIL) err->code = LS_AGAIN;
         return -1;
     }
@@ -74,12 +80,10 @@ int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) 
 }
 
 int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) {
-    s->at.batch = b;
-    s->at.run++;
-    s->at.clones = UINT32_MAX;
-    int rc = call(s, "write", 0, NULL, NULL, err);
+    const calling c = {.name = "write", .hook = LS_HOOK_WRITE, .batch = b};
+    int rc = call(s, &c, err);
     lua_settop(s->L, 0);
-    return rc;
+    return rc ? rc : ls_guard_memory(&s->guard, err);
 }
 
 static int push_positions(lua_State *L, const calling *c) {
@@ -98,15 +102,16 @@ static int push_positions(lua_State *L, const calling *c) {
 }
 
 int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n, ls_error *err) {
-    const calling c = {.at = at, .n = n};
-    int rc = call(s, "flush", 0, push_positions, &c, err);
+    const calling c = {.name = "flush", .hook = LS_HOOK_FLUSH, .push = push_positions, .at = at, .n = n};
+    int rc = call(s, &c, err);
     if (rc && err->code == LS_FAIL) err->code = LS_AGAIN;
     lua_settop(s->L, 0);
     return rc;
 }
 
 int ls_script_writer_end(ls_script *s, bool discard, ls_error *err) {
-    int rc = call(s, discard ? "discard" : "close", 0, NULL, NULL, err);
+    const calling c = {.name = discard ? "discard" : "close", .hook = discard ? LS_HOOK_DISCARD : LS_HOOK_CLOSE};
+    int rc = call(s, &c, err);
     lua_settop(s->L, 0);
     return rc;
 }

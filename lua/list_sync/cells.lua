@@ -12,7 +12,7 @@ local script = require "list_sync.script"
 local C, text_of, type = ffi.C, ffi.string, type
 local at, new_row, absent = row.at, row.new, row.absent
 local band, istype = bit.band, ffi.istype
-local DROPPED = C.LS_DROPPED
+local DROPPED, CELL = C.LS_DROPPED, C.LS_HOOK_CELL
 local INSERT, UPDATE, DELETE = 73, 85, 68
 local SCHEMAS_MAX = 4096 -- schemas whose layouts are remembered
 local TOUCHED = {}       -- stands for the error of a function that had read what was not sent
@@ -168,6 +168,7 @@ local function loop_over(layouts, of)
     jit.off(learn)
     local function loop()
         local batch, run = at.batch, at.run
+        at.hook = CELL
         for i = 0, batch.count - 1 do
             local c = batch.changes[i]
             local action = c.action
@@ -175,7 +176,7 @@ local function loop_over(layouts, of)
                 local number = known[c.schema.id] or learn(c.schema)
                 local ask_all = asks[number]
                 if ask_all then
-                    at.index, at.clones = i, batch.count
+                    at.index, at.clones, at.rule = i, batch.count, number - 1
                     now.layout = layouts[number]
                     half(ask_all, i, 0, #layouts[number].columns, run)
                     half(ask_all, i, 1, #layouts[number].columns, run)

@@ -3,8 +3,12 @@
 local ffi = require "list_sync.ffi"
 local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
+local duration = require "list_sync.duration"
+local formats = require "list_sync.formats"
 local layout = require "list_sync.layout"
 local place = require "list_sync.place"
+local source = require "list_sync.source"
+local tables = require "list_sync.tables"
 local values = require "list_sync.values"
 local C = ffi.C
 
@@ -14,70 +18,6 @@ require("jit").off(true, true) -- runs a few times: not worth a trace
 local check = { offline = false, script = "" }
 
 local SIZE_UNITS = { [""] = 1, KiB = 1024, MiB = 1024 ^ 2, GiB = 1024 ^ 3 }
-
--- ---- where an option stands ----
-
-local OPENS = { ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
-local CLOSES = { ["end"] = true, ["until"] = true }
-
--- Where the token at `at` ends that holds no option: a comment, a text, white space. nil: it is another one.
-local function skip(text, at)
-    local equals = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
-    if equals then return select(2, text:find("]" .. equals .. "]", at, true)) or #text end
-    local _, last = text:find("^%-%-[^\n]*", at)
-    if not last then _, last = text:find("^%s+", at) end
-    if last then return last end
-    local quote = text:match("^[\"']", at)
-    if not quote then return nil end
-    repeat
-        at = text:find("[\\\n" .. quote .. "]", at + 1)
-        if at and text:sub(at, at) == "\\" then at = at + 1 else break end
-    until false
-    return at or #text
-end
-
--- The lines of `key =` in the table whose { stands before `at`, on line `line` of the text; in the tables within it as "key.key".
-local function option_lines(text, at, line)
-    local lines, depth, keys = {}, 1, {}
-    while at <= #text and depth > 0 do
-        local last = skip(text, at)
-        local word = not last and text:match("^[%a_][%w_]*", at)
-        local key = text:match("^%[%s*[\"']([^\"'\n]*)[\"']%s*%]%s*=[^=]", at)
-        if key then
-            last = text:find("]", at + #key, true)
-        elseif word then
-            last, key = at + #word - 1, text:match("^%s*=[^=]", at + #word) and word
-            if OPENS[word] then depth = depth + 1 elseif CLOSES[word] then depth = depth - 1 end
-        elseif not last then
-            local sign = text:sub(at, at)
-            last = at
-            if sign:find "[{(%[]" then depth, keys[depth + 1] = depth + 1, nil elseif sign:find "[})%]]" then depth = depth - 1 end
-        end
-        keys[depth] = key or keys[depth]
-        local path = key
-        for outer = depth - 1, 1, -1 do path = path and keys[outer] and keys[outer] .. "." .. path end
-        if path and not lines[path] then lines[path] = line end
-        line = line + select(2, text:sub(at, last):gsub("\n", ""))
-        at = last + 1
-    end
-    return lines
-end
-
-local function lines_of_call(path, line, call)
-    local file = io.open(path, "rb")
-    local text = file and file:read "*a"
-    if file then file:close() end
-    if not text then return {} end
-    local from = 1
-    for _ = 2, line do
-        from = (text:find("\n", from, true) or #text) + 1
-    end
-    local stop = text:find("\n", from, true) or #text
-    local _, brace = text:find(call .. "%s*%(?%s*{", from)
-    if not brace or brace > stop then brace = text:find("{", from, true) end
-    if not brace or brace > stop then return {} end
-    return option_lines(text, brace + 1, line)
-end
 
 -- ---- what is wrong ----
 
@@ -180,6 +120,8 @@ function types.size(at, option, value)
     return bytes
 end
 
+function types.duration(at, option, value) return duration.check(at, option, value, fail) end
+
 function types.rotate(at, option, value) return csv.rotate(at, option, value, fail, types) end
 
 function types.hook(at, option, value)
@@ -204,11 +146,12 @@ function types.list(at, option, value)
     return out
 end
 
--- The Kafka key as a list: a word, or columns.
-function types.key(at, option, value)
-    if value == "pk" or value == "table_pk" then return { value } end
-    if type(value) ~= "table" then must(at, option, '"pk", "table_pk" or a list of columns', value) end
-    return types.list(at, option, value)
+local help = { fail = fail, must = must, shown = shown, quoted = quoted, nearest = nearest, types = types } -- for the modules that read an option each
+
+function types.tables(at, option, value) return tables.split(at, option, value, help) end
+
+for name, read in pairs(tables.send) do
+    types[name] = function(at, option, value) return read(at, option, value, help) end
 end
 
 local function property(at, option, name, value)
@@ -375,6 +318,7 @@ local function check_topic_name(at, key, name, parts)
 end
 
 local function check_topics(at, topics)
+    if type(topics) == "function" then return end
     for _, topic in ipairs(topics) do
         local rest = topic:gsub("{database}", ""):gsub("{schema}", ""):gsub("{table}", "")
         if rest:find "[{}]" then
@@ -395,6 +339,23 @@ local function check_partition_root(at, out)
     if out.partition_root == nil then out.partition_root = published end
 end
 
+-- One set of the options that tables may have of their own, as C and hooks.lua take it: what a function says has a name of its own.
+local function finish_set(at, set, unused)
+    if not set.topic and not unused then
+        fail(at, nil, 'option "topic" is missing in %s: add topic = "{database}.{schema}.{table}"', at.title)
+    end
+    check_topics(at, set.topic or {})
+    set.topic = set.topic or {}
+    set.key = set.key or { "pk", word = true }
+    set.own_key = type(set.key) == "table" and not set.key.word
+    set.headers = set.headers or {}
+    set.filtered = set.filter ~= nil
+    for _, name in ipairs { "topic", "key", "headers", "format" } do
+        if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end
+    end
+    set.send_functions = set.send_functions or set.moves == "split" and set.own_key or nil
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -402,11 +363,20 @@ function rules.connector(at, out)
         fail(at, nil, 'option "tables" is missing in %s: add tables = { "public.*" }', at.title)
     end
     local key = out.table and "table" or "tables"
-    out.tables, out.table = out.tables or { out.table }, nil
-    check_patterns(at, key, out.tables)
-    check_topics(at, out.topic)
+    local own, list = out.tables and out.tables.own or {}, out.tables and out.tables.patterns or { out.table }
+    check_patterns(at, key, list)
+    out.tables, out.table = {}, nil
+    for i, one in ipairs(own) do
+        local pattern = { one.pattern }
+        check_patterns(at, key, pattern)
+        one.pattern, out.tables[i] = pattern[1], pattern[1]
+    end
+    for _, pattern in ipairs(list) do out.tables[#out.tables + 1] = pattern end -- behind them, so that ! leaves out
     out.database = out.database or ""
-    out.own_key, out.key = type(at.given.key) == "table", out.key or { "pk" }
+    out.sets = tables.options(at, out, own, at.call.options, help, function(here, set)
+        finish_set(here, set, #list == 0 and not set.pattern)
+    end)
+    formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
@@ -489,7 +459,7 @@ end
 local function check_option(at, option)
     local value = at.given[option.name]
     if value == nil then
-        if option.required == true or option.required and option.required == at.db then
+        if (option.required == true or option.required and option.required == at.db) and not option.by_table then
             fail(at, nil, "option %q is missing in %s: add %s = %s", option.name, at.title, option.name, option.example)
         end
         return default(at, option)
@@ -505,10 +475,10 @@ function check.call(name, given)
     local call
     for _, c in ipairs(calls) do call = c.name == name and c or call end
     local path, line = place.user()
-    local at = { path = path or check.script, line = line, lines = {}, given = given, title = "ls." .. name }
+    local at = { path = path or check.script, line = line, lines = {}, given = given, call = call, title = "ls." .. name }
     if type(given) ~= "table" then fail(at, nil, "ls.%s takes a table: ls.%s { ... }", name, name) end
     at.title = title_of(call, given)
-    if path then at.lines = lines_of_call(path, line, name) end
+    if path then at.lines = source.lines_of_call(path, line, name) end
     check_names(at, call)
     local out = {}
     for _, option in ipairs(call.options) do -- db_type stands before the options that depend on it

@@ -1,6 +1,8 @@
 -- csv.lua - what check.lua's checks of one option cannot see in ls.csv_writer.
 require("jit").off(true, true) -- runs a few times: not worth a trace
 
+local duration = require "list_sync.duration"
+
 local csv = {}
 
 local FIELDS = { "schema", "table", "topic", "partition", "consumer", "kind", "date", "hour" }
@@ -22,8 +24,6 @@ function csv.check_template(at, out, fail)
     out.filename = name:gsub("%.csv$", "") -- it is put behind each part's number
 end
 
-local SECONDS = { s = 1, m = 60, h = 3600, d = 86400 }
-
 local parts = {}
 
 function parts.size(at, option, value, _, types) return types.size(at, option, value) end
@@ -31,9 +31,8 @@ function parts.size(at, option, value, _, types) return types.size(at, option, v
 function parts.rows(at, option, value, _, types) return types.integer(at, option, value) end
 
 function parts.every(at, option, value, fail)
-    local number, unit = tostring(value):match "^(%d+)%s*([smhd])$"
-    local seconds = number and tonumber(number) * SECONDS[unit]
-    if type(value) ~= "string" or not seconds or seconds < 1 or seconds > 366 * 86400 then
+    local seconds = (duration.ms(value) or 0) / 1000
+    if seconds < 1 or seconds % 1 ~= 0 or seconds > 366 * 86400 then
         fail(at, option.name, 'option %q in %s must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not %s', option.name, at.title,
             type(value) == "string" and ("the text %q"):format(value) or tostring(value))
     end

@@ -1,59 +1,98 @@
--- hooks.lua - the loop over a batch's rows that runs a stage's filter and map. C enters it once a batch.
+-- hooks.lua - the loop over a batch's rows that runs a stage's functions: filter, map, then topic, key, headers and format. C enters it once a batch.
 local ffi = require "list_sync.ffi"
 local bit = require "bit"
 local jit = require "jit"
 local place = require "list_sync.place"
 local row = require "list_sync.row"
 local script = require "list_sync.script"
+local send = require "list_sync.send"
 
 local C = ffi.C
 local at, new_row = row.at, row.new
-local bor, band = bit.bor, bit.band
+local band = bit.band
 local DROPPED, FILTER, MAP = C.LS_DROPPED, C.LS_HOOK_FILTER, C.LS_HOOK_MAP
-local INSERT, UPDATE, DELETE = 73, 85, 68
-local WARM_UP_ROWS = 200 -- some more than LuaJIT's hotloop, 56
+local TOPIC, KEY, HEADERS, FORMAT, MOVES = C.LS_HOOK_TOPIC, C.LS_HOOK_KEY, C.LS_HOOK_HEADERS, C.LS_HOOK_FORMAT, C.LS_HOOK_MOVES
+local INSERT, UPDATE, DELETE, TRUNCATE, DROP, RENAME = 73, 85, 68, 84, 88, 82
+local HOT_LOOP = 200 -- how often LuaJIT sees a loop before it compiles it; it comes with 56
+local WARM_UP_ROWS = 2 * HOT_LOOP -- its counters are few, and loops share them
 local KEY_SHOWN = 100    -- bytes of a row's key in a message
 local TEXT_SHOWN = 1200  -- bytes of an error's text in a message
 
+require("jit.opt").start("hotloop=" .. HOT_LOOP)
 jit.off(true, true) -- the loop alone is worth traces
 local hooks = {}
 
--- One loop a stage, so that LuaJIT takes filter and map for the constants that they are.
-local function loop_over(filter, map)
-    local function wrong(answer)
-        error(("it returned a %s; a hook returns false to leave the row out, and true or nothing to let it pass"):format(type(answer)), 0)
+local drop, wrong, halves = send.drop, send.wrong_answer, send.filter_halves
+
+-- A function(view, i) that does all that a set of options says of a row.
+local function handler_of_set(set)
+    local filter, map, sender, split = set.filter, set.map, send.sender_of(set), set.moves == "split"
+    local function handle(view, i)
+        local keep = nil
+        if filter then
+            at.hook = FILTER
+            if split and at.batch.changes[i].action == UPDATE then
+                keep = halves(filter, view, i)
+            else
+                keep = filter(view)
+                if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
+            end
+        end
+        if map and keep ~= false then
+            at.hook = MAP
+            keep = map(view)
+            if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
+        end
+        if keep == false then return (drop(i)) end
+        if sender then
+            local first, last = at.clones, at.batch.count - 1 -- halves come behind the clones
+            sender(view, i)
+            for k = first, last do sender(new_row(k, at.run), k) end
+        end
     end
+    return handle
+end
+
+-- One loop a stage, so that LuaJIT takes its functions for the constants that they are.
+local function loop_over(sets)
+    local only, handlers, formats = nil, {}, {}
+    for number, set in ipairs(sets) do
+        handlers[number - 1], formats[number - 1] = handler_of_set(set), set.format_function
+    end
+    if #sets == 1 then only = handlers[0] end
+    local formatted = next(formats) ~= nil
     local function loop()
         local batch, count, run = at.batch, at.batch.count, at.run
         for i = 0, count - 1 do
             local c = batch.changes[i] -- a clone may have moved them
             local action = c.action
-            if (action == INSERT or action == UPDATE or action == DELETE) and band(c.flags, DROPPED) == 0 then
-                local view, keep = new_row(i, run), nil
-                at.index, at.clones = i, batch.count
-                if filter then
-                    at.hook = FILTER
-                    keep = filter(view)
-                    if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
+            if action == INSERT or action == UPDATE or action == DELETE then
+                if band(c.flags, DROPPED) == 0 then
+                    at.index, at.clones = i, batch.count
+                    if only then
+                        only(new_row(i, run), i)
+                    else
+                        at.rule = c.schema.rule
+                        handlers[c.schema.rule](new_row(i, run), i)
+                    end
                 end
-                if map and keep ~= false then
-                    at.hook = MAP
-                    keep = map(view)
-                    if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
-                end
-                if keep == false then
-                    c = batch.changes[i]
-                    c.flags = bor(c.flags, DROPPED)
+            elseif formatted and (action == TRUNCATE or action == DROP or action == RENAME) then
+                local format = formats[c.schema.rule]
+                if format then
+                    at.index, at.clones, at.hook, at.rule = i, batch.count, FORMAT, c.schema.rule
+                    send.message(i, format(new_row(i, run)))
                 end
             end
         end
     end
     jit.on(loop)
+    for _, handle in pairs(handlers) do jit.on(handle, true) end
     return loop
 end
 
 -- Runs the loop over rows that no hook is called for, so that LuaJIT begins with the loop and compiles each kind of row as
--- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart.
+-- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart. That is
+-- why loops within hooks are compiled late, too.
 function hooks.warm_up(loop)
     local changes = ffi.new("ls_change[?]", WARM_UP_ROWS)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })
@@ -67,7 +106,8 @@ local function shortened(text, max) return #text > max and text:sub(1, max) .. "
 
 local function where(c)
     local key = row.key_text(c)
-    local tx = c.tx ~= nil and (", position %s/%s"):format(ffi.string(c.tx.pos), tostring(c.seq)) or ""
+    local pos = c.tx ~= nil and ffi.string(c.tx.pos) or ""
+    local tx = pos ~= "" and (", position %s/%s"):format(pos, tostring(c.seq)) or ""
     return ("%s.%s, %s%s"):format(row.fields.schema(c), row.fields.table(c), key and "key " .. shortened(key, KEY_SHOWN) or "no key", tx)
 end
 
@@ -94,19 +134,29 @@ local function with_mend(text)
     return text
 end
 
--- An error of the script's function fn, which is `what`, as it is told; c: the change that it was called with, or nil.
-function hooks.tell(e, fn, what, c)
-    local text, path, line = place.of_error(e)
-    if not path then path, line = definition(fn) end
+-- An error of the script's function fn, which is `what`, as it is told; c: the change that it was called with, or nil. path, line: where
+-- fn is, if it is no function.
+function hooks.tell(e, fn, what, c, path, line)
+    local text, its_path, its_line = place.of_error(e)
+    if its_path then path, line = its_path, its_line elseif type(fn) == "function" then path, line = definition(fn) end
     return ("%s:%d: %s: %s%s"):format(path, line, what, shortened(with_mend(text), TEXT_SHOWN), c and (" (%s)"):format(where(c)) or "")
 end
 
-local function handler_for(title, options)
+local HOOKS = {
+    [FILTER] = "filter", [MAP] = "map", [TOPIC] = "topic", [KEY] = "key", [HEADERS] = "headers", [FORMAT] = "format",
+    [MOVES] = "moves",
+}
+
+-- The function of a set that an option is.
+local function function_of(set, option) return set[option .. "_function"] or set[option] end
+
+local function handler_for(stage, sets)
+    local title = ("%s %q"):format(stage.kind, stage.options.name)
     return function(e)
         if at.index >= at.batch.count then return (place.of_error(e)) end
-        local filtering = at.hook == FILTER
-        return hooks.tell(e, filtering and options.filter or options.map, ("%s of %s"):format(filtering and "filter" or "map", title),
-            at.batch.changes[at.index])
+        local option, c = HOOKS[at.hook], at.batch.changes[at.index]
+        local hook = function_of(#sets == 1 and sets[1] or sets[c.schema.rule + 1], option)
+        return hooks.tell(e, hook, ("%s of %s"):format(option, title), c, script.path, stage.line)
     end
 end
 
@@ -115,13 +165,32 @@ function hooks.of(name)
     for _, stage in ipairs(script.stages) do
         local options = stage.options
         if options.name == name then
-            if not (options.filter or options.map) then return nil end
-            local loop = loop_over(options.filter, options.map)
+            local sets, any = options.sets or { options }, false
+            for _, set in ipairs(sets) do any = any or set.filter or set.map or send.sender_of(set) end
+            if not any then return nil end
+            local loop = loop_over(sets)
             hooks.warm_up(loop)
-            return loop, handler_for(("%s %q"):format(stage.kind, name), options)
+            return loop, handler_for(stage, sets)
         end
     end
     place.raise(nil, nil, ("there is no stage %q"):format(name))
+end
+
+-- Where a stage's functions are: "filter is at shop.lua:7, map is at shop.lua:12"; "" without.
+function hooks.places(name)
+    local out, said = {}, {}
+    for _, stage in ipairs(script.stages) do
+        for _, set in ipairs(stage.options.name == name and (stage.options.sets or { stage.options }) or {}) do
+            for _, option in ipairs { "filter", "map", "topic", "key", "headers", "format" } do
+                local hook = function_of(set, option)
+                if type(hook) == "function" and not said[hook] then
+                    said[hook] = true
+                    out[#out + 1] = ("%s is at %s:%d"):format(option, definition(hook))
+                end
+            end
+        end
+    end
+    return table.concat(out, ", ")
 end
 
 -- ---- a writer ----

@@ -6,11 +6,15 @@ local script = require "list_sync.script"
 local values = require "list_sync.values"
 
 local ls = {
-    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, array = values.array,
+    absent = row.absent, null = values.null, decimal = values.decimal, bytes = values.bytes, json = values.json, quoted = values.quoted, array = values.array,
     date = values.date, hmac = values.hmac, sha256 = values.sha256, keep_last = values.keep_last,
 }
 
 local function declare(kind, given)
+    local cases = package.loaded["list_sync.cases"]
+    if cases and cases.reading then
+        place.fail("ls.%s stands in a file of cases: stages are declared in the script", kind)
+    end
     if not script.reading then
         place.fail("ls.%s stands in a hook: stages are declared while the script is read", kind)
     end
@@ -34,6 +38,11 @@ function ls.csv_writer(given) return (check.call("csv_writer", given)) end
 
 function ls.writer(given) return (check.call("writer", given)) end
 
+-- Of a file of cases, which `list_sync test` reads.
+function ls.table(given) require("list_sync.cases").table(given) end
+
+function ls.case(given) require("list_sync.cases").case(given) end
+
 -- An environment variable; one that is not set is an error.
 function ls.env(name)
     if type(name) ~= "string" or name == "" then
@@ -43,6 +52,22 @@ function ls.env(name)
     if value then return value end
     if script.offline then return "" end
     place.fail("the environment variable %s is not set: export %s=... before list_sync starts", name, name)
+end
+
+-- What a file holds, as one that a secret is mounted into, without the line end behind it; one that cannot be read is an error.
+function ls.file(path)
+    if type(path) ~= "string" or path == "" then
+        place.fail 'ls.file takes the path of a file: ls.file "/run/secrets/pgpassword"'
+    end
+    if script.offline then return "" end
+    local file, why = io.open(path, "rb")
+    local text
+    if file then
+        text, why = file:read "*a", path .. ": it cannot be read"
+        file:close()
+    end
+    if not text then place.fail("ls.file: %s", why) end
+    return (text:gsub("\r?\n$", ""))
 end
 
 local function converted(name, text, default)

@@ -118,7 +118,13 @@ local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f"
 
 local function escaped(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end
 
-local function string_text(s) return '"' .. s:gsub('[%z\1-\31"\\]', escaped) .. '"' end
+-- A text as JSON. gsub ends a trace, so it is called where there is something to escape alone.
+local function string_text(s)
+    if C.ls_json_is_plain(s, #s) then return '"' .. s .. '"' end
+    return '"' .. s:gsub('[%z\1-\31"\\]', escaped) .. '"'
+end
+
+json.quoted = string_text
 
 local number_at = ffi.new "char[32]"
 
@@ -151,18 +157,61 @@ local function encode_array(t, n, out, depth)
     out[#out + 1] = "]"
 end
 
-local function encode_object(t, out, depth)
-    local names, texts = {}, {}
-    for key in pairs(t) do
-        if type(key) ~= "string" and type(key) ~= "number" then error(("a JSON object's keys are texts, not a %s"):format(type(key)), 0) end
-        names[#names + 1] = tostring(key)
-        texts[tostring(key)] = key
+local SORTED_BY_HAND = 16 -- table.sort ends a trace
+
+local function sort(names)
+    if #names > SORTED_BY_HAND then
+        table.sort(names)
+        return
     end
-    table.sort(names)
+    for i = 2, #names do
+        local name, k = names[i], i - 1
+        while k > 0 and names[k] > name do
+            names[k + 1] = names[k]
+            k = k - 1
+        end
+        names[k + 1] = name
+    end
+end
+
+local function wrong_key(key) error(("a JSON object's keys are texts, not a %s"):format(type(key)), 0) end
+
+-- An object with a number among its keys, which becomes a text.
+local function with_text_keys(t)
+    local out = {}
+    for key, value in pairs(t) do
+        if type(key) ~= "string" and type(key) ~= "number" then wrong_key(key) end
+        out[tostring(key)] = value
+    end
+    return out
+end
+
+local HEADS_MAX = 1024
+local heads, remembered = {}, 0 -- a member's name as it stands in the text: the same few in each row
+
+local function head_of(name)
+    local head = heads[name]
+    if head then return head end
+    if remembered == HEADS_MAX then heads, remembered = {}, 0 end
+    head = string_text(name) .. ":"
+    heads[name], remembered = head, remembered + 1
+    return head
+end
+
+local encode_object
+function encode_object(t, out, depth)
+    local names, n = {}, 0
+    for key in pairs(t) do
+        if type(key) ~= "string" then return (encode_object(with_text_keys(t), out, depth)) end
+        n = n + 1
+        names[n] = key
+    end
+    sort(names)
     out[#out + 1] = "{"
-    for i, name in ipairs(names) do
-        out[#out + 1] = (i > 1 and "," or "") .. string_text(name) .. ":"
-        encode(t[texts[name]], out, depth)
+    for i = 1, n do
+        if i > 1 then out[#out + 1] = "," end
+        out[#out + 1] = head_of(names[i])
+        encode(t[names[i]], out, depth)
     end
     out[#out + 1] = "}"
 end
@@ -176,7 +225,7 @@ function encode(value, out, depth)
     elseif kind == "number" then
         out[#out + 1] = number_text(value)
     elseif kind == "boolean" then
-        out[#out + 1] = tostring(value)
+        out[#out + 1] = value and "true" or "false"
     elseif kind == "cdata" and (ffi.istype(int64, value) or ffi.istype(uint64, value)) then
         out[#out + 1] = tostring(value):gsub("U?LL$", "")
     elseif kind == "table" then
@@ -192,6 +241,13 @@ end
 function json.encode(value)
     local out = {}
     encode(value, out, 0)
+    return table.concat(out)
+end
+
+-- A list as an array's text, whatever its length.
+function json.encode_list(list)
+    local out = {}
+    encode_array(list, list.n or #list, out, 1)
     return table.concat(out)
 end
 

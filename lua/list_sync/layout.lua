@@ -163,10 +163,10 @@ end
 
 -- The lines of what stands in the layout, as far as they were found.
 local function place_of(at, pattern, spec)
-    local lines, front = at.lines, "layout." .. pattern
+    local lines, front = at.lines, "layout\0" .. pattern
     return {
         path = at.path, line = at.line, given = spec, title = ("layout %q of %s"):format(pattern, at.title),
-        lines = setmetatable({}, { __index = function(_, key) return lines[front .. "." .. key] or lines[front] or lines.layout end }),
+        lines = setmetatable({}, { __index = function(_, key) return lines[front .. "\0" .. key] or lines[front] or lines.layout end }),
     }
 end
 

@@ -2,15 +2,17 @@
 -- defaults and the reference (list_sync options) come from this table alone.
 --
 --   name     the option
---   type     text | integer | boolean | choice | list | size | char | kafka | hook | writer   (check.lua has one check each)
+--   type     text | integer | boolean | choice | list | size | duration | char | kafka | hook | writer ...   (check.lua has one check each)
 --   required it must be given: true, or the db_type for which it must be
 --   example  how it is given, for the error about a missing one
 --   default  the value when it is not given; by_db: one for each db_type
 --   default_doc  how the reference tells a default that is worked out
 --   only     the db_type it belongs to
---   min max  the range of an integer or size; of a text its length in bytes
+--   by_table tables may have one of their own
+--   min max  the range of an integer or size, or of a duration in milliseconds; of a text its length in bytes
 --   choices  the values of a choice; means: other spellings of them
 --   empty    a text that may be empty
+--   gives    what a hook returns, as an editor's type; its arguments are those that doc begins with
 --   doc      the reference's sentences
 local MiB = 1024 * 1024
 
@@ -19,6 +21,18 @@ local kafka_conf = {
     doc = [[Where Kafka is: bootstrap servers as one text, or a table of librdkafka properties with
     ["bootstrap.servers"] among them, or "memory": a broker inside this process, for demos and trials, whose topics end with it.
     Properties that delivery depends on (acks, enable.idempotence, transactional.id and the like) belong to the engine.]],
+}
+
+local hook_timeout = {
+    name = "hook_timeout", type = "duration", min = 100, max = 3600000, default = 60000,
+    doc = [[How long one call of a function of the stage may take: filter, map and the others that are called with a row for one row, and of
+    ls.writer open, flush, discard and close each. A call that takes longer is named with its script:line, and the program stops with exit code 1.]],
+}
+
+local script_memory = {
+    name = "script_memory", type = "size", min = 4 * MiB, max = 1024 * MiB, default = 256 * MiB,
+    doc = [[What a stage's functions may keep in their Lua state (tables, texts; not what ffi allocates), in each instance. A script that keeps more
+    after a full garbage collection stops the program with exit code 1.]],
 }
 
 local connector = {
@@ -50,22 +64,27 @@ local connector = {
         without a dot.]],
     },
     {
-        name = "tables", type = "list", example = '{ "public.*" }',
+        name = "tables", type = "tables", example = '{ "public.*" }',
         doc = [[Patterns of the tables to capture, as schema.table, with * and ?; a leading ! leaves out, a backslash makes the next
-        character literal, later patterns win. On MySQL and MariaDB the schema is the database. This or table is required.]],
+        character literal, later patterns win. On MySQL and MariaDB the schema is the database. This or table is required.
+        A pattern may have options of its own: { "public.*", ["public.orders"] = { topic = "orders" } }. They may be those that are marked
+        "by table" here, and what they leave out is the connector's. Of several patterns that match, the tables' options are those of
+        an exact name, else of the pattern with the most characters that are no * or ?, of two like that of the one that sorts first.]],
     },
     { name = "table", type = "text", doc = [[Short for tables with one pattern.]] },
     kafka_conf,
     {
-        name = "topic", type = "list", required = true, example = '"{database}.{schema}.{table}"',
-        doc = [[The topic that changes go to: a name, or a template with {database}, {schema} and {table}; a list: to each of them.]],
+        name = "topic", type = "topic", required = true, by_table = true, example = '"{database}.{schema}.{table}"',
+        doc = [[The topic that changes go to: a name, or a template with {database}, {schema} and {table}; a list: to each of them; or a
+        function(row), after map, that gives a name or a list of names. A truncate goes to each topic that rows of its table went to since
+        the program began, where a function says.]],
     },
     {
-        name = "partitions", type = "integer", min = 1, max = 10000, default = 3,
+        name = "partitions", type = "integer", by_table = true, min = 1, max = 10000, default = 3,
         doc = [[Partitions of a topic that the connector makes. A topic that exists keeps its own.]],
     },
     {
-        name = "replication", type = "integer", min = 0, max = 100, default = 0,
+        name = "replication", type = "integer", by_table = true, min = 0, max = 100, default = 0,
         default_doc = "0: 3, or the number of brokers if that is less",
         doc = [[Replication factor of a topic that the connector makes.]],
     },
@@ -101,32 +120,55 @@ local connector = {
     },
     {
         name = "ddl", type = "boolean", only = "mysql", default = false,
-        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R.]],
+        doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R. The formats debezium and maxwell have no form
+        for them.]],
     },
     {
-        name = "identity", type = "choice", choices = { "key", "full" }, default = "key",
+        name = "identity", type = "choice", by_table = true, choices = { "key", "full" }, default = "key",
         doc = [[What a message says of the row before an update or delete: "key": its key, "full": all columns, for which the server
         must send them (REPLICA IDENTITY FULL on PostgreSQL, binlog_row_image = FULL on MySQL and MariaDB). A table without a key has
         all columns there in any case.]],
     },
     {
-        name = "key", type = "key", default_doc = '"pk"',
+        name = "key", type = "key", by_table = true, default_doc = '"pk"',
         doc = [[The Kafka key, which chooses the partition and what a compacted topic keeps: "pk": the table's key, as text, several columns as a
-        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; a list of columns:
-        { "tenant", "id" }. A table without a key has a NULL key, and its rows go to one partition.]],
+        JSON array; "table_pk": a JSON array of schema, table and the key's values, for several tables in one topic; "object": a JSON object
+        of the key, {"id":7}, as Debezium has it; a list of columns: { "tenant", "id" }; a function(row), after map, that gives a text or a number, or nil for a NULL key. A table without a key has a
+        NULL key, and its rows go to one partition.]],
     },
     {
-        name = "source", type = "boolean", default = true,
-        doc = [[false: messages are without source (where a change comes from). Then nobody can tell a message that comes again after a crash from a new one.]],
+        name = "format", type = "format", by_table = true, choices = { "list_sync", "debezium", "maxwell", "flat", "protobuf" }, default = "list_sync",
+        doc = [[The messages' form (docs/formats.md): "list_sync"; "debezium" and "maxwell": as these programs write them; "flat": the columns as
+        one JSON object, with members such as _action beside them; "protobuf": messages of change.proto. Values are the same in each. Consumers of this
+        program read "list_sync", and with decode = "protobuf" that one. Or a function(row), after map, that gives the message as a text, ls.null for a message without a value, or false for none; it is called for truncates, too (action "T", row.new and row.old nil).]],
     },
     {
-        name = "json", type = "choice", choices = { "text", "embed" }, default = "text",
+        name = "headers", type = "headers", by_table = true,
+        doc = [[Headers of the messages: texts by name, { origin = "eu" }, or a function(row), after map, that gives such a table or nil.]],
+    },
+    {
+        name = "moves", type = "choice", by_table = true, choices = { "keep", "split" }, default = "keep",
+        doc = [["split": an update whose row comes under another topic or key, or in or out of what filter lets pass, is sent as a delete of
+        the row before and an insert of the row after, each where it belongs. For it filter, topic and key are called for both
+        halves: first with the row before as a delete, then with the row after as an insert. The server must send rows before whole, as
+        for identity = "full". "keep": an update goes where its row after belongs; one that leaves the filter is not sent.]],
+    },
+    {
+        name = "max_topics", type = "integer", min = 1, max = 1000000, default = 1000,
+        doc = [[How many topics the connector sends to. A row for one more stops it: a topic's name was made of what has many values.]],
+    },
+    {
+        name = "source", type = "boolean", by_table = true, default = true,
+        doc = [[false: messages are without source (where a change comes from); docs/formats.md tells what that is in other formats. Then nobody can tell a message that comes again after a crash from a new one.]],
+    },
+    {
+        name = "json", type = "choice", by_table = true, choices = { "text", "embed" }, default = "text",
         doc = [[How a JSON column stands in a message: "text": as a string, the document's text; "embed": the document itself. Embedded, the
         document null and NULL look the same, and so do the document "1" and 1 to a CSV file. Keys, and JSON inside an array, are text in
         any case.]],
     },
     {
-        name = "tombstones", type = "boolean", default = false,
+        name = "tombstones", type = "boolean", by_table = true, default = false,
         doc = [[A delete is followed by a message with its key and no value, so that a compacted topic forgets the row. Consumers pass over
         it. Tables without a key have none.]],
     },
@@ -142,7 +184,7 @@ local connector = {
         out. Neither is silent: a warning for the first row of a table, and a count.]],
     },
     {
-        name = "columns", type = "columns",
+        name = "columns", type = "columns", by_table = true,
         doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
         { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
         rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256,
@@ -150,11 +192,11 @@ local connector = {
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
     },
     {
-        name = "filter", type = "hook",
+        name = "filter", type = "hook", gives = "boolean?", by_table = true,
         doc = [[function(row): false leaves the row out; true or nothing lets it pass.]],
     },
     {
-        name = "map", type = "hook",
+        name = "map", type = "hook", gives = "boolean?", by_table = true,
         doc = [[function(row), after filter: changes the row in place; false leaves it out.]],
     },
     {
@@ -162,6 +204,8 @@ local connector = {
         doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector
         waits for Kafka; a larger row goes through alone.]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local consumer = {
@@ -184,8 +228,14 @@ local consumer = {
         name = "auto_offset_reset", type = "choice", choices = { "earliest", "latest" }, default = "earliest",
         doc = [[Where a group without stored offsets starts.]],
     },
-    { name = "filter", type = "hook", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
-    { name = "map", type = "hook", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
+    {
+        name = "decode", type = "choice", choices = { "list_sync", "protobuf", "raw" }, default = "list_sync",
+        doc = [[What the messages are: "list_sync" or "protobuf", a connector's of that format, or "raw": anything. Of a raw message, a null one
+        too, comes an insert of the table kafka.<topic> with the columns key and value (bytes), timestamp, partition and offset; row:bytes
+        "value" is what was sent. A message that is none of the kind stops the consumer.]],
+    },
+    { name = "filter", type = "hook", gives = "boolean?", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
+    { name = "map", type = "hook", gives = "boolean?", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
         name = "writer", type = "writer",
         doc = [[Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.]],
@@ -198,6 +248,8 @@ local consumer = {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,
         doc = [[Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".]],
     },
+    hook_timeout,
+    script_memory,
 }
 
 local csv_writer = {
@@ -265,7 +317,7 @@ local writer = {
         ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
     },
     {
-        name = "open", type = "hook",
+        name = "open", type = "hook", gives = "list_sync.position[]|(fun(topic: string, partition: integer): integer?)|nil",
         doc = [[function(w): called before the first row. What it returns says where partitions begin, if not at the group's offsets: a list of
         { topic =, partition =, offset = }, or a function(topic, partition) that gives an offset or nil, which is asked of each partition
         that comes.]],

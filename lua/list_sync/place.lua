@@ -5,8 +5,11 @@ require("jit").off(true, true) -- runs a few times: not worth a trace
 
 -- These modules' own chunk names: their frames are passed over when a line of the user's is looked for.
 local ours = {}
-for _, name in ipairs { "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi", "json", "values", "csv", "layout",
-                         "cells" } do
+for _, name in ipairs {
+    "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi", "json", "values", "tables", "send", "formats", "csv", "duration",
+    "guard", "pages", "annotate", "manual", "completion",
+    "source", "cases", "cases_text", "layout", "cells",
+} do
     ours["@list_sync/" .. name .. ".lua"] = true
 end
 

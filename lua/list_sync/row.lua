@@ -495,6 +495,11 @@ end
 local function has_read_absent() return last_absent ~= nil end
 local function forget_absent() last_absent = nil end
 
+-- The number of a schema's column, or nil.
+local function column(s, name) return columns_of(s).at[name] end
+
 return {
-    absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, has_read_absent = has_read_absent, forget_absent = forget_absent,
+    absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, methods = methods, source_fields = source_fields,
+    writable = writable, column = column, columns_of = columns_of, read = read, put = put, has_read_absent = has_read_absent,
+    forget_absent = forget_absent,
 }

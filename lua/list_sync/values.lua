@@ -30,6 +30,14 @@ function values.json(value)
     return setmetatable({ text = text }, values.json_meta)
 end
 
+-- A text, or a number, as JSON has it; nil is null.
+function values.quoted(value)
+    if type(value) == "string" then return json.quoted(value) end
+    local ok, text = pcall(json.encode, value)
+    if not ok then place.fail("ls.quoted: %s", text) end
+    return text
+end
+
 function values.array(elements)
     if type(elements) ~= "table" then place.fail("ls.array takes a table of elements, as in ls.array{ 1, 2 }, not a %s", type(elements)) end
     elements.n = elements.n or #elements

@@ -55,11 +55,11 @@ static void fill(ls_work *w, const ls_schema *s, char action) {
     }
 }
 
-static void encode(ls_work *w, ls_buf *out, size_t at[ROWS + 1]) {
+static void encode(const ls_format_ops *format, ls_work *w, ls_buf *out, size_t at[ROWS + 1]) {
     ls_buf_clear(out);
     for (uint32_t i = 0; i < ROWS; i++) {
         at[i] = out->len;
-        must(ls_format_list_sync.encode(&(const ls_format_options){0}, &w->seen, i, out, &err), "encoding");
+        must(format->encode(&(const ls_format_options){0}, &w->seen, i, out, &err), "encoding");
     }
     at[ROWS] = out->len;
 }
@@ -67,6 +67,27 @@ static void encode(ls_work *w, ls_buf *out, size_t at[ROWS + 1]) {
 static void decode(ls_decoder *d, ls_work *w, const ls_buf *in, const size_t at[ROWS + 1]) {
     ls_work_reset(w);
     for (uint32_t i = 0; i < ROWS; i++) must(ls_decoder_read(d, w, in->data + at[i], at[i + 1] - at[i], &err), "decoding");
+}
+
+/* The format protobuf, there and back. */
+static void bench_protobuf(ls_work *w, ls_schemas *schemas, char action) {
+    static size_t at[ROWS + 1];
+    ls_work *read = ls_work_new(schemas, "", "");
+    ls_decoder *d = ls_decoder_for(schemas, "protobuf");
+    ls_buf out = {0};
+    char name[64];
+    if (!read || !d) abort();
+    int64_t from = ls_clock_wall_us();
+    for (int r = 0; r < ROUNDS; r++) encode(&ls_format_protobuf, w, &out, at);
+    snprintf(name, sizeof name, "protobuf encode %c (%zu bytes)", action, at[1]);
+    report(name, from, (size_t)ROWS * ROUNDS, out.len * ROUNDS);
+    from = ls_clock_wall_us();
+    for (int r = 0; r < ROUNDS; r++) decode(d, read, &out, at);
+    snprintf(name, sizeof name, "protobuf decode %c", action);
+    report(name, from, (size_t)ROWS * ROUNDS, out.len * ROUNDS);
+    ls_buf_free(&out);
+    ls_decoder_free(d);
+    ls_work_free(read);
 }
 
 static void bench_csv(ls_work *w, const char *folder, const char *name, ls_csv_conf conf, const char *template_) {
@@ -105,14 +126,14 @@ static void bench(const ls_schema *s, char action, const char *folder) {
     if (!w || !read || !d) abort();
     fill(w, s, action);
     int64_t from = ls_clock_wall_us();
-    for (int r = 0; r < ROUNDS; r++) encode(w, &out, at);
+    for (int r = 0; r < ROUNDS; r++) encode(&ls_format_list_sync, w, &out, at);
     snprintf(name, sizeof name, "encode %c (%zu bytes)", action, at[1]);
     report(name, from, (size_t)ROWS * ROUNDS, out.len * ROUNDS);
     from = ls_clock_wall_us();
     for (int r = 0; r < ROUNDS; r++)
         for (uint32_t i = 0; i < ROWS; i++) {
             ls_buf_clear(&key);
-            if (ls_format_list_sync.key(&(const ls_format_options){0}, &w->seen, i, &key, &err) < 0) abort();
+            if (ls_format_key(&(const ls_format_options){0}, &w->seen, i, &key, &err) < 0) abort();
         }
     snprintf(name, sizeof name, "key %c", action);
     report(name, from, (size_t)ROWS * ROUNDS, 0);
@@ -120,6 +141,7 @@ static void bench(const ls_schema *s, char action, const char *folder) {
     for (int r = 0; r < ROUNDS; r++) decode(d, read, &out, at);
     snprintf(name, sizeof name, "decode %c", action);
     report(name, from, (size_t)ROWS * ROUNDS, out.len * ROUNDS);
+    bench_protobuf(w, &schemas, action);
     snprintf(name, sizeof name, "csv %c, one file", action);
     bench_csv(read, folder, name, (ls_csv_conf){0}, "");
     snprintf(name, sizeof name, "csv %c, split", action);

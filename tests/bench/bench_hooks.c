@@ -16,14 +16,27 @@ enum { ROWS = LS_BATCH_ROWS, REPEATS = 5 };
 static const char script[] =
     "local ls = require 'list_sync'\n"
     "local function stage(name, hooks)\n"
-    "  ls.connector { name = name, db_type = 'postgres', host = 'h', user = 'u', database = 'd', table = 'public.t', topic = 't',\n"
-    "                 kafka_conf = 'memory', filter = hooks.filter, map = hooks.map }\n"
+    "  ls.connector { name = name, db_type = 'postgres', host = 'h', user = 'u', database = 'd', table = 'public.t',\n"
+    "                 kafka_conf = 'memory', filter = hooks.filter, map = hooks.map, topic = hooks.topic or 't', key = hooks.key, headers = hooks.headers,\n"
+    "                 format = hooks.format }\n"
     "end\n"
     "stage('filter', { filter = function(row) return row.image.status ~= 'draft' end })\n"
     "stage('filter_map', { filter = function(row) return row.image.status ~= 'draft' end, map = function(row) row.new.note = 'x' end })\n"
     "local hash = ls.hmac 'pepper'\n"
     "stage('mask', { map = function(row) row:mask('email', hash) end })\n"
-    "stage('clone', { map = function(row) row:clone() end })\n";
+    "stage('clone', { map = function(row) row:clone() end })\n"
+    "stage('topic', { topic = function(row) return 't_' .. row.image.status end })\n"
+    "stage('topic_key', { topic = function(row) return 't_' .. row.image.status end, key = function(row) return row.image.id end })\n"
+    "stage('headers', { headers = function(row) return { status = row.image.status, zone = 'eu' } end })\n"
+    "stage('format_text', { format = function(row)\n"
+    "  local new = row.new\n"
+    "  return '{\"id\":' .. new.id .. ',\"status\":' .. ls.quoted(new.status) .. ',\"email\":' .. ls.quoted(new.email) .. ',\"note\":' .. ls.quoted(new.note) ..\n"
+    "    ',\"ts\":' .. row.ts .. '}'\n"
+    "end })\n"
+    "stage('format_json', { format = function(row)\n"
+    "  local new = row.new\n"
+    "  return ls.json { id = new.id, status = new.status, email = new.email, note = new.note, ts = row.ts }\n"
+    "end })\n";
 
 static ls_error err;
 
@@ -69,7 +82,7 @@ int main(int argc, char **argv) {
     static const uint16_t key[] = {0};
     static const ls_column_rule mask = {.name = "email", .cast = -1, .mask = LS_MASK_HMAC, .text = "pepper", .text_len = 6},
                                 keep = {.name = "email", .cast = -1, .mask = LS_MASK_KEEP_LAST, .keep = 4}, drop = {.name = "note", .drop = true, .cast = -1};
-    static const char *const stages[] = {"filter", "filter_map", "mask", "clone"};
+    static const char *const stages[] = {"filter", "filter_map", "mask", "clone", "topic", "topic_key", "headers", "format_text", "format_json"};
     const struct { const char *name; const ls_column_rule *rule; } rules[] = {{"columns.mask hmac", &mask}, {"columns.mask keep_last", &keep}, {"columns.drop", &drop}};
     int rounds = argc > 1 ? atoi(argv[1]) : 2000;
     ls_schemas schemas = {0};
@@ -91,7 +104,7 @@ int main(int argc, char **argv) {
         ls_script_close(hooks);
     }
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        ls_columns *c = ls_columns_new(rules[i].rule, 1, &schemas, true, &log);
+        ls_columns *c = ls_columns_new(&(ls_column_set){rules[i].rule, 1, true}, 1, &schemas, &log);
         printf("%-24s %+7.1f\n", rules[i].name, measure(w, s, NULL, c, rounds) - none);
         ls_work_reset(w);
         ls_columns_free(c);

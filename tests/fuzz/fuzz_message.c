@@ -45,7 +45,7 @@ static void one_message(ls_decoder *d, ls_work *w, const char *p, size_t n) {
     want(rc == ls_decoder_read(d, w, slow, n + 1, &err));
     if (rc == 0) {
         same(&w->seen.changes[from], &w->seen.changes[from + 1]);
-        want(ls_format_list_sync.key(&(const ls_format_options){0}, &w->seen, from, &key, &err) >= -1);
+        want(ls_format_key(&(const ls_format_options){0}, &w->seen, from, &key, &err) >= -1);
     }
     ls_buf_free(&key);
     if (rc) want(w->seen.count == from);

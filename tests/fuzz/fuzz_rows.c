@@ -3,6 +3,7 @@
  * options, the length of the map, two bytes, little endian, the map behind its table id and flags, the rows event behind its own. The
  * seeds were recorded from MariaDB 10.11 and MySQL 9.7 servers. */
 #include "base/cursor.h"
+#include "base/json.h"
 #include "binlogserver.h"
 #include "capture/binlog_rows.h"
 #include "format/format.h"
@@ -38,15 +39,28 @@ static bool names_differ(const ls_schema *s) {
     return true;
 }
 
-/* As a consumer gets it. */
-static void send_and_read(ls_batch *b, uint32_t i, ls_buf *text) {
+/* Each of the other formats writes a document of it, too, or flat tells that a column has the name of one of its members. */
+static void send_otherwise(ls_batch *b, uint32_t i, ls_buf *text) {
+    static const ls_format_ops *const others[] = {&ls_format_debezium, &ls_format_maxwell, &ls_format_flat};
+    ls_error err;
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        ls_buf_clear(text);
+        if (others[k]->encode(&(const ls_format_options){0}, b, i, text, &err))
+            want(others[k] == &ls_format_flat && strstr(err.text, "has a member of that name"));
+        else
+            want(ls_json_is_document(text->data, text->len) && strcmp(ls_format_guess(text->data, text->len), others[k]->name) == 0);
+    }
+}
+
+/* As a consumer gets it that decodes messages of the format. */
+static void send_and_read(const ls_format_ops *format, ls_batch *b, uint32_t i, ls_buf *text) {
     const ls_change *c = &b->changes[i];
     ls_schemas schemas = {0};
-    ls_decoder *d = ls_decoder_new(&schemas);
+    ls_decoder *d = ls_decoder_for(&schemas, format->name);
     ls_work *w = ls_work_new(&schemas, "", "");
     ls_error err;
     ls_buf_clear(text);
-    want(d && w && ls_format_list_sync.encode(&(const ls_format_options){0}, b, i, text, &err) == 0);
+    want(d && w && format->encode(&(const ls_format_options){0}, b, i, text, &err) == 0);
     if (ls_decoder_read(d, w, text->data, text->len, &err)) {
         want(strstr(err.text, " was wanted") && !strstr(err.text, "JSON")); /* an image without values is not written */
     } else {
@@ -66,7 +80,11 @@ static void read_changes(ls_work *w, ls_buf *text, ls_invalid_policy policy, boo
         read_image(text, c->schema, c->after, policy);
         read_image(text, c->schema, c->before, policy);
         want(!text->failed);
-        if (send && i == 0 && names_differ(c->schema)) send_and_read(&w->seen, i, text);
+        if (send && i == 0 && names_differ(c->schema)) {
+            send_and_read(&ls_format_list_sync, &w->seen, i, text);
+            send_and_read(&ls_format_protobuf, &w->seen, i, text);
+            send_otherwise(&w->seen, i, text);
+        }
     }
     ls_work_reset(w);
 }
@@ -104,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t type = ls_cursor_u8(&in), options = ls_cursor_u8(&in);
     size_t nmap = (size_t)ls_cursor_le(&in, 2);
     if (in.failed || !ls_rows_is(type) || nmap > ls_cursor_left(&in)) return 0;
-    ls_schemas schemas = {0};
+    ls_schemas schemas = {.before = options & 16 ? LS_BEFORE_SENT : LS_BEFORE_KEY};
     ls_binlog_conf conf = {.tables = tables,
                            .ntables = 1,
                            .mariadb = options & 1,
@@ -119,7 +137,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ls_rows r;
     ls_error err;
     want(ls_maps_new(&maps, &conf, &err) == 0 && w);
-    w->whole_identity = options & 16;
     if (ls_maps_put(maps, TABLE_ID, map, nmap, true, &err) == 0 &&
         ls_rows_open(&r, maps, type, ls_cursor_over(event, HEAD + nrows), &err) == 0 && r.map &&
         ls_map_prepare(maps, r.map, TABLE_ID, &err) == 0)

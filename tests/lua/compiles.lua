@@ -53,6 +53,24 @@ ls.consumer {
         return { row.image.id, row.image.status }
     end } } },
 }
+local function send(name, options)
+    options.name, options.db_type, options.host, options.user, options.database = name, "postgres", "db", "u", "d"
+    options.tables, options.topic, options.kafka_conf = options.tables or { "public.*" }, options.topic or "t", "memory"
+    ls.connector(options)
+end
+
+send("topic_and_key", { topic = function(row) return "t_" .. row.new.id % 4 end, key = function(row) return row.new.id end })
+send("headers", { headers = function(row) return { status = row.new.status, zone = "eu" } end })
+send("format", {
+    format = function(row)
+        return '{"id":' .. row:text "id" .. ',"status":' .. ls.quoted(row.new.status) .. ',"total":' .. row.new.total .. "}"
+    end,
+})
+send("format_json", { format = function(row) return ls.json { id = row.new.id, status = row.new.status, total = row.new.total, note = row.new.note } end })
+send("by_table", {
+    filter = filter,
+    tables = { "public.*", ["public.o*"] = { filter = function(row) return row.new.id ~= 5 end, map = function(row) row.new.status = "x" end } },
+})
 stage("report", nil, function(row)
     row.new.status = ("%s, given up: %s"):format(traces >= 2 and "compiled" or "not compiled", #aborts > 0 and table.concat(aborts, "; ") or "none")
 end)

@@ -14,6 +14,10 @@ ls.connector {
 ]] .. options .. "\n}\n"
 end
 
+local function tables(options)
+    return (connector("  tables = { " .. options .. " },"):gsub('table = "public.orders", ', ""))
+end
+
 local function mysql(options)
     return (connector(options):gsub('"postgres"', '"mysql"'))
 end
@@ -53,6 +57,11 @@ local function first(text, kind)
     return "case.lua:8: " .. (kind or "filter") .. ' of connector "shop": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/1)"
 end
 
+-- The same for what a hook returns, which no line raises: the function's own line stands for it.
+local function returned(text, kind, seq)
+    return "case.lua:7: " .. kind .. ' of connector "shop": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/" .. (seq or 1) .. ")"
+end
+
 local NOT_SENT = "column \"%s\" was not sent with this image, so it has no value to work with. A row before holds its key only; a large "
     .. "value that an update leaves alone is sent by PostgreSQL after ALTER TABLE ... REPLICA IDENTITY FULL, by MySQL and "
     .. "MariaDB with binlog_row_image=FULL. Test with row:has(\"%s\"), or compare with ls.absent"
@@ -84,6 +93,59 @@ return {
     { script = 'local ls = require "list_sync"\nlocal given = { name = "shop", db_typ = "x" }\nls.connector(given)\n',
       want = 'case.lua:3: unknown option "db_typ" in connector "shop"; did you mean "db_type"?' },
 
+    -- options that tables have of their own
+    { script = tables '["public.orders"] = { topik = "x" },',
+      want = 'case.lua:7: unknown option "topik" in tables["public.orders"] of connector "shop"; did you mean "topic"?' },
+    { script = tables '["public.orders"] = {\n      -- { slot\n      slot = "x" },',
+      want = 'case.lua:9: option "slot" in tables["public.orders"] of connector "shop" is the connector\'s alone: tables may have topic, partitions, replication, '
+        .. "identity, key, format, headers, moves, source, json, tombstones, columns, filter, map of their own" },
+    { script = tables '["public.orders"] = {\n      topic = "x",\n      key = 5 },',
+      want = 'case.lua:9: option "key" in tables["public.orders"] of connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not 5' },
+    { script = tables '["public.orders"] = { partitions = 0 },',
+      want = 'case.lua:7: option "partitions" in tables["public.orders"] of connector "shop" must be an integer from 1 to 10000, not 0' },
+    { script = tables '["public.orders"] = { topic = "a b" },',
+      want = 'case.lua:7: option "topic" in tables["public.orders"] of connector "shop": the topic "a b" has the character " "; Kafka takes letters, digits, dots, _ and - in a name' },
+    { script = tables '["public.orders"] = { columns = { cast = { a = "text" } } },',
+      want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", '
+        .. 'not to the text "text"' },
+    { script = tables '["public.orders"] = "x",', want = 'case.lua:7: tables["public.orders"] in connector "shop" must be a table of options, not the text "x"' },
+    { script = tables '["!public.orders"] = {},',
+      want = 'case.lua:7: tables["!public.orders"] in connector "shop" leaves out and has options: put "!public.orders" into the list' },
+    { script = tables '["orders"] = {},', want = 'case.lua:7: option "tables" in connector "shop": the pattern "orders" names no schema: write it as "public.orders"' },
+    { script = tables '5, ["public.orders"] = {},', want = 'case.lua:7: option "tables" in connector "shop" must be a list of texts, not 5' },
+    { script = (tables '["public.a"] = { topic = "x" }, ["public.b"] = {},':gsub('topic = "wal",', "")),
+      want = 'case.lua:7: option "topic" is missing in tables["public.b"] of connector "shop": add topic = "{database}.{schema}.{table}"' },
+    { script = (tables '"public.*", ["public.a"] = { topic = "x" },':gsub('topic = "wal",', "")),
+      want = 'case.lua:3: option "topic" is missing in connector "shop": add topic = "{database}.{schema}.{table}"' },
+
+    -- where rows are sent, and as what
+    { script = (connector "":gsub('"wal"', "5")), want = 'case.lua:5: option "topic" in connector "shop" must be a text, a list of texts or a function, not 5' },
+    { script = connector '  headers = "x",', want = 'case.lua:7: option "headers" in connector "shop" must be a table of texts by name, or a function, not the text "x"' },
+    { script = connector '  headers = { "x" },', want = 'case.lua:7: option "headers" in connector "shop" names headers by texts, not by 1' },
+    { script = connector '  headers = { x = 5 },', want = 'case.lua:7: option "headers" in connector "shop": the header "x" must be a text, not 5' },
+    { script = connector '  moves = true,', want = 'case.lua:7: option "moves" in connector "shop" must be one of "keep", "split", not true' },
+    { script = connector '  max_topics = 0,', want = 'case.lua:7: option "max_topics" in connector "shop" must be an integer from 1 to 1000000, not 0' },
+    { script = hook("return nil", "topic"), hooks = "shop", want = returned("it returned nothing; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
+    { script = hook("return {}", "topic"), hooks = "shop", want = returned("it returned an empty list; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
+    { script = hook("return { 'a', 5 }", "topic"), hooks = "shop", want = returned("it returned a list with a number; it returns a topic's name, or a list of them", "topic") },
+    { script = hook("return print", "key"), hooks = "shop", want = returned("it returned a function; it returns a text, a number, a list of them, or nil for no key", "key") },
+    { script = hook("return { print }", "key"), hooks = "shop", want = returned("JSON takes texts, numbers, booleans, ls.null and tables, not a function", "key") },
+    { script = hook("local t = {} t[1] = t return t", "key"), hooks = "shop", want = returned("a table that holds itself, or nests deeper than 128", "key") },
+    { script = hook("if row.action == 'D' then return row.old.status end", "key"), hooks = "shop",
+      want = returned(NOT_SENT:format("status", "status"), "key", 3) },
+    { script = hook("return 'x'", "headers"), hooks = "shop", want = returned("it returned a string; it returns a table of texts by name, or nil", "headers") },
+    { script = hook("return { 'x' }", "headers"), hooks = "shop", want = returned("it returned a table with the key 1; headers are texts by name", "headers") },
+    { script = hook("return { x = {} }", "headers"), hooks = "shop", want = returned('the header "x" is a table; it is a text or a number, or ls.null', "headers") },
+    { script = hook("return { [''] = 'x' }", "headers"), hooks = "shop", want = returned("a header's name is a text, and not empty", "headers") },
+    { script = hook("return { x = ('y'):rep(70000) }", "headers"), hooks = "shop",
+      want = returned("the headers of a message are over 64 KiB: what is long belongs into the message", "headers") },
+    { script = hook("return nil", "format"), hooks = "shop",
+      want = returned("it returned nothing; it returns the message as a text or ls.json, ls.null for one without a value, or false for none", "format") },
+    { script = hook("return 5", "format"), hooks = "shop",
+      want = returned("it returned a number; it returns the message as a text or ls.json, ls.null for one without a value, or false for none", "format") },
+    { script = hook("row.new.status = 'x'", "key"), hooks = "shop",
+      want = first('a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map', "key") },
+
     -- missing ones
     { script = 'local ls = require "list_sync"\nls.connector {\n\n  name = "shop",\n}\n',
       want = 'case.lua:4: option "db_type" is missing in connector "shop": add db_type = "postgres"' },
@@ -104,6 +166,8 @@ return {
     { script = connector '  start = "earliest",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "slot", not the text "earliest"' },
     { script = mysql '  start = "slot",', want = 'case.lua:7: option "start" in connector "shop" must be one of "now", "earliest", not the text "slot"' },
     { script = connector '  on_invalid_text = "dead_letter",', want = 'case.lua:7: option "on_invalid_text" in connector "shop" must be one of "stop", "replace", "skip", not the text "dead_letter"' },
+    { script = connector '  format = "protobuf",\n  json = "embed",', want = 'case.lua:8: option "json" in connector "shop" cannot be "embed" with format = "protobuf", whose messages tell a document by its type: take it out' },
+    { script = consumer '  decode = "avro",', want = 'case.lua:4: option "decode" in consumer "reports" must be one of "list_sync", "protobuf", "raw", not the text "avro"' },
     { script = connector '  plugin = "decoderbufs",', want = 'case.lua:7: option "plugin" in connector "shop" must be one of "pgoutput", "wal2json", not the text "decoderbufs"' },
     { script = connector '  plugin = "wal2json",\n  partition_root = true,', want = 'case.lua:8: option "partition_root" in connector "shop" cannot be true with plugin = "wal2json", which sends changes under the partitions\' names: take it out and capture the partitions, or take plugin = "pgoutput"' },
     { script = connector '  slot = "Shop",', want = 'case.lua:7: option "slot" in connector "shop" must be 1 to 63 lower-case letters, digits and _, not the text "Shop"' },
@@ -114,7 +178,7 @@ return {
     { script = connector '  filter = "id > 1",', want = 'case.lua:7: option "filter" in connector "shop" must be a function, not the text "id > 1"' },
     { script = connector '  tables = { "public.a" },', want = 'case.lua:5: connector "shop" has both table and tables: put the pattern into tables' },
     { script = (connector("")):gsub('table = "public.orders"', "tables = {}"), want = 'case.lua:5: option "tables" in connector "shop" is an empty list' },
-    { script = (connector("")):gsub('table = "public.orders"', "tables = { a = 1 }"), want = 'case.lua:5: option "tables" in connector "shop" must be a list of texts, and has the key a' },
+    { script = (connector("")):gsub('table = "public.orders"', "tables = { a = 1 }"), want = 'case.lua:5: tables["a"] in connector "shop" must be a table of options, not 1' },
     { script = (connector("")):gsub('table = "public.orders"', "tables = { 1 }"), want = 'case.lua:5: option "tables" in connector "shop" must be a list of texts, not 1' },
     { script = (connector("")):gsub('public.orders', "orders"), want = 'case.lua:5: option "table" in connector "shop": the pattern "orders" names no schema: write it as "public.orders"' },
     { script = (connector("")):gsub('"wal"', '"{databse}.x"'), want = 'case.lua:5: option "topic" in connector "shop": the template "{databse}.x" has {databse}; it may have {database}, {schema} and {table}' },
@@ -140,7 +204,13 @@ return {
     { script = csv '    rotate = { size = "64MB" },', want = 'case.lua:6: option "rotate.size" in ls.csv_writer must be bytes, as a number or as text such as "24MiB", not the text "64MB"' },
     { script = csv '    rotate = { size = 100 },', want = 'case.lua:6: option "rotate.size" in ls.csv_writer must be from 1 MiB to 1048576 MiB, not 100' },
     { script = csv '    rotate = { rows = 0 },', want = 'case.lua:6: option "rotate.rows" in ls.csv_writer must be an integer from 1 to 1000000000000, not 0' },
+    { script = connector '  hook_timeout = 5,', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not 5' },
+    { script = connector '  hook_timeout = "99ms",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "99ms"' },
+    { script = consumer '  hook_timeout = "61m",', want = 'case.lua:4: option "hook_timeout" in consumer "reports" must be a text from "100ms" to "1h", such as "1m", not the text "61m"' },
+    { script = connector '  hook_timeout = "1 week",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "1 week"' },
+    { script = connector '  script_memory = "3MiB",', want = 'case.lua:7: option "script_memory" in connector "shop" must be from 4 MiB to 1024 MiB, not the text "3MiB"' },
     { script = csv '    rotate = { every = "1w" },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not the text "1w"' },
+    { script = csv '    rotate = { every = "1500ms" },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not the text "1500ms"' },
     { script = csv '    rotate = { every = 3600 },', want = 'case.lua:6: option "rotate.every" in ls.csv_writer must be a text such as "30s", "15m", "1h" or "1d", at most 366 days, not 3600' },
     { script = csv '    compress = "lz4",', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not the text "lz4"' },
     { script = csv '    compress = true,', want = 'case.lua:6: option "compress" in ls.csv_writer must be one of "zstd", "gzip", not true' },
@@ -148,7 +218,16 @@ return {
     { script = connector '  map = function() end }\nls.connector { name = "shop", db_type = "mysql", host = "b", user = "u", table = "a.b", topic = "x", kafka_conf = "memory",',
       want = 'case.lua:8: the name "shop" is taken by the connector of line 3; stage names are unique' },
 
-    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk" or a list of columns, not the text "id"' },
+    { script = connector '  key = "id",', want = 'case.lua:7: option "key" in connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not the text "id"' },
+    { script = connector '  format = "debesium",',
+      want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not the text "debesium"' },
+    { script = connector '  format = true,', want = 'case.lua:7: option "format" in connector "shop" must be one of "list_sync", "debezium", "maxwell", "flat", "protobuf" or a function, not true' },
+    { script = mysql '  format = "debezium",\n  ddl = true,',
+      want = 'case.lua:8: option "ddl" in connector "shop" cannot be true with format = "debezium", which has no form for a drop or a rename: '
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
+    { script = mysql '  ddl = true,\n  format = "maxwell",',
+      want = 'case.lua:7: option "ddl" in connector "shop" cannot be true with format = "maxwell", which has no form for a drop or a rename: '
+          .. 'take it out, or take format = "list_sync", "flat" or "protobuf"' },
     { script = connector '  key = {},', want = 'case.lua:7: option "key" in connector "shop" is an empty list' },
 
     -- columns
@@ -166,7 +245,12 @@ return {
     { script = 'local ls = require "list_sync"\nlocal m = ls.hmac ""\n', want = 'case.lua:2: ls.hmac takes a secret key, as in ls.hmac(ls.env "PEPPER")' },
     { script = 'local ls = require "list_sync"\nlocal m = ls.keep_last(-1)\n', want = "case.lua:2: ls.keep_last takes how many characters stay: 0 to 1000" },
 
-    -- ls.env, ls.param
+    -- ls.file, ls.env, ls.param
+    { script = 'local ls = require "list_sync"\n\nlocal p = ls.file "not-there"\n', want = "case.lua:3: ls.file: not-there: No such file or directory" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file "/"\n', want = "case.lua:2: ls.file: /: it cannot be read" },
+    { script = 'local ls = require "list_sync"\nlocal p = ls.file(nil)\n', want = 'case.lua:2: ls.file takes the path of a file: ls.file "/run/secrets/pgpassword"' },
+    { script = 'local ls = require "list_sync"\nlocal f = io.open("secret", "wb") f:write("a\\nb\\r\\n") f:close()\nerror(("<%s>"):format(ls.file "secret"))\n',
+      want = "case.lua:3: <a\nb>" },
     { script = 'local ls = require "list_sync"\n\nlocal p = ls.env "LIST_SYNC_TEST_NOT_SET"\n',
       want = "case.lua:3: the environment variable LIST_SYNC_TEST_NOT_SET is not set: export LIST_SYNC_TEST_NOT_SET=... before list_sync starts" },
     { script = 'local ls = require "list_sync"\nls.param "brokers"\n', want = 'case.lua:2: the parameter "brokers" has no default: give it as --set brokers=...' },
@@ -333,10 +417,10 @@ return {
     { hooks = "reports", script = cell "          return '\\255'", want = (in_cell("it returned text that is not valid UTF-8; ls.bytes(s) writes bytes as base64"):gsub(":9:", ":8:")) },
     { hooks = "reports", script = cell "          return ls.hmac 'pepper'", want = (in_cell("it returned a mask, and not what the mask gives: mask(value)"):gsub(":9:", ":8:")) },
     { hooks = "reports", script = cell "          return { print }", want = (in_cell("JSON takes texts, numbers, booleans, ls.null and tables, not a function"):gsub(":9:", ":8:")) },
-    { hooks = "reports", script = cell "          row.new.id = 8", want = in_cell "a layout's function gives what is written, and cannot change the row: do that in map" },
-    { hooks = "reports", script = cell "          row:drop 'note'", want = in_cell "a layout's function gives what is written, and cannot change the row: do that in map" },
-    { hooks = "reports", script = cell "          row:clone()", want = in_cell "a layout's function gives what is written, and cannot change the row: do that in map" },
-    { hooks = "reports", script = cell "          row.action = 'U'", want = in_cell "a layout's function gives what is written, and cannot change the row: do that in map" },
+    { hooks = "reports", script = cell "          row.new.id = 8", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row:drop 'note'", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row:clone()", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row.action = 'U'", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
     { hooks = "reports", script = cell "          if row.action == 'D' then return row.new.id end",
       want = in_cell("attempt to index field 'new' (a nil value); a delete has no row.new; row.image is the row that there is", 2) },
     { hooks = "reports", script = cell "          kept = kept or row\n          return kept.action",

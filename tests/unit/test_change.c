@@ -254,6 +254,16 @@ static void test_positions(void **state) {
     ls_place_pos_binlog(a, 0, 9, 0xfffff);
     ls_place_pos_binlog(b, 0, 10, 4);
     assert_true(strcmp(a, b) < 0);
+    uint64_t epoch;
+    ls_place p;
+    assert_int_equal(ls_place_read_pos(a, &epoch, &p), 0);
+    assert_true(epoch == 0 && p.file == 9 && p.offset == 0xfffff);
+    ls_place_pos_postgres(a, 0x1f, 0xfedcba9876543210);
+    assert_int_equal(ls_place_read_pos(a, &epoch, &p), 0);
+    assert_true(epoch == 0x1f && p.file == 0 && p.offset == 0xfedcba9876543210);
+    static const char *const none[] = {"", "-", "1a3b748", "000000000000000g", "000000000000000A", "-0000000001a3b748", "x-0000000001a3b748",
+                                       "000000000000000000000000"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_int_equal(ls_place_read_pos(none[i], &epoch, &p), -1);
 }
 
 static void drop_count(void *p) { ++*(int *)p; }

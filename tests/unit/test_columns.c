@@ -87,7 +87,7 @@ static const char *change(fixture *f, uint32_t i) {
 }
 
 static void run(fixture *f, const ls_column_rule *rules, size_t n, bool strict) {
-    f->columns = ls_columns_new(rules, n, &f->schemas, strict, &f->log);
+    f->columns = ls_columns_new(&(ls_column_set){rules, n, strict}, 1, &f->schemas, &f->log);
     assert_non_null(f->columns);
     if (ls_columns_run(f->columns, f->work, &f->err)) fail_msg("%s", f->err.text);
 }
@@ -175,7 +175,7 @@ static void test_casts(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ls_column_rule rule = {.name = "note", .cast = cases[i].to};
-        ls_columns *c = ls_columns_new(&rule, 1, &f->schemas, true, &f->log);
+        ls_columns *c = ls_columns_new(&(ls_column_set){&rule, 1, true}, 1, &f->schemas, &f->log);
         ls_value *v = row(f, 5, NULL);
         v[NOTE] = cases[i].from;
         assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, v), 0);
@@ -201,14 +201,14 @@ static void test_a_masked_value_that_cannot_be_cast(void **state) {
     fixture *f = *state;
     static const ls_column_rule rules[] = {{.name = "note", .cast = LS_TYPE_INTEGER, .mask = LS_MASK_SHA256},
                                            {.name = "id", .cast = -1, .mask = LS_MASK_SHA256}};
-    f->columns = ls_columns_new(rules, 2, &f->schemas, true, &f->log);
+    f->columns = ls_columns_new(&(ls_column_set){rules, 2, true}, 1, &f->schemas, &f->log);
     assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 5, "secret")), 0);
     assert_int_equal(ls_columns_run(f->columns, f->work, &f->err), -1);
     assert_string_equal(f->err.text, "table public.people, column \"note\", key ***, position 00ab/1: columns.cast: \"***\" is no integer (of 64 bits)");
 }
 
 static void refuses(fixture *f, const ls_column_rule *rule, const char *want) {
-    ls_columns *c = ls_columns_new(rule, 1, &f->schemas, true, &f->log);
+    ls_columns *c = ls_columns_new(&(ls_column_set){rule, 1, true}, 1, &f->schemas, &f->log);
     f->work->seen.count = 0;
     assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 5, NULL)), 0);
     assert_int_equal(ls_columns_run(c, f->work, &f->err), -1);

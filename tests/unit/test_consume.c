@@ -27,7 +27,7 @@ static void produce(ls_memory_broker *broker) {
         char row[200];
         int n = snprintf(row, sizeof row, "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"pk\":[{\"name\":\"id\"}],"
                                           "\"columns\":[{\"name\":\"id\",\"value\":%d}]}", i);
-        assert_int_equal(ls_producer_send(p, t, i % PARTITIONS, NULL, 0, row, (size_t)n, NULL, &err), 0);
+        assert_int_equal(ls_producer_send(p, t, i % PARTITIONS, NULL, 0, row, (size_t)n, NULL, 0, NULL, &err), 0);
     }
     for (int i = 0; i < WAITS_MAX && stored < ROWS; i++) ls_producer_reports(p, 100, take, &stored);
     assert_int_equal(stored, ROWS);

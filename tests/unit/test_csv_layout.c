@@ -275,7 +275,8 @@ static void test_computed_cells(void **state) {
     assert_int_equal(b->changes[0].action, 'I');
     assert_null(b->changes[0].before);
     assert_int_equal(ls_row_set_null(b, 0, 1, 1), -1);
-    assert_string_equal(ls_row_error(b), "a layout's function gives what is written, and cannot change the row: do that in map");
+    assert_string_equal(ls_row_error(b), "a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter "
+                                         "under moves = \"split\": change it in map");
     ls_layout_set_int(b, 1, INT64_MIN);
     ls_layout_end(b, 1);
     assert_int_equal(b->changes[0].action, 'U');

@@ -51,7 +51,7 @@ static const char *encoded(fixture *f, uint32_t i) {
 
 static const char *key_of(fixture *f, uint32_t i) { /* "none", "error", or the key */
     ls_buf_clear(&f->out);
-    int rc = ls_format_list_sync.key(&(const ls_format_options){0}, &f->work->seen, i, &f->out, &f->err);
+    int rc = ls_format_key(&(const ls_format_options){0}, &f->work->seen, i, &f->out, &f->err);
     return rc < 0 ? "error" : rc ? ls_buf_cstr(&f->out) : "none";
 }
 
@@ -106,9 +106,9 @@ static void test_moved_row(void **state) {
 
 static void test_whole_identity(void **state) {
     fixture *f = *state;
+    f->schemas.before = LS_BEFORE_SENT;
     ls_schema *s = orders(f);
     uint64_t seq = 0;
-    f->work->whole_identity = true;
     assert_int_equal(ls_row_update(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), null), values(f, ls_value_int(7), text("2"), unchanged)), 0);
     assert_int_equal(ls_row_remove(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("2"), absent)), 0);
     assert_string_equal(encoded(f, 0), "{\"action\":\"U\",\"schema\":\"public\",\"table\":\"orders\",\"pk\":[{\"name\":\"id\"}],"
@@ -123,7 +123,7 @@ static void test_whole_identity(void **state) {
 
 static const char *key_under(fixture *f, const ls_format_options *o, uint32_t i) { /* "none", the error, or the key */
     ls_buf_clear(&f->out);
-    int rc = ls_format_list_sync.key(o, &f->work->seen, i, &f->out, &f->err);
+    int rc = ls_format_key(o, &f->work->seen, i, &f->out, &f->err);
     return rc < 0 ? f->err.text : rc ? ls_buf_cstr(&f->out) : "none";
 }
 
@@ -131,7 +131,7 @@ static void test_other_keys_and_no_source(void **state) {
     fixture *f = *state;
     static const char *const columns[] = {"note", "id"}, *const unknown[] = {"nothing"};
     const ls_format_options table = {.table_key = true}, list = {.key = columns, .nkey = 2}, one = {.key = columns, .nkey = 1},
-                            wrong = {.key = unknown, .nkey = 1}, bare = {.no_source = true};
+                            wrong = {.key = unknown, .nkey = 1}, bare = {.no_source = true}, object = {.object_key = true};
     ls_schema *s = orders(f);
     uint64_t seq = 0;
     assert_int_equal(ls_row_insert(f->work, s, f->tx, &seq, values(f, ls_value_int(7), text("1"), text("a\"b"))), 0);
@@ -141,6 +141,9 @@ static void test_other_keys_and_no_source(void **state) {
     assert_string_equal(key_under(f, &table, 0), "[\"public\",\"orders\",7]");
     assert_string_equal(key_under(f, &table, 2), "[\"public\",\"orders\",7]");
     assert_string_equal(key_under(f, &table, 3), "none");
+    assert_string_equal(key_under(f, &object, 0), "{\"id\":7}");
+    assert_string_equal(key_under(f, &object, 2), "{\"id\":7}");
+    assert_string_equal(key_under(f, &object, 3), "none");
     assert_string_equal(key_under(f, &list, 0), "[\"a\\\"b\",7]");
     assert_string_equal(key_under(f, &list, 1), "[null,7]");
     assert_string_equal(key_under(f, &one, 0), "a\"b");
@@ -197,6 +200,7 @@ static void test_key_order_and_no_key(void **state) {
     assert_string_equal(encoded(f, 0), "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"t\",\"pk\":[{\"name\":\"c\"},{\"name\":\"b\\\"\"}],"
                                        "\"identity\":[{\"name\":\"c\",\"value\":\"3,\\\"\"},{\"name\":\"b\\\"\",\"value\":2}]," SOURCE(1) "}");
     assert_string_equal(key_of(f, 0), "[\"3,\\\"\",2]");
+    assert_string_equal(key_under(f, &(const ls_format_options){.object_key = true}, 0), "{\"c\":\"3,\\\"\",\"b\\\"\":2}");
     assert_int_equal(ls_row_remove(f->work, none, f->tx, &seq, values(f, text("x"), null, absent)), 0);
     assert_string_equal(encoded(f, 1), "{\"action\":\"D\",\"schema\":\"p\",\"table\":\"n\","
                                        "\"identity\":[{\"name\":\"a\",\"value\":\"x\"},{\"name\":\"b\\\"\",\"value\":null}]," SOURCE(2) "}");

@@ -137,7 +137,7 @@ static void produce(const ls_kafka_conf *conf, const char *topic, int n) {
     for (int i = 0; i < n; i++) {
         char key[16], value[32];
         int k = snprintf(key, sizeof key, "%d", i), v = snprintf(value, sizeof value, "value %d", i);
-        assert_int_equal(ls_producer_send(p, t, i % 3, key, (size_t)k, value, (size_t)v, &seen, &err), 0);
+        assert_int_equal(ls_producer_send(p, t, i % 3, key, (size_t)k, value, (size_t)v, NULL, 0, &seen, &err), 0);
     }
     for (int i = 0; i < POLLS_MAX && seen.reports < n; i++) ls_producer_reports(p, 100, take, &seen);
     assert_int_equal(seen.reports, n);
@@ -145,7 +145,7 @@ static void produce(const ls_kafka_conf *conf, const char *topic, int n) {
     assert_int_equal(ls_producer_outstanding(p), 0);
     assert_int_equal(ls_producer_health(p, &err), 0);
     char *big = calloc(1, LS_MESSAGE_MAX + 1);
-    assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, big, LS_MESSAGE_MAX + 1, &seen, &err), -1);
+    assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, big, LS_MESSAGE_MAX + 1, NULL, 0, &seen, &err), -1);
     assert_int_equal(err.code, LS_FAIL);
     assert_non_null(strstr(err.text, "message.max.bytes"));
     assert_non_null(strstr(err.text, "max.message.bytes"));
@@ -249,14 +249,14 @@ static void test_a_full_queue(void **state) {
     int sent = 0, rc = 0;
     assert_int_equal(ls_producer_open(&p, &kafka, 64 * 1024, &quiet, &err), 0);
     assert_int_equal(ls_producer_topic(p, "full", 1, 0, &t, &err), 0);
-    while (sent < TRIES && !(rc = ls_producer_send(p, t, 0, NULL, 0, value, SIZE, &seen, &err))) sent++; /* no report is taken */
+    while (sent < TRIES && !(rc = ls_producer_send(p, t, 0, NULL, 0, value, SIZE, NULL, 0, &seen, &err))) sent++; /* no report is taken */
     assert_int_equal(rc, -1);
     assert_int_equal(err.code, LS_AGAIN);
     assert_in_range(sent, 60, 66); /* the budget, in messages */
     for (int i = 0; i < POLLS_MAX && seen.reports < sent; i++) ls_producer_reports(p, 100, take, &seen);
     assert_int_equal(seen.reports, sent);
     assert_int_equal(seen.bytes, sent * SIZE);
-    assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, value, SIZE, &seen, &err), 0);
+    assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, value, SIZE, NULL, 0, &seen, &err), 0);
     ls_producer_close(p);
 }
 
@@ -298,7 +298,7 @@ static void test_only_released_messages_are_committed(void **state) {
     tally seen = {0};
     assert_int_equal(ls_producer_open(&p, &kafka, 1024 * 1024, &quiet, &err), 0);
     assert_int_equal(ls_producer_topic(p, topics[0], 1, 0, &t, &err), 0);
-    for (int i = 0; i < 40; i++) assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, i % 2 ? "x" : NULL, (size_t)(i % 2), &seen, &err), 0);
+    for (int i = 0; i < 40; i++) assert_int_equal(ls_producer_send(p, t, 0, NULL, 0, i % 2 ? "x" : NULL, (size_t)(i % 2), NULL, 0, &seen, &err), 0);
     for (int i = 0; i < POLLS_MAX && seen.reports < 40; i++) ls_producer_reports(p, 100, take, &seen);
     ls_producer_close(p);
 

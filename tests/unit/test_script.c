@@ -371,13 +371,13 @@ static void check_connectors(const ls_config *c) {
     assert_int_equal(o->port, 5432);
     assert_null(o->password);
     assert_list(o->tables, o->ntables, "public.orders");
-    assert_list(o->topics, o->ntopics, "wal");
+    assert_list(o->sets[0].topics, o->sets[0].ntopics, "wal");
     assert_string_equal(o->slot, "shop_eu");
     assert_string_equal(o->plugin, "pgoutput");
     assert_string_equal(o->start, "now");
     assert_string_equal(o->on_invalid_text, "stop");
     assert_null(o->publication);
-    assert_true(o->partition_root && !o->ddl && o->partitions == 3 && o->replication == 0 && o->memory == 24 << 20);
+    assert_true(o->partition_root && !o->ddl && o->sets[0].partitions == 3 && o->sets[0].replication == 0 && o->memory == 24 << 20);
     s = &c->stages[1];
     o = &s->as.connector;
     assert_true(s->has_hooks && !s->kafka.memory && s->kafka.npairs == 3);
@@ -389,11 +389,11 @@ static void check_connectors(const ls_config *c) {
     assert_string_equal(o->password, "secret");
     assert_string_equal(o->database, "");
     assert_list(o->tables, o->ntables, "stock.* !stock.log");
-    assert_list(o->topics, o->ntopics, "{database}.{table} all");
+    assert_list(o->sets[0].topics, o->sets[0].ntopics, "{database}.{table} all");
     assert_null(o->slot);
     assert_string_equal(o->start, "earliest");
     assert_string_equal(o->on_invalid_text, "replace");
-    assert_true(o->port == 3307 && o->partitions == 12 && o->replication == 2 && o->server_id == UINT32_MAX && o->ddl && o->memory == 8 << 20);
+    assert_true(o->port == 3307 && o->sets[0].partitions == 12 && o->sets[0].replication == 2 && o->server_id == UINT32_MAX && o->ddl && o->memory == 8 << 20);
     s = &c->stages[2];
     o = &s->as.connector;
     assert_true(s->has_hooks && !o->partition_root);
@@ -506,6 +506,11 @@ static void test_loops_compile(void **state) {
     assert_compiles("reads_much");
     assert_compiles("cells");
     assert_compiles("records");
+    assert_compiles("topic_and_key");
+    assert_compiles("headers");
+    assert_compiles("format");
+    assert_compiles("format_json");
+    assert_compiles("by_table");
 }
 
 /* ---- list_sync options ---- */

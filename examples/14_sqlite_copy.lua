@@ -3,7 +3,7 @@
 --
 --   apt-get install lua-sql-sqlite3
 --   export PGPASSWORD=...
---   list_sync examples/04_sqlite_copy.lua --set pg_host=db1 --set kafka=broker1:9092 --set file=items.db
+--   list_sync examples/14_sqlite_copy.lua --set pg_host=db1 --set kafka=broker1:9092 --set file=items.db
 
 local ls = require "list_sync"
 local kafka = ls.param("kafka", "memory") -- "memory": a broker inside the program, for trials

@@ -1,0 +1,125 @@
+#include "change/sending.h"
+
+#include "change/value.h"
+
+#include <string.h>
+
+enum { LS_SPLITS_MAX = 512 }; /* changes made of one row, its clones' halves among them */
+
+static int no_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
+
+/* What was said of the change, or of the half of it that is shown. NULL: memory. */
+static ls_sending *sending_of(ls_batch *b, uint32_t change) {
+    ls_work *w = ls_work_of(b);
+    ls_sending **at = &b->changes[change].sending;
+    if (!*at) *at = ls_arena_zalloc(&w->arena, sizeof **at);
+    if (*at && w->half == LS_HALF_BEFORE) {
+        at = &(*at)->before;
+        if (!*at) *at = ls_arena_zalloc(&w->arena, sizeof **at);
+    }
+    return *at;
+}
+
+int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n) {
+    ls_arena *a = &ls_work_of(b)->arena;
+    ls_sending *s = sending_of(b, change);
+    ls_sent_topic *t = s ? ls_arena_alloc(a, sizeof *t) : NULL;
+    if (!t) return no_memory(b);
+    *t = (ls_sent_topic){.name = ls_arena_copy(a, p, n), .len = n};
+    if (!t->name) return no_memory(b);
+    ls_sent_topic **end = &s->topics;
+    while (*end) end = &(*end)->next;
+    *end = t;
+    return 0;
+}
+
+int ls_row_send_key(ls_batch *b, uint32_t change, const char *p, size_t n) {
+    ls_sending *s = sending_of(b, change);
+    if (!s) return no_memory(b);
+    s->has_key = p ? LS_SAID : LS_SAID_NONE;
+    s->key_len = n;
+    s->key = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
+    return p && !s->key ? no_memory(b) : 0;
+}
+
+int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t name_len, const char *value, size_t n) {
+    ls_arena *a = &ls_work_of(b)->arena;
+    ls_sending *s = sending_of(b, change);
+    if (!name_len || memchr(name, 0, name_len)) return ls_refuse(b, "a header's name is a text, and not empty");
+    if (s && (s->header_bytes += name_len + n) > LS_HEADERS_BYTES)
+        return ls_refuse(b, "the headers of a message are over %d KiB: what is long belongs into the message", LS_HEADERS_BYTES / 1024);
+    ls_sent_header *h = s ? ls_arena_alloc(a, sizeof *h) : NULL;
+    if (!h) return no_memory(b);
+    *h = (ls_sent_header){.name = ls_arena_copy(a, name, name_len), .value = value ? ls_arena_copy(a, value, n) : NULL, .len = n};
+    if (!h->name || (value && !h->value)) return no_memory(b);
+    ls_sent_header **at = &s->headers;
+    while (*at && strcmp((*at)->name, h->name) < 0) at = &(*at)->next;
+    h->next = *at;
+    *at = h;
+    return 0;
+}
+
+int ls_row_send_message(ls_batch *b, uint32_t change, const char *p, size_t n) {
+    ls_sending *s = sending_of(b, change);
+    if (!s) return no_memory(b);
+    s->has_message = p ? LS_SAID : LS_SAID_NONE;
+    s->message_len = n;
+    s->message = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
+    return p && !s->message ? no_memory(b) : 0;
+}
+
+/* ---- halves ---- */
+
+int ls_row_look(ls_batch *b, uint32_t change, int half) {
+    ls_work *w = ls_work_of(b);
+    ls_change *c = &b->changes[change];
+    if (w->half == LS_HALF_BEFORE) c->after = w->hidden;
+    if (w->half == LS_HALF_AFTER) c->before = w->hidden;
+    c->action = (uint8_t)(half == LS_HALF_BEFORE ? 'D' : half == LS_HALF_AFTER ? 'I' : 'U');
+    w->hidden = half == LS_HALF_BEFORE ? c->after : c->before;
+    if (half == LS_HALF_BEFORE) c->after = NULL;
+    if (half == LS_HALF_AFTER) c->before = NULL;
+    w->half = (uint8_t)half;
+    b->frozen = half != LS_WHOLE;
+    return 0;
+}
+
+static bool same_topics(const ls_sent_topic *a, const ls_sent_topic *b) {
+    for (; a && b; a = a->next, b = b->next)
+        if (a->len != b->len || memcmp(a->name, b->name, a->len) != 0) return false;
+    return !a && !b;
+}
+
+static bool same_key(const ls_sending *a, const ls_sending *b) {
+    return a->has_key == b->has_key && a->key_len == b->key_len && (!a->key_len || memcmp(a->key, b->key, a->key_len) == 0);
+}
+
+int ls_row_parted(ls_batch *b, uint32_t change) {
+    const ls_sending *after = b->changes[change].sending, *before = after ? after->before : NULL;
+    return before && !(same_topics(before->topics, after->topics) && same_key(before, after));
+}
+
+int ls_row_differs(ls_batch *b, uint32_t change, uint32_t col) {
+    const ls_change *c = &b->changes[change];
+    const ls_value *was = &c->before[col], *is = &c->after[col];
+    return was->state > LS_NULL || is->state > LS_NULL || !ls_value_same(was, is);
+}
+
+int ls_row_split(ls_batch *b, uint32_t change) {
+    ls_work *w = ls_work_of(b);
+    ls_change like = b->changes[change];
+    for (uint32_t i = 0; i < like.schema->ncols; i++)
+        if (like.after[i].state > LS_NULL)
+            return ls_refuse(b, "moves = \"split\" makes an insert of the row after, and its column \"%.100s\" was not sent: the server must send rows "
+                             "before whole", like.schema->cols[i].name);
+    like.action = 'I';
+    like.before = NULL;
+    int rc = ls_work_clone(w, change, &like, LS_SPLITS_MAX);
+    if (rc == -2) return ls_refuse(b, "a row is cloned %d times at most, its halves among them", LS_SPLITS_MAX);
+    if (rc < 0) return no_memory(b);
+    ls_change *c = &b->changes[change];
+    c->action = 'D';
+    c->after = NULL;
+    if (c->sending) c->sending = c->sending->before;
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* encode.h - a change's message and Kafka key, as the options of its table and the script's functions say. One thread. */
+#ifndef LS_ENCODE_H
+#define LS_ENCODE_H
+
+#include "change/sending.h"
+#include "format/format.h"
+#include "script/config.h"
+
+enum { LS_TOPIC_MAX = 249 }; /* bytes of a topic's name */
+
+typedef struct ls_encoder ls_encoder;
+
+/* stage: borrowed for its life. A consumer's rows are shown as the format "list_sync" has them. */
+int ls_encoder_open(ls_encoder **out, const ls_stage *stage, ls_error *err) LS_MUST_CHECK;
+void ls_encoder_free(ls_encoder *e);
+/* From now on what is no text is written as the format "list_sync" has it: for a person to read. */
+void ls_encoder_as_text(ls_encoder *e);
+/* A connector's: the options of the change's table. */
+const ls_table_options *ls_encoder_options(const ls_encoder *e, const ls_change *c);
+/* Appends the message of change i. 1; 0: it is one without a value; -1. */
+int ls_encoder_message(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+/* Appends the key. 1; 0: there is none; -1. */
+int ls_encoder_key(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+/* Does Kafka take what a function of the script said for a topic's name? -1 with the mend. */
+int ls_encoder_check_topic(const ls_sent_topic *said, ls_error *err) LS_MUST_CHECK;
+
+#endif
