@@ -8,6 +8,9 @@ local ls = require "list_sync"
 local kafka = ls.param("kafka", "memory") -- "memory": a broker inside the program, for trials
 local out = ls.param("out", "out")
 
+-- 12.50 as 12,50; NULL stays NULL.
+local function with_comma(amount) return amount and amount:sub(1, -4) .. "," .. amount:sub(-2) end
+
 ls.connector {
   name = ls.param("name", "shop"),
   db_type = "postgres",
@@ -37,8 +40,11 @@ ls.consumer {
         columns = {
           { "Order", from = "id" },
           { "Ordered on", from = "ordered", date = "%d/%m/%Y" },
-          { "Net", value = function(row) return (row.image.net:gsub("%.", ",")) end }, -- a decimal comma
-          { "Gross", value = function(row) return (("%.2f"):format(row:number "net" * 1.2):gsub("%.", ",")) end },
+          { "Net", value = function(row) return with_comma(row.image.net) end },
+          { "Gross", value = function(row)
+            local net = row:number "net"
+            return net and with_comma(("%.2f"):format(net * 1.2))
+          end },
         },
       },
       -- all of its columns, in another form

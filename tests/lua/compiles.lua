@@ -74,3 +74,6 @@ send("by_table", {
 stage("report", nil, function(row)
     row.new.status = ("%s, given up: %s"):format(traces >= 2 and "compiled" or "not compiled", #aborts > 0 and table.concat(aborts, "; ") or "none")
 end)
+
+local example = os.getenv "LIST_SYNC_TEST_EXAMPLE"
+if example then dofile(example) end
