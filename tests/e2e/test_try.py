@@ -85,6 +85,16 @@ class MadeUp(Case):
             log = self.check(db, 0, map=Raw("function(row) if row.new and row.new.v ~= nil and row.new.v ~= ls.absent then assert(({ paid = 1 })[row.new.v], 'no such v') end end"))
             self.assertRegex(log, r"warning: test\.lua:\d+: map of connector .*no such v \(%s, made-up insert; its values are examples" % self.table(db))
 
+    def test_texts_of_a_delete_are_examples(self):
+        """... also where a hook looks at them for deletes alone, and what a place or time is made of is there."""
+        for db in BOTH:
+            code = "if row.action == 'D' then return tonumber(row.old.%s) > 5 end"
+            log = self.check(db, 0, identity="full", filter=Raw("function(row) if row:has('v') and row.image.v then %s end end" % code % "v")) if db == "mysql" else ""
+            self.assertNotIn(": error: ", log)
+            log = self.check(db, 0, map=Raw("function(row) assert(tonumber(row.source.pos:sub(1, 8), 16) + tonumber(row.source.tx) > 0 and row.ts > 1e15) end"))
+            self.assertNotIn("made-up", log)
+        self.finds("mysql", "compare", "delete", identity="full", filter=Raw("function(row) if row.action == 'D' then return (row.new and row.new.n) > 5 end end"))
+
     def test_nothing_is_left_and_nothing_is_made(self):
         for db in BOTH:
             self.check(db, 2, filter=Raw("function(row) return row.nwe == nil end"))
