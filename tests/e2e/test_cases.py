@@ -170,7 +170,7 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         self.write("orders.cases.lua", HEAD + case % (1, 1) + case % (3, 3))
         p = self.run_to_end("test", "orders.lua", code=1)
         self.assertIn('orders.cases.lua:3: case "1": wanted no row, got 1 row', p.out())
-        self.assertIn('map of connector "shop" has run for 0.', p.log())
+        self.assertRegex(p.log(), r'map of connector "shop" has run for 0\.. s on one row .* \(row 1 of the batch that begins with public\.orders\): see')
 
     def test_only_and_another_file(self):
         self.write("more.lua", HEAD + 'ls.case { name = "a", stage = "shop", give = { new = { id = 7, status = "draft" } }, want = {} }\n'

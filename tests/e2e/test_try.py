@@ -102,6 +102,11 @@ class MadeUp(Case):
         self.assertEqual(pg("select count(*) from pg_replication_slots where database = '%s'" % self.id_), "0")
         self.assertEqual(self.pg("select count(*) from t"), "0")
 
+    def test_system_versioning(self):
+        """A table of MariaDB's with its history is one like others."""
+        self.my("drop table t; create table t (id bigint primary key, v varchar(20)) with system versioning")
+        self.finds("mysql", "NULL reads as nil", "insert with NULLs", map=Raw("function(row) if row.new then row.new.v = row.new.v:lower() end end"))
+
     def test_several_tables(self):
         """The same error is told once, of a table that others do not have it is told, and a table that is left out is not tried."""
         self.both("create table u (id int primary key, n int); create table w (id int primary key)")
