@@ -89,6 +89,7 @@ static int run_case(testing *t, size_t i, const ls_stage *stage, ls_error *err) 
     ls_trial *trial;
     ls_case_tables tables = {0};
     int rc = ls_trial_open(&trial, stage, t->args->script, &t->env, t->log, err);
+    if (rc == 0 && stage->is_connector) ls_trial_as_text(trial);
     if (rc == 0 && !stage->is_connector) ls_trial_schemas(trial)->before = LS_BEFORE_SENT; /* its row before is what the case says */
     if (rc == 0) rc = ls_cases_tables(t->cases, ls_trial_schemas(trial), &tables, err);
     if (rc == 0) rc = give(t, i, stage, trial, &tables, err);

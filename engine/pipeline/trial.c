@@ -57,6 +57,8 @@ void ls_trial_close(ls_trial *t) {
     free(t);
 }
 
+void ls_trial_as_text(ls_trial *t) { ls_encoder_as_text(t->encoder); }
+
 ls_schemas *ls_trial_schemas(ls_trial *t) { return &t->schemas; }
 
 ls_work *ls_trial_begin(ls_trial *t) {

@@ -55,6 +55,7 @@ static void look(const ls_guard *g, seen *s) {
         return;
     }
     s->at = now;
+    s->rule = rule; /* Lua stores it behind the index */
     s->ran_ms += since < most ? since : most; /* when the whole program stood still, the call did too */
     if (s->ran_ms >= g->timeout_ms) end_program(g, s);
 }

@@ -109,6 +109,8 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         given = 'ls.case { name = "m", stage = "shop", give = { table = "public.docs", new = { id = 1, list = ls.array {} } }, want = { topic = { "wal" }, message = %s } }\n'
         out = self.try_(head + "".join(case % (i, a, b) for i, (a, b) in enumerate(same)) + given % message % "")
         self.assertEqual(out, "%d passed, 0 failed\n" % (len(same) + 1))
+        self.write("orders.lua", self.read("orders.lua").replace('topic = "wal",', 'topic = "wal", format = "protobuf",', 1))  # shown and wanted as print shows it
+        self.assertEqual(self.try_(head + given % message % ""), "1 passed, 0 failed\n")
         out = self.try_(head + "".join(case % (i, a, b) for i, (a, b) in enumerate(other)) + given % message % ", n = 1" + given % message % ", x = ls.null", code=1)
         self.assertTrue(out.endswith("0 passed, %d failed\n" % (len(other) + 2)), out)
 
