@@ -103,7 +103,8 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
             ("1, ls.null", "ls.array { 1, nil, n = 2 }"), ("1, ls.null", "{ 1, ls.null }"), ("", "{}"), ("{ 1 }, { a = 1, n = 7 }", "{ { 1 }, { a = 1, n = 7 } }"))]
         other = [("doc = '%s'" % a, "doc = ls.json %s" % b) for a, b in (
             ('{"n":1}', "{ n = 2 }"), ('{"n":1}', "{}"), ("{}", "{ n = 1 }"), ("[]", "{}"), ("{}", "(ls.array {})"), ('{"a":[]}', "{ a = {} }"), ("{}", "{ a = ls.null }"),
-            ('{"a":null}', "{}"), ("[1]", "(ls.array { 1, ls.null })"))]
+            ('{"a":null}', "{}"), ("[1]", "(ls.array { 1, ls.null })"),
+            ('{"a":1' + 30 * "0" + "}", "{ a = 1 }"), ('{"a":1' + 30 * "0" + "}", "(ls.null)"))]
         other += [("list = ls.array { %s }" % a, "list = %s" % b) for a, b in (
             ("1", "{ 1, ls.null }"), ("1, ls.null", "{ 1 }"), ("1, 2", '{ 1, "2" }'), ("1, { a = 1, n = 7 }", "{ 1, { a = 1, n = 8 } }"), ("", "{ a = 1 }"))]
         given = 'ls.case { name = "m", stage = "shop", give = { table = "public.docs", new = { id = 1, list = ls.array {} } }, want = { topic = { "wal" }, message = %s } }\n'
