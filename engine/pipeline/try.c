@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FINDINGS_MAX = 64, TABLES_MAX = 1000 };
+enum { WARNINGS_MAX = 64, FINDINGS_MAX = 2 * WARNINGS_MAX, TABLES_MAX = 1000 };
 
 struct ls_try {
     const ls_stage *stage;
@@ -17,7 +17,7 @@ struct ls_try {
     ls_trial *trial;
     char *found[FINDINGS_MAX]; /* errors that were told: each is once, of the row that met it first */
     size_t nfound;
-    unsigned errors;
+    unsigned errors, warnings;
     unsigned tables; /* tried; of a consumer that is fed, rows */
     ls_try **fed; /* consumers that get what a connector sends */
     size_t nfed;
@@ -88,10 +88,12 @@ typedef struct madeup {
 static int note(ls_try *t, const madeup *m, bool example, ls_error *why, ls_error *err) {
     const ls_schema *s = m->schema;
     strip_row(why->text);
-    if (is_known(t, why->text) || t->nfound == FINDINGS_MAX) return 0;
+    example |= is_example(m->kind, why->text);
+    if (is_known(t, why->text) || t->nfound == FINDINGS_MAX || (example && t->warnings == WARNINGS_MAX)) return 0; /* there is room for errors */
     if (!(t->found[t->nfound] = strdup(why->text))) return ls_fail_memory(err, "trying a stage");
     t->nfound++;
-    if (example || is_example(m->kind, why->text)) {
+    if (example) {
+        t->warnings++;
         ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, m->title);
         return 0;
     }

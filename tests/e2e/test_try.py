@@ -182,6 +182,16 @@ class Declared(Case):
                              self.consumer(map=Raw("function(row) return row.action == 'D' or row.new.w ~= 1 end")))
         self.assertNotIn("not tried", self.run_to_end("check", script, "--offline").log())
 
+    def test_an_error_behind_many_warnings(self):
+        script = self.script(self.connector("mysql", tables=["shop.*"], map=Raw(
+            "function(row) if row.table ~= 'z' then error('odd ' .. row.table) elseif row.new then row.new.v = row.new.v:lower() end end")))
+        with open(self.path("test.cases.lua"), "w", encoding="utf-8") as f:
+            f.write('local ls = require "list_sync"\nfor i = 1, 100 do ls.table { "shop.t" .. i, { "id", "integer", key = 1 } } end\n'
+                    'ls.table { "shop.z", { "id", "integer", key = 1 }, { "v", "string" } }\n')
+        log = self.run_to_end("check", script, "--offline", code=2).log()
+        self.assertEqual(log.count("its values are examples"), 64)
+        self.assertRegex(log, r"error: test\.lua:\d+: map of .*NULL reads as nil \(shop\.z, made-up insert with NULLs\)")
+
     def test_a_writer_is_not_run(self):
         self.write(self.CASES)
         script = self.script(self.consumer(writer=Raw("nil"), callback=Raw("function(row) io.open('written', 'w'):close() end")))
