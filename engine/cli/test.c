@@ -155,7 +155,7 @@ const ls_command ls_command_test = {
     .name = "test",
     .usage = "list_sync test SCRIPT [CASES.lua] [--update] [--only NAME]... [--set K=V]...",
     .help = "gives stages the rows of cases (default: SCRIPT's name with .cases.lua) and compares what they make of them; asks no server",
-    .exits = "0: all are as wanted; 1: some are not, a line each says which and where; 2: script or cases are broken",
+    .exits = "0: all are as wanted; 1: some are not, a line each says which and where; 2: script or cases are broken, or there are none",
     .needs_script = true,
     .offline = true,
     .takes = LS_ARG_ONLY | LS_ARG_SET | LS_ARG_SECOND | LS_ARG_UPDATE,

@@ -255,6 +255,10 @@ class RawMessages(Case):
                     '  value = "YWRh", timestamp = "1970-01-01T00:00:01.5Z", partition = 2, offset = 7, bytes = 3, from = "logins", ms = 1500 } } }\n'
                     'ls.case { name = "no message is a delete", give = { old = { value = "x" } }, want = {} }\n')
         self.assertEqual(self.run_to_end("test", script, "one.lua").out(), "2 passed, 0 failed\n")
+        os.rename(self.path("c.lua"), self.path("test.cases.lua"))
+        self.run_to_end("check", script, "--offline")
+        script = self.script(self.consumer("raw", decode="raw", map=Raw("function(row) row.new.bytes = #row:bytes 'value' end")))
+        self.assertIn("made-up insert with NULLs)", self.run_to_end("check", script, "--offline", code=2).log())
 
     def test_a_connectors_messages(self):
         """Of a connector's own topic, raw rows hold the messages to the byte."""
