@@ -5,6 +5,7 @@ local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
 local duration = require "list_sync.duration"
 local formats = require "list_sync.formats"
+local layout = require "list_sync.layout"
 local place = require "list_sync.place"
 local source = require "list_sync.source"
 local tables = require "list_sync.tables"
@@ -278,6 +279,8 @@ function types.columns(at, option, value)
     return out
 end
 
+function types.layout(_, _, value) return value end -- layout.lua looks it over when the rest is known
+
 local writers = setmetatable({}, { __mode = "k" })
 
 function types.writer(at, option, value)
@@ -414,20 +417,7 @@ end
 
 function rules.csv_writer(at, out)
     csv.check(at, out, fail)
-    if out.delimiter == out.quote then
-        local key = at.given.quote and "quote" or "delimiter"
-        fail(at, key, "delimiter and quote in %s are the same character", at.title)
-    end
-    for _, key in ipairs { "delimiter", "quote" } do -- rows begin with I, D or T, unquoted, and the header with action and table
-        if out[key]:find "%a" then fail(at, key, "option %q in %s must not be a letter, and is %q", key, at.title, out[key]) end
-    end
-    for _, key in ipairs { "null", "absent" } do
-        for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
-            if out[key]:find(sign, 1, true) then
-                fail(at, key, "option %q in %s must not hold %q, since it is written as it is", key, at.title, sign)
-            end
-        end
-    end
+    layout.check(at, out, { fail = fail, types = types, nearest = nearest })
     writers[out] = true
 end
 

@@ -300,6 +300,14 @@ local csv_writer = {
         name = "absent", type = "text", empty = true, default = "",
         doc = [[How a value is written that the message does not carry.]],
     },
+    {
+        name = "layout", type = "layout", default_doc = "all tables alike",
+        doc = [[CSV files by table: { ["public.orders"] = { columns = { "id", { "when", from = "created_at", date = "%d/%m/%Y" }, { "gross", value =
+        function(row) ... end } } } }. The keys are patterns as those of tables; the most specific one that matches the row's table, as the hooks
+        leave it, counts. A layout may have columns, or row = function(row) with header = { titles }; prefix = false, which leaves action and
+        table out, and truncates with them; and the writer's filename, header, bom, formula_guard, delimiter, quote, newline, null and absent,
+        each the writer's if it is not given. docs/scripting.md tells more.]],
+    },
 }
 
 local writer = {

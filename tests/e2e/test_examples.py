@@ -140,7 +140,7 @@ class Examples(Case):
         p.wait_log(r"captures from")
         day = self.pg("insert into orders values (7, '2026-01-31 23:59:59', 10.50, 'x'); insert into items values (1, null, 2.00, '=cmd()'); delete from orders;"
                       "select to_char(now() at time zone 'utc', 'YYYY-MM-DD')").split()[-1]
-        orders, items = ("out/%s/%s.csv.part" % (day, name) for name in ("orders", "items"))
+        orders, items = ("out/%s/%s.csv.%sT000000Z.part" % (day, name, day.replace("-", "")) for name in ("orders", "items"))
         wait_until(lambda: len(self.lines(orders)) == 3 and len(self.lines(items)) == 2, "the rows", programs=[p])
         self.assertEqual(p.stop(), 0)
 

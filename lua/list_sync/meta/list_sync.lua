@@ -91,6 +91,7 @@
 ---@field newline? "\n"|"\r\n" # ("\n" | "\r\n"; default: "\n") What ends a line.
 ---@field null? string # (text; default: "") How NULL is written. An empty string is written as "".
 ---@field absent? string # (text; default: "") How a value is written that the message does not carry.
+---@field layout? table<string, list_sync.layout> # (table by pattern; default: all tables alike) CSV files by table: { ["public.orders"] = { columns = { "id", { "when", from = "created_at", date = "%d/%m/%Y" }, { "gross", value = function(row) ... end } } } }. The keys are patterns as those of tables; the most specific one that matches the row's table, as the hooks leave it, counts. A layout may have columns, or row = function(row) with header = { titles }; prefix = false, which leaves action and table out, and truncates with them; and the writer's filename, header, bom, formula_guard, delimiter, quote, newline, null and absent, each the writer's if it is not given. docs/scripting.md tells more.
 
 ---Hands rows to functions of the script: a database, a service, files of another form. They run in the consumer's thread; with several instances each has a Lua state and a writer of its own.
 ---@class list_sync.writer
@@ -113,6 +114,29 @@
 ---@field size? integer|string # bytes before compression, or a text such as 64MiB
 ---@field rows? integer # rows
 ---@field every? string # a span of commit time: 30s, 15m, 1h, 1d
+
+---A column of a CSV layout: its title, then where its cells come from.
+---@class list_sync.layout_column
+---@field [1] string # the title
+---@field from? string # the table's column
+---@field date? string # strftime's format, in UTC
+---@field optional? boolean # rows may be without the column
+---@field value? fun(row: list_sync.row): any # gives the cell, instead of from
+
+---How the rows of some tables are written. What it does not say is as the writer says.
+---@class list_sync.layout
+---@field columns? (string|list_sync.layout_column)[] # what is written, in this order
+---@field row? fun(row: list_sync.row): any[]|false # gives whole records; false: none
+---@field header? boolean|string[] # with row its titles
+---@field prefix? boolean # false: without action and table
+---@field filename? string # as the writer's
+---@field bom? boolean # as the writer's
+---@field formula_guard? boolean # as the writer's
+---@field delimiter? string # as the writer's
+---@field quote? string # as the writer's
+---@field newline? string # as the writer's
+---@field null? string # as the writer's
+---@field absent? string # as the writer's
 
 ---When written rows are flushed, whichever comes first.
 ---@class list_sync.flush_every
