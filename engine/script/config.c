@@ -40,6 +40,8 @@ static const field connector_fields[] = {
 static const field table_fields[] = {
     {.name = "pattern", .kind = TEXT, .at = offsetof(ls_table_options, pattern)},
     {.name = "filtered", .kind = BOOL, .at = offsetof(ls_table_options, filtered)},
+    {.name = "as_schema", .kind = TEXT, .at = offsetof(ls_table_options, as_schema)},
+    {.name = "as_table", .kind = TEXT, .at = offsetof(ls_table_options, as_table)},
     {.name = "moves", .kind = TEXT, .at = offsetof(ls_table_options, moves)},
     {.name = "format", .kind = TEXT, .at = offsetof(ls_table_options, format)},
     {.name = "topic",

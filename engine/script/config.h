@@ -40,6 +40,7 @@ typedef struct ls_table_options {
     size_t nheaders;
     const ls_column_rule *columns;
     size_t ncolumns;
+    const char *as_schema, *as_table; /* NULL: tables keep their names */
 } ls_table_options;
 
 typedef struct ls_connector_options {

@@ -12,7 +12,7 @@ local annotate = {}
 local CLASSES = {
     { name = "columns", doc = "What happens to columns before the hooks.", fields = {
         { "drop?", "string|string[]", "not sent" },
-        { "cast?", 'table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json">', "by column" },
+        { "cast?", 'table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json"|"datetime"|"timestamp">', "by column" },
         { "mask?", "table<string, string|list_sync.mask>", "by column: a text, ls.sha256, ls.hmac(key) or ls.keep_last(n)" },
         { "rename?", "table<string, string>", "by column: its new name" },
     } },
@@ -147,7 +147,7 @@ local TYPES = {
     char = "string", kafka = "string|table<string, string|number|boolean>", key = key, hook = hook, columns = "list_sync.columns",
     rotate = "list_sync.rotate", layout = "table<string, list_sync.layout>", flush_every = "list_sync.flush_every", writer = "list_sync.csv_writer|list_sync.writer",
     tables = "string|string[]|table<integer|string, string|list_sync.table_options>", format = format, topic = "string|string[]" .. of_row "string|string[]",
-    headers = "table<string, string>" .. of_row "table<string, string|number|list_sync.null>?",
+    as = "string", headers = "table<string, string>" .. of_row "table<string, string|number|list_sync.null>?",
 }
 
 function annotate.type_of(option)

@@ -192,9 +192,9 @@ end
 
 local CASTS = {
     boolean = C.LS_TYPE_BOOLEAN, integer = C.LS_TYPE_INTEGER, float = C.LS_TYPE_FLOAT, decimal = C.LS_TYPE_DECIMAL,
-    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON,
+    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON, datetime = C.LS_TYPE_DATETIME, timestamp = C.LS_TYPE_TIMESTAMP,
 }
-local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json" }
+local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp" }
 local MASKS = { text = 1, sha256 = 2, hmac = 3, keep_last = 4 } -- enum ls_mask
 local PARTS = { "drop", "cast", "mask", "rename" }
 
@@ -349,6 +349,7 @@ local function finish_set(at, set, unused)
     set.key = set.key or { "pk", word = true }
     set.own_key = type(set.key) == "table" and not set.key.word
     set.headers = set.headers or {}
+    if set.as then set.as_schema, set.as_table = set.as.schema, set.as.table end
     set.filtered = set.filter ~= nil
     for _, name in ipairs { "topic", "key", "headers", "format" } do
         if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end

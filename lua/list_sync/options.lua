@@ -187,9 +187,14 @@ local connector = {
         name = "columns", type = "columns", by_table = true,
         doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
         { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
-        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256,
+        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string, json, timestamp (of a datetime, which is taken to be of UTC) and datetime (of a timestamp, in UTC); masks are a text, ls.sha256,
         ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
+    },
+    {
+        name = "as", type = "as", by_table = true,
+        doc = [[The name that changes have from here on, truncates too: "schema.table", where {schema} and {table} are the source's: "bank.{table}". Hooks, topic
+        templates and messages have it; patterns of `tables` are the source's.]],
     },
     {
         name = "filter", type = "hook", gives = "boolean?", by_table = true,

@@ -98,7 +98,7 @@ return {
       want = 'case.lua:7: unknown option "topik" in tables["public.orders"] of connector "shop"; did you mean "topic"?' },
     { script = tables '["public.orders"] = {\n      -- { slot\n      slot = "x" },',
       want = 'case.lua:9: option "slot" in tables["public.orders"] of connector "shop" is the connector\'s alone: tables may have topic, partitions, replication, '
-        .. "identity, key, format, headers, moves, source, json, tombstones, columns, filter, map of their own" },
+        .. "identity, key, format, headers, moves, source, json, tombstones, columns, as, filter, map of their own" },
     { script = tables '["public.orders"] = {\n      topic = "x",\n      key = 5 },',
       want = 'case.lua:9: option "key" in tables["public.orders"] of connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not 5' },
     { script = tables '["public.orders"] = { partitions = 0 },',
@@ -106,7 +106,7 @@ return {
     { script = tables '["public.orders"] = { topic = "a b" },',
       want = 'case.lua:7: option "topic" in tables["public.orders"] of connector "shop": the topic "a b" has the character " "; Kafka takes letters, digits, dots, _ and - in a name' },
     { script = tables '["public.orders"] = { columns = { cast = { a = "text" } } },',
-      want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", '
+      want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp", '
         .. 'not to the text "text"' },
     { script = tables '["public.orders"] = "x",', want = 'case.lua:7: tables["public.orders"] in connector "shop" must be a table of options, not the text "x"' },
     { script = tables '["!public.orders"] = {},',
@@ -117,6 +117,9 @@ return {
       want = 'case.lua:7: option "topic" is missing in tables["public.b"] of connector "shop": add topic = "{database}.{schema}.{table}"' },
     { script = (tables '"public.*", ["public.a"] = { topic = "x" },':gsub('topic = "wal",', "")),
       want = 'case.lua:3: option "topic" is missing in connector "shop": add topic = "{database}.{schema}.{table}"' },
+
+    { script = connector '  as = "bank",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank"' },
+    { script = connector '  as = "bank.{tabel}",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank.{tabel}"' },
 
     -- where rows are sent, and as what
     { script = (connector "":gsub('"wal"', "5")), want = 'case.lua:5: option "topic" in connector "shop" must be a text, a list of texts or a function, not 5' },
@@ -236,7 +239,7 @@ return {
     { script = connector '  columns = { mask = "card" },', want = 'case.lua:7: columns.mask in connector "shop" must be a table by column, not the text "card"' },
     { script = connector '  columns = { mask = { card = 7 } },', want = 'case.lua:7: columns.mask in connector "shop": the mask of "card" is a text, ls.sha256, ls.hmac(key) or ls.keep_last(n), not 7; row:mask in `map` takes a function' },
     { script = connector '  columns = { mask = { "card" } },', want = 'case.lua:7: columns.mask in connector "shop" names columns by texts, not by 1' },
-    { script = connector '  columns = { cast = { paid = "bool" } },', want = 'case.lua:7: columns.cast in connector "shop": "paid" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", not to the text "bool"' },
+    { script = connector '  columns = { cast = { paid = "bool" } },', want = 'case.lua:7: columns.cast in connector "shop": "paid" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp", not to the text "bool"' },
     { script = connector '  columns = { rename = { usr = "" } },', want = 'case.lua:7: columns.rename in connector "shop": the new name of "usr" is 1 to 255 bytes of text, not the text ""' },
     { script = connector '  columns = { drop = { "card" }, rename = { card = "c" } },', want = 'case.lua:7: columns in connector "shop" drops "card", and casts, masks or renames it too' },
     { script = connector '  columns = { rename = { usr = "\\255" } },', want = 'case.lua:7: columns.rename in connector "shop": the text for "usr" is not valid UTF-8' },
