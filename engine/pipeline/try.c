@@ -88,7 +88,7 @@ typedef struct madeup {
 static int note(ls_try *t, const madeup *m, bool example, ls_error *why, ls_error *err) {
     const ls_schema *s = m->schema;
     strip_row(why->text);
-    example |= is_example(m->kind, why->text);
+    example = why->code != LS_USAGE && (example || is_example(m->kind, why->text)); /* what the options say is wrong for any values */
     if (is_known(t, why->text) || t->nfound == FINDINGS_MAX || (example && t->warnings == WARNINGS_MAX)) return 0; /* there is room for errors */
     if (!(t->found[t->nfound] = strdup(why->text))) return ls_fail_memory(err, "trying a stage");
     t->nfound++;

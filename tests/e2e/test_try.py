@@ -61,6 +61,13 @@ class MadeUp(Case):
             log = self.check(db, 2, key=["n"])
             self.assertRegex(log, r'column "n": a key column came without a value.* \(%s, made-up delete with its key only\)' % self.table(db))
 
+    def test_a_key_column_that_is_dropped(self):
+        """Wrong whatever the values are: check refuses it as the run does."""
+        script = self.script(self.connector("postgres", columns=Raw('{ drop = { "id" } }')))
+        log = self.run_to_end("check", script, code=2).log()
+        self.assertIn('columns.drop names "id", which is part of the key of table public.t', log)
+        self.assertNotIn("its values are examples", log)
+
     def test_a_consumer_of_what_connectors_send(self):
         """Its hooks meet the columns that the connector's hooks have made."""
         for db in BOTH:
