@@ -35,6 +35,11 @@ struct ls_routes {
     ls_retry retry; /* of making a topic */
 };
 
+/* Says of which change an error is. Gives -1. */
+static int at_change(const ls_change *c, ls_error *err) {
+    return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos, (unsigned long long)c->seq);
+}
+
 static int add(topic_list *l, ls_topic *t, ls_error *err) {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 4;
@@ -178,6 +183,18 @@ static int await_topics(ls_routes *r, const ls_change *c, topic_list **out, int 
     return 0;
 }
 
+int ls_routes_prepare(ls_routes *r, const ls_batch *b, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    for (uint32_t i = 0; i < b->count; i++) {
+        const ls_change *c = &b->changes[i];
+        const ls_sent_topic *said = c->sending && !(c->flags & LS_DROPPED) ? c->sending->topics : NULL;
+        for (ls_topic *t; said; said = said->next)
+            while (topic_named(r, ls_encoder_options(r->encoder, c), said->name, said->len, &t, err))
+                if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return at_change(c, err);
+    }
+    ls_retry_ok(&r->retry, r->worker, "Kafka answers");
+    return 0;
+}
+
 static int partition_of(const ls_routes *r, const ls_schema *s, bool keyed, int partitions) {
     char name[1024]; /* a NULL key: by table */
     if (keyed) return ls_partition_for(r->key.data, r->key.len, partitions);
@@ -268,7 +285,5 @@ int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_seg
     outgoing o = {.delivery = d, .segment = s, .pause = pause, .ctx = ctx};
     topic_list *topics = NULL;
     if (encode(r, b, i, &o, err)) return -1;
-    if (await_topics(r, c, &topics, pause, ctx, err) || send_all(r, c, topics, &o, err))
-        return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos, (unsigned long long)c->seq);
-    return 0;
+    return await_topics(r, c, &topics, pause, ctx, err) || send_all(r, c, topics, &o, err) ? at_change(c, err) : 0;
 }

@@ -104,13 +104,34 @@ class Functions(Case):
 
     def test_too_many_topics(self):
         self.databases("create table t (id int primary key, name varchar(20))")
-        script = self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=2))
+        def made(most):
+            return self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=most))
+        script = made(2)
         self.run_to_end(script, "--until-caught-up")
         self.pg("insert into t values (1, 'a'), (2, 'b'), (3, 'a'), (4, 'c')")
         log = self.run_to_end(script, "--until-caught-up", code=1).log()
         self.assertRegex(log, r'public\.t, position [0-9a-f]{16}/4: the topic "%sc" would be number 3, and max_topics = 2: make topics\' names of what has fewer values, or raise it'
                          % self.topic)
         self.assertEqual(topic_partitions(self.topic + "c"), 0)
+        self.run_to_end(script, "--until-caught-up", code=1)
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "ab"], [0, 0], "nothing of a batch is sent whose topics are too many")
+        self.run_to_end(made(3), "--until-caught-up")
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "abc"], [2, 1, 1])
+
+    def test_a_row_that_cannot_be_sent(self):
+        """However often the program is started again, the rows before it come once."""
+        self.databases("create table t (id int primary key, doc text)")
+        for db in DATABASES:
+            script = self.script(self.connector(
+                db, topic=self.topic_of(db), partitions=1, format="flat", map=Raw(
+                    'function(row) if row.action == "I" then row:clone() end if row.image.id == 3 then row:rename("doc", "_ts") end end')))
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
+            for _ in range(3):
+                self.assertIn('column "_ts": the format "flat" has a member of that name', self.run_to_end(script, "--until-caught-up", code=1).log())
+            self.assertEqual([json.loads(value)["id"] for _, _, value in read_topic(self.topic_of(db))], [1, 1, 2, 2])
+            self.run_to_end(self.script(self.connector(db, topic=self.topic_of(db), partitions=1, format="flat")), "--until-caught-up")
+            self.assertEqual([json.loads(value)["id"] for _, _, value in read_topic(self.topic_of(db))], [1, 1, 2, 2, 3, 4])
 
     def test_a_topic_that_is_none(self):
         self.databases("create table t (id int primary key, name varchar(20))")
