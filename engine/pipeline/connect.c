@@ -84,7 +84,7 @@ static int open_kafka_once(connector *c, ls_error *err) {
     /* the client's own bound must let the largest message through; routes.c keeps to the budget */
     size_t queue = c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX;
     if (!c->producer && ls_producer_open(&c->producer, &c->kafka, queue + LS_BATCH_BYTES, &c->worker->log, err)) return -1;
-    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, err);
+    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
 }
 
 static int open_kafka(connector *c, ls_error *err) {

@@ -1,6 +1,7 @@
 #include "pipeline/routes.h"
 
 #include "base/names.h"
+#include "pipeline/sent.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,10 +29,10 @@ struct ls_routes {
     topic_list *by_table; /* by schema id: the templates' topics; n 0: not looked up yet */
     size_t nids;
     topic_list now;       /* of the row at hand, where a function said them */
-    ls_names sent;        /* "schema.table\0topic" of those that rows were sent to: truncates follow */
+    ls_sent sent;         /* where the functions sent rows: truncates follow */
     ls_producer_header *headers;
     size_t cap_headers;
-    ls_buf key, message, pair;
+    ls_buf key, message, pairs;
     ls_retry retry; /* of making a topic */
 };
 
@@ -86,7 +87,7 @@ static int make_fixed_topics(ls_routes *r, ls_error *err) {
     return 0;
 }
 
-int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_error *err) {
+int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_progress *progress, ls_error *err) {
     ls_routes *r = calloc(1, sizeof *r);
     if (!r) return ls_fail_memory(err, "starting");
     r->worker = w;
@@ -94,7 +95,7 @@ int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_enco
     r->producer = producer;
     r->encoder = encoder;
     r->limit = r->opt->memory > 2 * (size_t)LS_BATCH_SHARE ? r->opt->memory - LS_BATCH_SHARE : LS_BATCH_SHARE;
-    if (make_fixed_topics(r, err)) {
+    if (make_fixed_topics(r, err) || ls_sent_read(&r->sent, progress, producer, err)) {
         ls_routes_free(r);
         return -1;
     }
@@ -110,10 +111,10 @@ void ls_routes_free(ls_routes *r) {
     free(r->now.at);
     free(r->headers);
     ls_names_free(&r->names);
-    ls_names_free(&r->sent);
+    ls_sent_free(&r->sent);
     ls_buf_free(&r->key);
     ls_buf_free(&r->message);
-    ls_buf_free(&r->pair);
+    ls_buf_free(&r->pairs);
     free(r);
 }
 
@@ -137,32 +138,22 @@ static int topics_of_table(ls_routes *r, const ls_table_options *o, const ls_sch
     return 0;
 }
 
-static int note_sent(ls_routes *r, const ls_schema *s, const char *topic, size_t len, ls_error *err) {
-    ls_buf_clear(&r->pair);
-    ls_buf_add(&r->pair, s->schema, s->schema_len);
-    ls_buf_char(&r->pair, '.');
-    ls_buf_add(&r->pair, s->table, s->table_len + 1);
-    ls_buf_add(&r->pair, topic, len);
-    return r->pair.failed || ls_names_add(&r->sent, r->pair.data, r->pair.len) < 0 ? ls_fail_memory(err, "remembering topics") : 0;
-}
-
 /* Those that a function of the script said. */
 static int topics_said(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
     for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) {
         ls_topic *t;
-        if (topic_named(r, o, said->name, said->len, &t, err) || note_sent(r, c->schema, said->name, said->len, err) || add(&r->now, t, err)) return -1;
+        if (topic_named(r, o, said->name, said->len, &t, err) || add(&r->now, t, err)) return -1;
+        if (ls_sent_note(&r->sent, c->schema, said->name, said->len)) return ls_fail_memory(err, "remembering topics");
     }
     return 0;
 }
 
 /* A table's change, which no function is asked of: to where its rows went. */
-static int topics_sent(ls_routes *r, const ls_schema *s, ls_error *err) {
-    size_t front = s->schema_len + 1 + s->table_len + 1;
-    for (uint32_t i = 0; i < r->sent.n; i++) {
-        const ls_name *n = &r->sent.all[i];
-        bool same = n->len > front && memcmp(n->text, s->schema, s->schema_len) == 0 && n->text[s->schema_len] == '.' &&
-                    memcmp(n->text + s->schema_len + 1, s->table, s->table_len + 1) == 0;
-        if (same && add(&r->now, r->topics.at[ls_names_find(&r->names, n->text + front, n->len - front)], err)) return -1;
+static int topics_sent(ls_routes *r, const ls_table_options *o, const ls_schema *s, ls_error *err) {
+    for (uint32_t i = 0; i < r->sent.pairs.n; i++) {
+        const char *name = ls_sent_topic_of(&r->sent, i, s);
+        ls_topic *t;
+        if (name && (topic_named(r, o, name, strlen(name), &t, err) || add(&r->now, t, err))) return -1;
     }
     return 0;
 }
@@ -172,7 +163,7 @@ static int topics_for(ls_routes *r, const ls_change *c, topic_list **out, ls_err
     if (o->ntopics) return topics_of_table(r, o, c->schema, out, err);
     r->now.n = 0;
     *out = &r->now;
-    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, c->schema, err);
+    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, o, c->schema, err);
 }
 
 /* The same, waiting for brokers that do not answer: the database's session stays. */
@@ -279,11 +270,26 @@ static int send_all(ls_routes *r, const ls_change *c, const topic_list *topics, 
     return 0;
 }
 
+/* Before the first row goes to a topic, the checkpoint learns that its table's do. */
+static int tell_sent(ls_routes *r, ls_delivery *d, ls_error *err) {
+    if (r->sent.stored == r->sent.pairs.n) return 0;
+    ls_buf_clear(&r->pairs);
+    for (uint32_t i = r->sent.stored; i < r->sent.pairs.n; i++) {
+        if (r->pairs.len) ls_buf_char(&r->pairs, ',');
+        ls_sent_write(&r->sent, i, &r->pairs);
+    }
+    if (r->pairs.failed) return ls_fail_memory(err, "remembering topics");
+    r->sent.stored = r->sent.pairs.n;
+    ls_delivery_sent(d, &r->pairs);
+    return 0;
+}
+
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
                    void *ctx, ls_error *err) {
     const ls_change *c = &b->changes[i];
     outgoing o = {.delivery = d, .segment = s, .pause = pause, .ctx = ctx};
     topic_list *topics = NULL;
     if (encode(r, b, i, &o, err)) return -1;
-    return await_topics(r, c, &topics, pause, ctx, err) || send_all(r, c, topics, &o, err) ? at_change(c, err) : 0;
+    if (await_topics(r, c, &topics, pause, ctx, err) || tell_sent(r, d, err) || send_all(r, c, topics, &o, err)) return at_change(c, err);
+    return 0;
 }

@@ -2,7 +2,7 @@
 import json
 import random
 
-from lib import Case, KCAT, Raw, messages, read_topic, run, topic_partitions, values
+from lib import Case, KCAT, Raw, delete_topic, messages, read_topic, run, topic_partitions, values
 
 DATABASES = ("postgres", "mysql")
 
@@ -117,6 +117,24 @@ class Functions(Case):
         self.assertEqual([len(read_topic(self.topic + name)) for name in "ab"], [0, 0], "nothing of a batch is sent whose topics are too many")
         self.run_to_end(made(3), "--until-caught-up")
         self.assertEqual([len(read_topic(self.topic + name)) for name in "abc"], [2, 1, 1])
+
+    def test_a_truncate_after_a_restart(self):
+        """It goes to where the table's rows went, in whichever run that was, to each topic once, and makes none."""
+        self.databases("create table t (id int primary key, name varchar(20)); create table u (id int primary key, name varchar(20))")
+        for db in DATABASES:
+            s, topic = "public" if db == "postgres" else self.id_, self.topic_of(db)
+            script = self.script(self.connector(db, tables=[s + ".t", s + ".u"], topic=Raw('function(row) return "%s_" .. row.image.name end' % topic), partitions=2))
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (1, 'a'), (2, 'b'), (3, 'gone'); insert into u values (1, 'a'), (2, 'u')")
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (4, 'c')")
+            self.run_to_end(script, "--until-caught-up")
+            delete_topic(topic + "_gone")
+            self.sql(db, "truncate t")
+            self.run_to_end(script, "--until-caught-up")
+            for name, tables in {"a": ["t", "t"], "b": ["t", "t"], "c": ["t", "t"], "u": []}.items():
+                self.assertEqual([m["table"] for m in messages(topic + "_" + name) if m["action"] == "T"], tables, (db, name))
+            self.assertEqual(topic_partitions(topic + "_gone"), 0)
 
     def test_a_row_that_cannot_be_sent(self):
         """However often the program is started again, the rows before it come once."""

@@ -109,6 +109,14 @@ static void test_progress_on_the_binlog(void **state) {
     assert_int_equal(q.restart.offset, 1234);
     assert_string_equal(q.server.binlog, "my-bin");
     assert_string_equal(ls_buf_cstr(&q.gtid), "0-1-5,1-1-7");
+    assert_null(strstr(ls_buf_cstr(&json), "sent"));
+    ls_progress_free(&q);
+    ls_buf_str(&p.sent, "\"a.b\",\"c\"");
+    ls_buf_clear(&json);
+    ls_progress_write(&p, &json);
+    assert_non_null(strstr(ls_buf_cstr(&json), ",\"tables\":{},\"sent\":[\"a.b\",\"c\"],\"options\":"));
+    assert_int_equal(ls_progress_read(&q, json.data, json.len, &err), 0);
+    assert_string_equal(ls_buf_cstr(&q.sent), "\"a.b\",\"c\"");
     ls_progress_title(&q, title);
     assert_string_equal(title, "my-bin.000003:1234");
     ls_progress_free(&p);
