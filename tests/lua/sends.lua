@@ -108,3 +108,15 @@ for name, key in pairs {
 } do
     stage("key_" .. name, { key = function() return key end })
 end
+
+-- test_send.c has a model of it.
+stage("random", {
+    moves = "split", topic = tenant, key = function(row) return row.image.tenant end,
+    filter = function(row) return row.image.tenant ~= "green" end,
+    map = function(row)
+        if row.image.id % 5 == 0 and row.action == "U" then row:clone().new.tenant = "x" end
+        return row.image.id % 7 ~= 0
+    end,
+    headers = function(row) return { old = row.old and row.old.tenant or "-", new = row.new and row.new.tenant or "-" } end,
+    format = function(row) return row.action .. row:text "id" end,
+})
