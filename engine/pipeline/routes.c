@@ -53,6 +53,13 @@ static int add(topic_list *l, ls_topic *t, ls_error *err) {
     return 0;
 }
 
+/* Two names, or templates, may come to the same topic: it gets one message. */
+static bool has(const topic_list *l, const ls_topic *t) {
+    for (size_t i = 0; i < l->n; i++)
+        if (l->at[i] == t) return true;
+    return false;
+}
+
 /* The topic of that name; made, if need be, with the options of the tables that come first. */
 static int topic_named(ls_routes *r, const ls_table_options *o, const char *name, size_t len, ls_topic **out, ls_error *err) {
     int64_t known = ls_names_find(&r->names, name, len);
@@ -131,9 +138,12 @@ static int topics_of_table(ls_routes *r, const ls_table_options *o, const ls_sch
         r->nids = ids;
     }
     topic_list *l = *out = &r->by_table[s->id];
-    while (l->n < o->ntopics) {
+    for (size_t k = 0, n = l->n ? 0 : o->ntopics; k < n; k++) {
         ls_topic *t;
-        if (topic_for(r, o, o->topics[l->n], s, &t, err) || add(l, t, err)) return -1;
+        if (topic_for(r, o, o->topics[k], s, &t, err) || (!has(l, t) && add(l, t, err))) {
+            l->n = 0; /* it is looked up again */
+            return -1;
+        }
     }
     return 0;
 }

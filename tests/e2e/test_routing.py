@@ -206,6 +206,37 @@ class Moves(Case):
                          (line.replace("\t", "|").split("|") for line in self.sql(db, "select id, tenant, n from t where tenant = '%s'" % tenant).splitlines())}
                 self.assertEqual(self.replayed("%s.%s" % (topic, tenant)), there)
 
+    def test_one_table_of_several(self):
+        """Options of one table hold while its columns change, its key is of renamed and added columns, and no other table's messages know of it."""
+        tables = "drop table if exists t; drop table if exists u; create table t (id int primary key, tenant varchar(9), n int); create table u (id int primary key, tenant varchar(9), n int)"
+        self.databases(tables)
+        for db, plugin in (("postgres", "pgoutput"), ("postgres", "wal2json"), ("mysql", None)):
+            self.sql(db, tables)
+            s, topic = "public" if db == "postgres" else self.id_, "%s_%s" % (self.topic_of(db), plugin)
+            if db == "postgres":
+                self.pg("alter table t replica identity full")
+            own = {"moves": "split", "key": ["owner", "part"], "columns": {"rename": {"tenant": "owner"}, "mask": {"n": "***"}}, "topic": [topic, topic], "tombstones": True,
+                   "map": Raw('function(row) row:rename("id", "part") if row.new then row.new.owner = row.new.owner:upper() end if row.old then row.old.owner = row.old.owner:upper() end end')}
+            script = self.script(self.connector(db, name="%s_%s" % (self.name(db), plugin), plugin=plugin, tables={s + ".t": own, s + ".u": {"topic": topic + "_u"}}, topic=None))
+            self.run_to_end(script, "--until-caught-up")
+            for sql in ("insert into t values (1, 'red', 1); insert into u values (1, 'red', 1)", "update t set tenant = 'blue'; update u set tenant = 'blue'",
+                        "alter table t add column extra int", "update t set n = 5; update u set n = 5", "update t set id = 2, tenant = 'Red'; update u set id = 2", "delete from t; delete from u"):
+                self.sql(db, sql)
+            self.run_to_end(script, "--until-caught-up")
+            got = []
+            for _, key, value in read_topic(topic):
+                m = json.loads(value) if value != "NULL" else None
+                got.append((key, m and m["action"], m and "identity" in m and values(m["identity"]), m and "columns" in m and values(m["columns"])))
+                self.assertNotIn('"n","value":1', value)
+            self.assertEqual(got, [
+                ('["RED",1]', "I", False, {"part": 1, "owner": "RED", "n": "***"}), ('["RED",1]', "D", {"part": 1}, False), ('["RED",1]', None, None, None),
+                ('["BLUE",1]', "I", False, {"part": 1, "owner": "BLUE", "n": "***"}), ('["BLUE",1]', "U", {"part": 1}, {"part": 1, "owner": "BLUE", "n": "***", "extra": None}),
+                ('["BLUE",1]', "D", {"part": 1}, False), ('["BLUE",1]', None, None, None), ('["RED",2]', "I", False, {"part": 2, "owner": "RED", "n": "***", "extra": None}),
+                ('["RED",2]', "D", {"part": 2}, False), ('["RED",2]', None, None, None)], plugin or db)
+            self.assertEqual([(key, m["action"], values(m["identity"]) if "identity" in m else None) for key, m in
+                              ((key, json.loads(value)) for _, key, value in read_topic(topic + "_u"))],
+                             [("1", "I", None), ("1", "U", {"id": 1}), ("1", "U", {"id": 1}), ("1", "D", {"id": 1}), ("2", "I", None), ("2", "D", {"id": 2})])
+
     def test_in_and_out_of_a_filter(self):
         """By a key of columns, too; and moves = "keep" leaves rows behind."""
         self.databases("create table t (id int primary key, tenant varchar(9), n int)")
