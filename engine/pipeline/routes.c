@@ -153,17 +153,20 @@ static int topics_said(ls_routes *r, const ls_table_options *o, const ls_change 
     for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) {
         ls_topic *t;
         if (topic_named(r, o, said->name, said->len, &t, err) || add(&r->now, t, err)) return -1;
-        if (ls_sent_note(&r->sent, c->schema, said->name, said->len)) return ls_fail_memory(err, "remembering topics");
+        if (ls_sent_note(&r->sent, c->schema->schema, c->schema->table, said->name, said->len)) return ls_fail_memory(err, "remembering topics");
     }
     return 0;
 }
 
-/* A table's change, which no function is asked of: to where its rows went. */
-static int topics_sent(ls_routes *r, const ls_table_options *o, const ls_schema *s, ls_error *err) {
-    for (uint32_t i = 0; i < r->sent.pairs.n; i++) {
-        const char *name = ls_sent_topic_of(&r->sent, i, s);
+/* A table's change, which no function is asked of: to where its rows went. They are a renamed table's rows from now on. */
+static int topics_sent(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
+    for (uint32_t i = 0, n = r->sent.pairs.n; i < n; i++) {
+        const char *name = ls_sent_topic_of(&r->sent, i, c->schema);
         ls_topic *t;
-        if (name && (topic_named(r, o, name, strlen(name), &t, err) || add(&r->now, t, err))) return -1;
+        if (!name) continue;
+        if (topic_named(r, o, name, strlen(name), &t, err) || (!has(&r->now, t) && add(&r->now, t, err))) return -1;
+        if (c->to_table && ls_sent_note(&r->sent, c->to_schema, c->to_table, ls_topic_title(t), strlen(ls_topic_title(t))))
+            return ls_fail_memory(err, "remembering topics");
     }
     return 0;
 }
@@ -173,7 +176,7 @@ static int topics_for(ls_routes *r, const ls_change *c, topic_list **out, ls_err
     if (o->ntopics) return topics_of_table(r, o, c->schema, out, err);
     r->now.n = 0;
     *out = &r->now;
-    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, o, c->schema, err);
+    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, o, c, err);
 }
 
 /* The same, waiting for brokers that do not answer: the database's session stays. */

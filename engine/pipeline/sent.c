@@ -18,21 +18,21 @@ static int add(ls_sent *s, const char *table, size_t n, const char *topic, size_
     return s->text.failed || ls_names_add(&s->pairs, s->text.data, s->text.len) < 0 ? -1 : 0;
 }
 
-int ls_sent_note(ls_sent *s, const ls_schema *table, const char *topic, size_t len) {
+int ls_sent_note(ls_sent *s, const char *schema, const char *table, const char *topic, size_t len) {
     ls_buf_clear(&s->text);
-    ls_buf_add(&s->text, table->schema, table->schema_len);
+    ls_buf_str(&s->text, schema);
     ls_buf_char(&s->text, '.');
-    ls_buf_add(&s->text, table->table, table->table_len + 1);
+    ls_buf_add(&s->text, table, strlen(table) + 1);
     ls_buf_add(&s->text, topic, len);
     return s->text.failed || ls_names_add(&s->pairs, s->text.data, s->text.len) < 0 ? -1 : 0;
 }
 
 const char *ls_sent_topic_of(const ls_sent *s, uint32_t i, const ls_schema *table) {
     const ls_name *n = &s->pairs.all[i];
-    size_t front = table->schema_len + 1 + table->table_len + 1;
-    bool same = n->len > front && memcmp(n->text, table->schema, table->schema_len) == 0 && n->text[table->schema_len] == '.' &&
-                memcmp(n->text + table->schema_len + 1, table->table, table->table_len + 1) == 0;
-    return same ? n->text + front : NULL;
+    size_t front = table->schema_len + 1, name = table->table_len ? table->table_len + 1 : 0;
+    bool same = n->len > front + name && memcmp(n->text, table->schema, table->schema_len) == 0 && n->text[table->schema_len] == '.' &&
+                memcmp(n->text + front, table->table, name) == 0;
+    return same ? n->text + strlen(n->text) + 1 : NULL;
 }
 
 void ls_sent_write(const ls_sent *s, uint32_t i, ls_buf *out) {

@@ -17,8 +17,8 @@ typedef struct ls_sent { /* zeroed: empty */
 /* Takes over what the checkpoint has, and takes out of it the topics that are no more. */
 int ls_sent_read(ls_sent *s, ls_progress *p, ls_producer *producer, ls_error *err) LS_MUST_CHECK;
 /* Rows of the table go to the topic. -1: memory. */
-int ls_sent_note(ls_sent *s, const ls_schema *table, const char *topic, size_t len) LS_MUST_CHECK;
-/* The topic of pair i, if the table is this one; else NULL. */
+int ls_sent_note(ls_sent *s, const char *schema, const char *table, const char *topic, size_t len) LS_MUST_CHECK;
+/* The topic of pair i, if the table is this one, or one of this database (its name is empty); else NULL. Valid until a pair is added. */
 const char *ls_sent_topic_of(const ls_sent *s, uint32_t i, const ls_schema *table);
 /* Appends pair i as the checkpoint has it. */
 void ls_sent_write(const ls_sent *s, uint32_t i, ls_buf *out);

@@ -136,6 +136,21 @@ class Functions(Case):
                 self.assertEqual([m["table"] for m in messages(topic + "_" + name) if m["action"] == "T"], tables, (db, name))
             self.assertEqual(topic_partitions(topic + "_gone"), 0)
 
+    def test_drops_and_renames(self):
+        """They go to where the table's rows went, and what comes of it under its new name goes there, too; a database's end to the topics of all its tables, once."""
+        self.databases("create table t (id int primary key, name varchar(20)); create table u (id int primary key, name varchar(20))")
+        topic = self.topic_of("mysql")
+        script = self.script(self.connector("mysql", tables=[self.id_ + ".*"], ddl=True, topic=Raw('function(row) return "%s_" .. row.image.name end' % topic)))
+        self.run_to_end(script, "--until-caught-up")
+        self.my("insert into t values (1, 'a'), (2, 'b'); insert into u values (1, 'a'), (2, 'u')")
+        self.my("rename table t to t2")
+        self.run_to_end(script, "--until-caught-up")
+        self.my("truncate t2; drop table u")
+        self.my("drop database %s; create database %s" % (self.id_, self.id_))
+        self.run_to_end(script, "--until-caught-up")
+        for name, want in {"a": "It Iu Rt Tt2 Xu XNone", "b": "It Rt Tt2 XNone", "u": "Iu Xu XNone"}.items():
+            self.assertEqual(" ".join(m["action"] + str(m["table"]) for m in messages(topic + "_" + name)), want, name)
+
     def test_a_row_that_cannot_be_sent(self):
         """However often the program is started again, the rows before it come once."""
         self.databases("create table t (id int primary key, doc text)")
