@@ -94,6 +94,8 @@ return {
     { script = tables '["public.orders"] = { columns = { cast = { a = "text" } } },',
       want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", '
         .. 'not to the text "text"' },
+    { script = (tables '["orders"] = {},\n["shop.orders"] = {},'):gsub('"postgres"', '"mysql"'),
+      want = 'case.lua:8: tables["orders"] and tables["shop.orders"] in connector "shop" are the same tables: put their options together' },
     { script = tables '["public.orders"] = "x",', want = 'case.lua:7: tables["public.orders"] in connector "shop" must be a table of options, not the text "x"' },
     { script = tables '["!public.orders"] = {},',
       want = 'case.lua:7: tables["!public.orders"] in connector "shop" leaves out and has options: put "!public.orders" into the list' },
