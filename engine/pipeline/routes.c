@@ -25,6 +25,7 @@ struct ls_routes {
     ls_encoder *encoder;
     size_t limit;         /* bytes that may be in flight */
     ls_names names;       /* of the topics in use */
+    ls_names counted;     /* ... and of those that earlier runs sent to: max_topics bounds them */
     topic_list topics;    /* by the number of the name */
     topic_list *by_table; /* by schema id: the templates' topics; n 0: not looked up yet */
     size_t nids;
@@ -67,11 +68,11 @@ static int topic_named(ls_routes *r, const ls_table_options *o, const char *name
         *out = r->topics.at[known];
         return 0;
     }
-    if (r->topics.n >= r->opt->max_topics)
+    if (r->counted.n >= r->opt->max_topics && ls_names_find(&r->counted, name, len) < 0)
         return ls_fail(err, LS_FAIL, "the topic \"%s\" would be number %zu, and max_topics = %zu: make topics' names of what has fewer values, or raise it",
-                       name, r->topics.n + 1, r->opt->max_topics);
+                       name, (size_t)r->counted.n + 1, r->opt->max_topics);
     if (ls_producer_topic(r->producer, name, o->partitions, o->replication, out, err) || add(&r->topics, *out, err)) return -1;
-    if (ls_names_add(&r->names, name, len) >= 0) return 0;
+    if (ls_names_add(&r->names, name, len) >= 0 && ls_names_add(&r->counted, name, len) >= 0) return 0;
     r->topics.n--;
     return ls_fail_memory(err, "remembering topics");
 }
@@ -94,6 +95,14 @@ static int make_fixed_topics(ls_routes *r, ls_error *err) {
     return 0;
 }
 
+static int count_sent(ls_routes *r, ls_error *err) {
+    for (uint32_t i = 0; i < r->sent.pairs.n; i++) {
+        const char *topic = r->sent.pairs.all[i].text + strlen(r->sent.pairs.all[i].text) + 1;
+        if (ls_names_add(&r->counted, topic, strlen(topic)) < 0) return ls_fail_memory(err, "remembering topics");
+    }
+    return 0;
+}
+
 int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_progress *progress, ls_error *err) {
     ls_routes *r = calloc(1, sizeof *r);
     if (!r) return ls_fail_memory(err, "starting");
@@ -102,7 +111,7 @@ int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_enco
     r->producer = producer;
     r->encoder = encoder;
     r->limit = r->opt->memory > 2 * (size_t)LS_BATCH_SHARE ? r->opt->memory - LS_BATCH_SHARE : LS_BATCH_SHARE;
-    if (make_fixed_topics(r, err) || ls_sent_read(&r->sent, progress, producer, err)) {
+    if (ls_sent_read(&r->sent, progress, producer, err) || count_sent(r, err) || make_fixed_topics(r, err)) {
         ls_routes_free(r);
         return -1;
     }
@@ -118,6 +127,7 @@ void ls_routes_free(ls_routes *r) {
     free(r->now.at);
     free(r->headers);
     ls_names_free(&r->names);
+    ls_names_free(&r->counted);
     ls_sent_free(&r->sent);
     ls_buf_free(&r->key);
     ls_buf_free(&r->message);
@@ -287,7 +297,10 @@ static int send_all(ls_routes *r, const ls_change *c, const topic_list *topics, 
 static int tell_sent(ls_routes *r, ls_delivery *d, ls_error *err) {
     if (r->sent.stored == r->sent.pairs.n) return 0;
     ls_buf_clear(&r->pairs);
-    for (uint32_t i = r->sent.stored; i < r->sent.pairs.n; i++) {
+    if (r->sent.stored <= LS_SENT_STORED && r->sent.pairs.n > LS_SENT_STORED)
+        ls_log_line(&r->worker->log, LS_WARN, "rows of tables went to topics in over %d combinations: after the next start, a truncate does not know more of them",
+                    LS_SENT_STORED);
+    for (uint32_t i = r->sent.stored; i < r->sent.pairs.n && i < LS_SENT_STORED; i++) {
         if (r->pairs.len) ls_buf_char(&r->pairs, ',');
         ls_sent_write(&r->sent, i, &r->pairs);
     }

@@ -8,9 +8,11 @@
 #include "kafka/producer.h"
 #include "pipeline/progress.h"
 
+enum { LS_SENT_STORED = 8192 }; /* pairs in a checkpoint: it is stored each second, and stays below 1 MiB */
+
 typedef struct ls_sent { /* zeroed: empty */
     ls_names pairs;  /* "schema.table\0topic" */
-    uint32_t stored; /* so many of them are in the checkpoint, or on the way there */
+    uint32_t stored; /* so many of them are in the checkpoint, on the way there, or too many for it */
     ls_buf text;
 } ls_sent;
 

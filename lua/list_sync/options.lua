@@ -155,7 +155,8 @@ local connector = {
     },
     {
         name = "max_topics", type = "integer", min = 1, max = 1000000, default = 1000,
-        doc = [[How many topics the connector sends to. A row for one more stops it: a topic's name was made of what has many values.]],
+        doc = [[How many topics the connector sends to; where a function says them, those of earlier runs count as long as they exist. A row for one
+        more stops it: a topic's name was made of what has many values.]],
     },
     {
         name = "source", type = "boolean", by_table = true, default = true,

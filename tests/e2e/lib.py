@@ -141,7 +141,8 @@ def delete_records(topic, before):
 
 def delete_topic(topic):
     admin(lambda k: k.rd_kafka_DeleteTopic_new(topic.encode()), "DeleteTopics", "DeleteTopic_destroy")
-    wait_until(lambda: topic_partitions(topic) == 0, "the topic is gone")
+    for broker in BROKERS.split(","):
+        wait_until(lambda: '"%s"' % topic not in run(["kcat", "-q", "-b", broker, "-L", "-J"]), "the topic is gone on each broker")
 
 
 def messages(topic):

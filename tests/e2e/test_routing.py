@@ -166,6 +166,21 @@ class Functions(Case):
             self.run_to_end(self.script(self.connector(db, topic=self.topic_of(db), partitions=1, format="flat")), "--until-caught-up")
             self.assertEqual([json.loads(value)["id"] for _, _, value in read_topic(self.topic_of(db))], [1, 1, 2, 2, 3, 4])
 
+    def test_too_many_topics_over_several_runs(self):
+        """Starting again does not begin to count anew; a topic that was deleted makes room."""
+        self.databases("create table t (id int primary key, name varchar(20))")
+        script = self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=2))
+        self.run_to_end(script, "--until-caught-up")
+        for name in "aab":
+            self.pg("insert into t select count(*), '%s' from t" % name)
+            self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t select count(*), 'c' from t")
+        for _ in range(2):
+            self.assertIn('the topic "%sc" would be number 3, and max_topics = 2' % self.topic, self.run_to_end(script, "--until-caught-up", code=1).log())
+        delete_topic(self.topic + "a")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "bc"], [1, 1])
+
     def test_a_topic_that_is_none(self):
         self.databases("create table t (id int primary key, name varchar(20))")
         script = self.script(self.connector("postgres", topic=Raw('function(row) return row.image.name end')))
