@@ -214,10 +214,25 @@ int ls_row_split(ls_batch *b, uint32_t change);
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
 
+/* The cells of CSV layouts that functions give. Between begin and end the change is one half of itself, a D of its row before (image 0) or an I
+ * of its row after (1), and no row can be written; its cells, all absent at first, are set by number.
+ * begin: 1; 0: it has no such half; -1: memory. end: keep 0: the half has no record. set_text: 1: it is not UTF-8; set_text and set_bytes:
+ * -1: memory, or 4 GiB. */
+int ls_layout_begin(ls_batch *b, uint32_t change, int image, uint32_t ncells);
+void ls_layout_end(ls_batch *b, int keep);
+void ls_layout_set_null(ls_batch *b, uint32_t cell);
+int ls_layout_set_text(ls_batch *b, uint32_t cell, const char *p, size_t n);
+int ls_layout_set_bytes(ls_batch *b, uint32_t cell, const char *p, size_t n); /* its text is their base64 */
+void ls_layout_set_number(ls_batch *b, uint32_t cell, double d);
+void ls_layout_set_int(ls_batch *b, uint32_t cell, int64_t i);
+void ls_layout_set_uint(ls_batch *b, uint32_t cell, uint64_t u);
+void ls_layout_set_bool(ls_batch *b, uint32_t cell, int on);
+
 /* Where the hooks are. C sets batch and run before it enters Lua, and hook for a writer's functions; Lua keeps index, rule and the hook;
  * they are read when a hook raised, or does not return. A row that a hook was given is alive while index and run are its own. */
 enum ls_hook {
     LS_HOOK_FILTER = 1, LS_HOOK_MAP, LS_HOOK_TOPIC, LS_HOOK_KEY, LS_HOOK_HEADERS, LS_HOOK_FORMAT, LS_HOOK_MOVES,
+    LS_HOOK_CELL, /* of a CSV layout */
     LS_HOOK_WRITE, LS_HOOK_OPEN, LS_HOOK_FLUSH, LS_HOOK_DISCARD, LS_HOOK_CLOSE, /* a writer's */
     LS_HOOKS
 };
@@ -227,7 +242,7 @@ typedef struct ls_hook_place {
     uint32_t index;
     uint32_t clones; /* changes from this number on are the row's clones: alive as it is */
     uint32_t hook; /* enum ls_hook */
-    uint32_t rule; /* of a connector whose tables have options of their own: the row's table's, as in ls_schema */
+    uint32_t rule; /* of a connector whose tables have options of their own: the row's table's, as in ls_schema; of a layout: its number */
 } ls_hook_place;
 
 /* base/digest.c: an HMAC key, and the hash of bytes in hex, key NULL: plain SHA-256. */
@@ -239,6 +254,8 @@ void ls_digest_hex(const ls_hmac_key *key, const void *p, size_t n, char out[64]
 const char *ls_nearest(const char *to, const char *const *names, size_t n);
 /* base/text.c */
 _Bool ls_utf8_valid(const char *p, size_t n);
+/* base/pattern.c: the number of the most specific pattern of tables that matches; -1: none does. */
+int ls_pattern_best(const char *const *patterns, size_t n, const char *schema, const char *table);
 /* base/json.c: does the text stand in a JSON string as it is, with nothing to escape? */
 _Bool ls_json_is_plain(const char *p, size_t n);
 /* kafka/client.c: why the engine owns this librdkafka property, or NULL. */

@@ -73,6 +73,8 @@ void ls_work_reset(ls_work *w) {
     w->seen.count = 0;
     w->seen.generation++;
     w->nmarks = w->nclones = 0;
+    w->cells = NULL;
+    w->half_cells = NULL;
     w->has_read_to = false;
     w->kept_bytes = 0;
     w->invalid = 0;

@@ -39,6 +39,11 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     uint32_t cap_changes, cap_marks;
     uint32_t *parents; /* of the clones that hooks have made, in order: the changes they go behind */
     uint32_t nclones, cap_parents;
+    /* CSV layouts (change/layout.h). */
+    const ls_value **cells; /* two a change: what functions gave for its row before, and after; NULL: none was asked */
+    ls_value *half_cells;   /* of the half that a function is asked for; NULL: none is */
+    const ls_value **half_at; /* where they go in `cells` */
+    uint32_t half_of;       /* the change that it is a half of */
     ls_value *hidden;   /* the other half's image, while ls_row_look() shows one */
     uint8_t half;       /* enum ls_half: which is shown */
     ls_batch_memory *memory;

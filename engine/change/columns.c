@@ -131,11 +131,52 @@ static int shape(const plan *p, ls_column_def *cols, uint16_t *key, size_t *ncol
     return *ncols ? 0 : ls_fail(err, LS_USAGE, "columns.drop leaves table %s.%s without a column", s->schema, s->table);
 }
 
+/* Appends a template's text for the table. */
+static void expand(ls_buf *out, const char *template_, const ls_schema *s) {
+    for (const char *p = template_; *p;) {
+        bool schema = strncmp(p, "{schema}", 8) == 0, table = strncmp(p, "{table}", 7) == 0;
+        if (schema) ls_buf_add(out, s->schema, s->schema_len);
+        if (table) ls_buf_add(out, s->table, s->table_len);
+        if (!schema && !table) ls_buf_char(out, *p);
+        p += schema ? 8 : table ? 7 : 1;
+    }
+}
+
+/* The names that the table's changes get, one behind the other in c->text; the first one's length. */
+static size_t names_of(ls_columns *c, const ls_schema *s) {
+    const ls_column_set *of = &c->sets[s->rule].seen;
+    ls_buf_clear(&c->text);
+    expand(&c->text, of->as_schema ? of->as_schema : "{schema}", s);
+    size_t n = c->text.len;
+    expand(&c->text, of->as_table ? of->as_table : "{table}", s);
+    return n;
+}
+
+static ls_schema *make_schema(ls_columns *c, const ls_schema *s, const ls_column_def *cols, size_t ncols, const uint16_t *key) {
+    size_t n = names_of(c, s);
+    ls_schema *to = c->text.failed ? NULL : ls_schema_new(c->schemas, c->text.data, n, c->text.data + n, c->text.len - n, cols, ncols, key, s->nkey);
+    if (!to) return NULL;
+    to->rule = s->rule; /* as the source names the table */
+    to->before = s->before;
+    return to;
+}
+
+/* A change of a whole table. */
+static int rename_table(ls_columns *c, ls_work *w, ls_change *ch, ls_error *err) {
+    const ls_schema *s = ch->schema;
+    if (!s || !c->sets[s->rule].seen.as_table || !ch->whole_table) return 0;
+    size_t n = names_of(c, s);
+    const ls_schema *to = c->text.failed ? NULL : ls_schema_named(s, c->text.data, n, c->text.data + n, c->text.len - n);
+    if (!to || ls_work_hold(w, to)) return ls_fail_memory(err, "applying `as`");
+    ch->schema = to;
+    return 0;
+}
+
 static int make(ls_columns *c, plan *p, ls_error *err) {
     const ls_schema *s = p->from;
     set *of = &c->sets[s->rule];
     const ls_column_rule *rules = of->seen.rules;
-    bool any = false;
+    bool any = of->seen.as_table;
     size_t n = s->ncols ? s->ncols : 1, ncols;
     p->of = calloc(n, sizeof *p->of);
     p->key_of = calloc(n, sizeof *p->key_of);
@@ -153,7 +194,7 @@ static int make(ls_columns *c, plan *p, ls_error *err) {
         p->key_of[col] = of->keys[i];
     }
     if (rc == 0 && any) rc = shape(p, cols, key, &ncols, err);
-    if (rc == 0 && any && !(p->to = ls_schema_new(c->schemas, s->schema, s->schema_len, s->table, s->table_len, cols, ncols, key, s->nkey)))
+    if (rc == 0 && any && !(p->to = make_schema(c, s, cols, ncols, key)))
         rc = ls_fail_memory(err, "reading `columns`");
     free(cols);
     free(key);
@@ -236,12 +277,30 @@ static int to_text(ls_columns *c, ls_work *w, ls_value *v) {
     return 0;
 }
 
+/* A datetime as a timestamp, for which it is of UTC, or a timestamp as a datetime of UTC. 1; 0: it is neither; -1: memory. */
+static int to_zone(ls_work *w, bool utc, ls_value *v) {
+    if (v->kind != LS_KIND_TEXT) return 0;
+    if (is(v, "infinity") || is(v, "-infinity")) return 1;
+    if (v->len < sizeof "2026-01-31T0" || !memchr(v->as.p, 'T', v->len)) return 0;
+    bool marked = v->as.p[v->len - 1] == 'Z';
+    char last = v->as.p[v->len - (marked ? 2 : 1)];
+    if (last < '0' || last > '9') return 0;
+    if (marked == utc) return 1;
+    char *p = utc ? ls_arena_copy(&w->arena, v->as.p, v->len) : NULL;
+    if (utc && !p) return -1;
+    if (utc) p[v->len] = 'Z';
+    *v = ls_value_text(utc ? p : v->as.p, utc ? v->len + 1 : v->len - 1);
+    return 1;
+}
+
 /* 1: cast; 0: the value is none of the type; -1: memory. */
 static int cast(ls_columns *c, ls_work *w, int type, ls_value *v) {
     switch (type) {
     case LS_TYPE_BOOLEAN: return to_boolean(v);
     case LS_TYPE_INTEGER: return to_integer(v);
     case LS_TYPE_FLOAT: return to_float(v);
+    case LS_TYPE_TIMESTAMP: return to_zone(w, true, v);
+    case LS_TYPE_DATETIME: return to_zone(w, false, v);
     case LS_TYPE_JSON: return v->kind == LS_KIND_JSON ? to_text(c, w, v) == 0 ? 1 : -1 : v->kind == LS_KIND_TEXT && ls_json_is_document(v->as.p, v->len);
     case LS_TYPE_DECIMAL:
         if (v->kind == LS_KIND_BOOL || v->kind == LS_KIND_BYTES || v->kind == LS_KIND_JSON) return 0;
@@ -251,11 +310,12 @@ static int cast(ls_columns *c, ls_work *w, int type, ls_value *v) {
     }
 }
 
-/* A * for each character but the last `keep` of them. */
+/* A * for each character but the last `keep` of them; for each, where there are no more. */
 static void keep_last(ls_buf *out, const char *p, size_t n, unsigned keep) {
     size_t at = n, hidden = 0;
     for (unsigned kept = 0; at && kept < keep;)
         if (((uint8_t)p[--at] & 0xc0) != 0x80) kept++;
+    if (!at) at = n; /* it would show the whole */
     for (size_t i = 0; i < at; i++) hidden += ((uint8_t)p[i] & 0xc0) != 0x80;
     for (; hidden; hidden--) ls_buf_char(out, '*');
     ls_buf_add(out, p + at, n - at);
@@ -294,7 +354,8 @@ static void show(ls_buf *out, const ls_column_rule *r, const ls_value *v) {
 
 static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_value *v, ls_error *err) {
     static const char *const names[] = {[LS_TYPE_BOOLEAN] = "boolean", [LS_TYPE_INTEGER] = "integer (of 64 bits)", [LS_TYPE_FLOAT] = "float",
-                                        [LS_TYPE_DECIMAL] = "decimal", [LS_TYPE_JSON] = "json"};
+                                        [LS_TYPE_DECIMAL] = "decimal", [LS_TYPE_JSON] = "json", [LS_TYPE_DATETIME] = "datetime",
+                                        [LS_TYPE_TIMESTAMP] = "timestamp"};
     const ls_schema *s = p->from;
     const ls_value *row = ch->after ? ch->after : ch->before;
     ls_buf key = {0}, value = {0};
@@ -348,7 +409,10 @@ static int change_moved(ls_columns *c, ls_work *w, ls_change *ch, const plan *p,
 int ls_columns_run(ls_columns *c, ls_work *w, ls_error *err) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         ls_change *ch = &w->seen.changes[i];
-        if (!ch->after && !ch->before) continue;
+        if (!ch->after && !ch->before) {
+            if (rename_table(c, w, ch, err)) return -1;
+            continue;
+        }
         const plan *p = plan_of(c, ch->schema, err);
         if (!p) return -1;
         if (!p->to) continue;

@@ -25,11 +25,13 @@ typedef struct ls_column_rule {
     const char *rename; /* NULL: it keeps its name */
 } ls_column_rule;
 
-/* The rules of some tables. strict: one of them without one of the columns is an error; else a column that none has had so far is warned of. */
+/* The rules of some tables. as_schema, as_table: the names that the tables' changes get, truncates too, with {schema} and {table} for those of
+ * the source; NULL: they keep theirs. strict: one of them without one of the columns is an error; else a column that none has had so far is warned of. */
 typedef struct ls_column_set {
     const ls_column_rule *rules;
     size_t nrules;
     bool strict;
+    const char *as_schema, *as_table;
 } ls_column_set;
 
 typedef struct ls_columns ls_columns; /* of one stage thread */

@@ -51,7 +51,7 @@ static int refuse_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
 
 static ls_change *change_at(ls_batch *b, uint32_t change) {
     if (b->frozen) {
-        ls_refuse(b, "a row is not changed where it is asked for its topic, key, headers or message, nor by a filter under moves = \"split\": change it in map");
+        ls_refuse(b, "a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = \"split\": change it in map");
         return NULL;
     }
     if (change < b->count && b->changes[change].schema) return &b->changes[change];

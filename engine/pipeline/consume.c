@@ -2,6 +2,7 @@
 #include "pipeline/worker.h"
 
 #include "base/clock.h"
+#include "pipeline/csv_conf.h"
 #include "pipeline/incoming.h"
 #include "pipeline/lua_writer.h"
 
@@ -23,6 +24,7 @@ typedef struct instance {
     ls_consumer *consumer;
     ls_decoder *decoder;
     ls_writer *writer;
+    ls_csv_layout *layouts; /* the CSV writer's; NULL: none */
     ls_script *script;
     ls_schemas schemas;
     ls_work *work;
@@ -132,7 +134,7 @@ static int handle(instance *in, size_t n, ls_error *err) {
     ls_work_reset(in->work);
     if (decode(in, n, err)) return -1;
     ls_batch *b = &in->work->seen;
-    if (in->script && b->count && ls_script_run(in->script, b, err)) return -1;
+    if (in->script && b->count && (ls_script_run(in->script, b, err) || ls_script_lay_out(in->script, b, err))) return -1;
     in->dirty = true; /* a write that fails half-way has written, too */
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
     if (in->script) atomic_store(&in->worker->script, ls_script_memory(in->script));
@@ -210,28 +212,15 @@ static int pump(instance *in, ls_retry *again, ls_error *err) {
 
 static int open_writer(instance *in, ls_error *err) {
     if (in->opt->lua_writer) return ls_lua_writer_open(&in->writer, in->script, in->worker->stage->name, &in->worker->log, err);
-    const ls_csv_options *csv = &in->opt->csv;
     if (in->opt->instances > 1)
         snprintf(in->id, sizeof in->id, "%s-%d", in->opt->consumer_id, in->worker->instance);
     else
         snprintf(in->id, sizeof in->id, "%s", in->opt->consumer_id);
-    ls_csv_conf conf = {.filename = csv->filename,
-                        .consumer = in->id,
-                        .max_open_files = csv->max_open_files,
-                        .rotate_bytes = csv->rotate_bytes,
-                        .rotate_rows = csv->rotate_rows,
-                        .rotate_every = (int64_t)csv->rotate_every,
-                        .compress = !csv->compress ? LS_CSV_PLAIN : strcmp(csv->compress, "zstd") == 0 ? LS_CSV_ZSTD : LS_CSV_GZIP,
-                        .split_files = csv->split_files,
-                        .header = csv->header,
-                        .bom = csv->bom,
-                        .formula_guard = csv->formula_guard,
-                        .delimiter = csv->delimiter,
-                        .quote = csv->quote,
-                        .newline = csv->newline,
-                        .log = &in->worker->log,
-                        .null_text = csv->null_text,
-                        .absent_text = csv->absent_text};
+    free(in->layouts); /* of the last session */
+    if (ls_csv_layouts_of(&in->layouts, &in->opt->csv, in->id, &in->worker->log, err)) return -1;
+    ls_csv_conf conf = ls_csv_conf_of(&in->opt->csv, in->id, &in->worker->log);
+    conf.layouts = in->layouts;
+    conf.nlayouts = in->opt->csv.nlayouts;
     return ls_csv_open(&in->writer, &conf, err);
 }
 
@@ -295,6 +284,7 @@ out:
     ls_work_free(in->work);
     ls_decoder_free(in->decoder);
     free(in->at);
+    free(in->layouts);
     ls_script_close(in->script);
     free(in);
     return rc;

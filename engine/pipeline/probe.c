@@ -80,11 +80,10 @@ static int probe_kafka(const ls_stage *stage, const ls_log *log, ls_error *err) 
 }
 
 /* The folder of the files, or the nearest one above it that there is: the others are made. */
-static int probe_folder(const ls_stage *stage, ls_error *err) {
+static int probe_folder(const char *filename, ls_error *err) {
     char path[PATH_MAX];
     struct stat st;
-    const char *filename = stage->as.consumer.csv.filename; /* a template's folders are made from its first brace on */
-    snprintf(path, sizeof path, "%.*s", (int)strcspn(filename, "{"), filename);
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(filename, "{"), filename); /* a template's folders are made from its first brace on */
     for (;;) {
         char *slash = strrchr(path, '/');
         if (!slash)
@@ -100,9 +99,15 @@ static int probe_folder(const ls_stage *stage, ls_error *err) {
     return 0;
 }
 
+static int probe_folders(const ls_csv_options *csv, ls_error *err) {
+    int rc = probe_folder(csv->filename, err);
+    for (size_t i = 0; rc == 0 && i < csv->nlayouts; i++) rc = probe_folder(csv->layouts[i].csv.filename, err);
+    return rc;
+}
+
 int ls_probe_stage(const ls_stage *stage, ls_try *tried, const ls_log *log, ls_error *err) {
     ls_log stage_log = ls_log_for(log, stage->name);
-    int rc = stage->is_connector ? probe_connector(stage, tried, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folder(stage, err);
+    int rc = stage->is_connector ? probe_connector(stage, tried, &stage_log, err) : stage->as.consumer.lua_writer ? 0 : probe_folders(&stage->as.consumer.csv, err);
     if (rc == 0) rc = probe_kafka(stage, &stage_log, err);
     if (rc && err->code == LS_AGAIN) err->code = LS_FAIL;
     return rc;

@@ -146,8 +146,9 @@ int ls_connector_columns(ls_columns **out, const ls_stage *stage, ls_schemas *sc
     bool any = false;
     *out = NULL;
     for (size_t i = 0; sets && i < o->nsets; i++) {
-        sets[i] = (ls_column_set){o->sets[i].columns, o->sets[i].ncolumns, one_table(o, &o->sets[i])};
-        any = any || sets[i].nrules;
+        const ls_table_options *t = &o->sets[i];
+        sets[i] = (ls_column_set){t->columns, t->ncolumns, one_table(o, t), t->as_schema, t->as_table};
+        any = any || t->ncolumns || t->as_table;
     }
     if (sets && any) *out = ls_columns_new(sets, o->nsets, schemas, log);
     bool fine = sets && (!any || *out);

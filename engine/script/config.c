@@ -40,6 +40,8 @@ static const field connector_fields[] = {
 static const field table_fields[] = {
     {.name = "pattern", .kind = TEXT, .at = offsetof(ls_table_options, pattern)},
     {.name = "filtered", .kind = BOOL, .at = offsetof(ls_table_options, filtered)},
+    {.name = "as_schema", .kind = TEXT, .at = offsetof(ls_table_options, as_schema)},
+    {.name = "as_table", .kind = TEXT, .at = offsetof(ls_table_options, as_table)},
     {.name = "moves", .kind = TEXT, .at = offsetof(ls_table_options, moves)},
     {.name = "format", .kind = TEXT, .at = offsetof(ls_table_options, format)},
     {.name = "topic",
@@ -86,6 +88,14 @@ static const field csv_fields[] = {
     {.name = "newline", .kind = TEXT, .at = offsetof(ls_csv_options, newline)},
     {.name = "null", .kind = TEXT, .at = offsetof(ls_csv_options, null_text)},
     {.name = "absent", .kind = TEXT, .at = offsetof(ls_csv_options, absent_text)},
+    {.name = "prefix", .kind = BOOL, .at = offsetof(ls_csv_options, prefix)},
+};
+
+static const field layout_column_fields[] = {
+    {.name = "title", .kind = TEXT, .at = offsetof(ls_layout_column, title)},
+    {.name = "from", .kind = TEXT, .at = offsetof(ls_layout_column, from)},
+    {.name = "date", .kind = TEXT, .at = offsetof(ls_layout_column, date)},
+    {.name = "optional", .kind = BOOL, .at = offsetof(ls_layout_column, optional)},
 };
 
 #define COUNT(fields) (sizeof(fields) / sizeof *(fields))
@@ -209,6 +219,40 @@ static bool is_set(lua_State *L, const char *name) {
     return set;
 }
 
+static bool is_true(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
+    bool on = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return on;
+}
+
+/* The writer's layout: a list of { pattern, columns, computed } and all the options of a writer. Gives whether one has functions. */
+static bool read_layouts(lua_State *L, ls_config *c, ls_csv_options *o) {
+    bool computed = false;
+    lua_getfield(L, -1, "layout");
+    o->nlayouts = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
+    ls_csv_layout_options *all = take(L, c, (o->nlayouts ? o->nlayouts : 1) * sizeof *all);
+    for (size_t i = 0; i < o->nlayouts; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        computed |= is_true(L, "computed");
+        all[i].what.pattern = text_of(L, c, "pattern");
+        read_fields(L, c, csv_fields, COUNT(csv_fields), &all[i].csv);
+        lua_getfield(L, -1, "columns");
+        all[i].what.ncolumns = lua_objlen(L, -1);
+        ls_layout_column *columns = take(L, c, (all[i].what.ncolumns + 1) * sizeof *columns);
+        for (size_t k = 0; k < all[i].what.ncolumns; k++) {
+            lua_rawgeti(L, -1, (int)k + 1);
+            read_fields(L, c, layout_column_fields, COUNT(layout_column_fields), &columns[k]);
+            lua_pop(L, 1);
+        }
+        all[i].what.columns = columns;
+        lua_pop(L, 2);
+    }
+    o->layouts = all;
+    lua_pop(L, 1);
+    return computed;
+}
+
 /* The sets of options that tables may have of their own, the connector's first; says whether one of them has a function. */
 static bool read_sets(lua_State *L, ls_config *c, ls_connector_options *o) {
     bool functions = false;
@@ -253,6 +297,7 @@ static void read_stage(lua_State *L, ls_config *c, ls_stage *s) {
             s->as.consumer.flush_every = (ls_flush_every){(size_t)number_of(L, "flush_rows", 0), number_of(L, "flush_ms", 0)};
         } else {
             read_fields(L, c, csv_fields, COUNT(csv_fields), &s->as.consumer.csv);
+            s->has_hooks |= read_layouts(L, c, &s->as.consumer.csv);
         }
         lua_pop(L, 1);
     }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "change/columns.h"
+#include "change/layout.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@ typedef struct ls_table_options {
     size_t nheaders;
     const ls_column_rule *columns;
     size_t ncolumns;
+    const char *as_schema, *as_table; /* NULL: tables keep their names */
 } ls_table_options;
 
 typedef struct ls_connector_options {
@@ -65,7 +67,15 @@ typedef struct ls_csv_options {
     char delimiter, quote;
     const char *compress; /* "zstd" | "gzip"; NULL: neither */
     const char *newline, *null_text, *absent_text;
+    bool prefix; /* action and table in front */
+    const struct ls_csv_layout_options *layouts;
+    size_t nlayouts;
 } ls_csv_options;
+
+typedef struct ls_csv_layout_options {
+    ls_layout what;
+    ls_csv_options csv; /* the writer's with what the layout says otherwise; its layouts are none */
+} ls_csv_layout_options;
 
 typedef struct ls_flush_every {
     size_t rows; /* 0: no limit */
@@ -85,7 +95,7 @@ typedef struct ls_consumer_options {
 
 typedef struct ls_stage {
     bool is_connector;
-    bool has_hooks; /* a filter or map, or a writer in Lua: Lua is entered once a batch */
+    bool has_hooks; /* a filter or map, a writer in Lua, or functions in its layouts: Lua is entered once a batch */
     int line;       /* of its `name =`, for messages */
     const char *name;
     ls_kafka_options kafka;

@@ -5,23 +5,35 @@ typedef struct choosing {
     const char *stage;
 } choosing;
 
+/* What module.of(stage) gives, a loop and its message handler, or nil, as references. */
+static void take_loop(lua_State *L, const char *module, const char *stage, int *loop, int *handler) {
+    ls_lua_push_field(L, module, "of");
+    lua_pushstring(L, stage);
+    lua_call(L, 1, 2);
+    if (lua_isnil(L, -2)) return;
+    *handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    *loop = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 static int choose(lua_State *L) {
     const choosing *c = lua_touserdata(L, 1);
-    ls_lua_push_field(L, "list_sync.hooks", "of");
-    lua_pushstring(L, c->stage);
-    lua_call(L, 1, 2);
-    if (lua_isnil(L, -2)) return 0;
-    c->script->handler = luaL_ref(L, LUA_REGISTRYINDEX);
-    c->script->loop = luaL_ref(L, LUA_REGISTRYINDEX);
+    ls_script *s = c->script;
+    take_loop(L, "list_sync.hooks", c->stage, &s->loop, &s->handler);
+    take_loop(L, "list_sync.cells", c->stage, &s->cells, &s->cells_handler);
     return 0;
+}
+
+static void drop_loop(lua_State *L, int *loop, int *handler) {
+    luaL_unref(L, LUA_REGISTRYINDEX, *loop);
+    luaL_unref(L, LUA_REGISTRYINDEX, *handler);
+    *loop = *handler = LUA_NOREF;
 }
 
 int ls_script_use(ls_script *s, const char *stage, ls_error *err) {
     choosing c = {.script = s, .stage = stage};
     if (ls_guard_use(&s->guard, stage, err)) return -1;
-    luaL_unref(s->L, LUA_REGISTRYINDEX, s->loop);
-    luaL_unref(s->L, LUA_REGISTRYINDEX, s->handler);
-    s->loop = s->handler = LUA_NOREF;
+    drop_loop(s->L, &s->loop, &s->handler);
+    drop_loop(s->L, &s->cells, &s->cells_handler);
     return ls_lua_protected(s->L, choose, &c, LS_USAGE, err);
 }
 
@@ -60,11 +72,10 @@ void ls_script_leave(ls_script *s) {
     s->at.clones = UINT32_MAX;
 }
 
-int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
+static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *err) {
     lua_State *L = s->L;
-    if (s->loop == LUA_NOREF) return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->handler); /* nothing here but lua_pcall can raise */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->loop);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, handler); /* nothing here but lua_pcall can raise */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loop);
     ls_script_enter(s, b, 0);
     int rc = lua_pcall(L, 0, 0, -2);
     ls_script_leave(s);
@@ -75,6 +86,15 @@ int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
     else if (rc)
         ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
     lua_settop(L, 0);
-    if (rc || ls_guard_memory(&s->guard, err)) return -1;
+    return rc ? -1 : ls_guard_memory(&s->guard, err);
+}
+
+int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {
+    if (s->loop == LUA_NOREF) return 0;
+    if (run_loop(s, s->loop, s->handler, b, err)) return -1;
     return ls_work_order(ls_work_of(b)) ? ls_fail_memory(err, "running a hook") : 0;
+}
+
+int ls_script_lay_out(ls_script *s, ls_batch *b, ls_error *err) {
+    return s->cells == LUA_NOREF ? 0 : run_loop(s, s->cells, s->cells_handler, b, err);
 }

@@ -34,7 +34,7 @@ int ls_script_open(ls_script **out, const char *path, const ls_script_env *env, 
         free(s);
         return ls_fail_memory(err, "starting Lua");
     }
-    s->loop = s->handler = s->writer = s->writer_handler = LUA_NOREF;
+    s->loop = s->handler = s->cells = s->cells_handler = s->writer = s->writer_handler = LUA_NOREF;
     s->at.index = UINT32_MAX;
     ls_guard_init(&s->guard, s->L, &s->at, env->log);
     if (ls_lua_protected(s->L, evaluate, &o, LS_USAGE, err)) {

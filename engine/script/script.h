@@ -31,6 +31,9 @@ int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
 /* Appends where the stage's hooks are: "filter is at shop.lua:7, map is at shop.lua:12"; nothing without. */
 int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+/* The functions of the stage's CSV layouts, if it has some, over every change but T: their cells are then ls_layout_cells()'. Errors as above,
+ * with the column. */
+int ls_script_lay_out(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
 
 /* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. */
 typedef struct ls_script_position { /* of a partition: the offset of the next message */

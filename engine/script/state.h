@@ -13,6 +13,7 @@ struct ls_script {
     ls_hook_place at;  /* where the hooks are; Lua has its address */
     ls_guard guard;
     int loop, handler; /* registry references of the stage in use; LUA_NOREF: it has no hooks */
+    int cells, cells_handler; /* of its layouts' functions, likewise */
     int writer, writer_handler; /* the functions of its writer, in a table; set by ls_script_use_writer() */
 };
 

@@ -1,7 +1,7 @@
-/* The CSV writer: RFC 4180 rows of changes. The files are csv_file.c's, and csv_route.c says which. */
-#include "write/csv_route.h"
+/* The CSV writer: RFC 4180 rows of changes. The files are csv_file.c's, and csv_route.c says which; csv_layout.c knows the layouts. */
+#include "write/csv_layout.h"
 
-#include "change/value.h"
+#include "base/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 enum {
     LS_CSV_TABLES_MAX = LS_LIMIT(10000, 4), /* tables that something is remembered of; past it all are forgotten and learnt again */
     LS_CSV_BUCKETS = LS_LIMIT(1024, 2),
-    LS_CSV_LAYOUTS = LS_LIMIT(256, 2),      /* schemas whose layouts are kept */
+    LS_CSV_PLANS = LS_LIMIT(256, 2),        /* schemas whose plans are kept */
+    LS_CSV_LANES = LS_LIMIT(256, 2),        /* schemas whose lanes are kept */
     LS_CSV_TRUNCATES = LS_LIMIT(1024, 4),   /* truncates remembered, so that one that comes from every partition is written once */
     LS_CSV_KEEP_ROW = 1024 * 1024 /* bytes of row buffer kept between rows */
 };
@@ -22,28 +23,29 @@ typedef struct table {
     size_t cell_len, name;
     ls_buf known;         /* header of its last I row; empty: none yet */
     uint32_t known_id;    /* schema that `known` is of */
-    uint32_t version;     /* grows as `known` changes: layouts of its D rows depend on it */
+    uint32_t version;     /* grows as `known` changes: plans of its D rows depend on it */
     ls_csv_part *deletes; /* where its last D row went, and how many cells that had */
     size_t delete_cells;
 } table;
 
 /* Where D rows of a schema go, and which column stands in each cell behind action and table. */
-typedef struct delete_layout {
+typedef struct delete_plan {
     ls_csv_part *part; /* NULL: not made yet */
     uint32_t version;  /* of the table, when it was made */
-    uint32_t *col;     /* NO_COLUMN: the cell is absent */
+    uint32_t *col;     /* LS_CSV_NO_COLUMN: the cell is absent */
     size_t ncols;
-} delete_layout;
+} delete_plan;
 
-enum { NO_COLUMN = UINT32_MAX };
-
-typedef struct layout {
+/* How rows of a schema are written. In a lane with columns deletes[0] has the part alone: all rows have the same cells. */
+typedef struct plan {
     uint32_t id; /* of the schema; 0: empty */
     ls_csv_route route;
     table *table;
     ls_csv_part *inserts;   /* NULL: not looked up yet */
-    delete_layout deletes[2]; /* of rows with the key alone, and of whole rows */
-} layout;
+    delete_plan deletes[2]; /* of rows with the key alone, and of whole rows */
+    uint32_t *laid;         /* where the lane's columns are; NULL: not looked up yet */
+    bool checked;           /* ls_csv_lane_check() has seen it */
+} plan;
 
 typedef struct truncate_seen {
     uint64_t files;     /* their serial: each file that has the table's rows has it */
@@ -54,94 +56,53 @@ typedef struct truncate_seen {
 
 typedef struct csv {
     ls_writer base;
-    ls_csv_conf conf;
     ls_csv_disk disk;
-    ls_csv_routes routes;
-    ls_csv_route at; /* of the change that is being written */
+    ls_csv_lane *lanes; /* the writer's own, then those of its layouts */
+    size_t nlanes;
+    const char **patterns; /* of the layouts */
+    struct {
+        uint32_t id; /* of the schema; 0: empty */
+        ls_csv_lane *lane;
+    } recent[LS_CSV_LANES];
+    ls_csv_lane *lane; /* of the change that is being written */
+    ls_csv_route at;   /* ... */
     table *tables[LS_CSV_BUCKETS];
     size_t ntables;
-    layout layouts[LS_CSV_LAYOUTS];
+    plan plans[LS_CSV_PLANS];
     truncate_seen truncates[LS_CSV_TRUNCATES]; /* a ring */
     size_t ntruncates;
-    size_t null_len, absent_len;
-    bool special[256]; /* bytes that a cell is quoted for */
     ls_buf row, header, text;
 } csv;
 
 /* ---- cells */
 
-static bool is_token(const char *token, size_t token_len, const char *p, size_t n) { return n == token_len && memcmp(p, token, n) == 0; }
-
-/* Quoted, a text is never taken for a NULL or an absent value; an empty one always is. */
-static bool needs_quotes(const csv *c, const char *p, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (c->special[(unsigned char)p[i]]) return true;
-    return n == 0 || is_token(c->conf.null_text, c->null_len, p, n) || is_token(c->conf.absent_text, c->absent_len, p, n);
-}
-
-static void put_text(const csv *c, ls_buf *out, const char *p, size_t n) {
-    bool guard = c->conf.formula_guard && ls_csv_is_formula(p, n);
-    if (!guard && !needs_quotes(c, p, n)) {
-        ls_buf_add(out, p, n);
-        return;
-    }
-    ls_buf_char(out, c->conf.quote);
-    if (guard) ls_buf_add(out, "''", c->conf.quote == '\'' ? 2 : 1);
-    while (n) {
-        const char *q = memchr(p, c->conf.quote, n);
-        size_t run = q ? (size_t)(q - p) + 1 : n;
-        ls_buf_add(out, p, run);
-        if (q) ls_buf_char(out, c->conf.quote);
-        p += run;
-        n -= run;
-    }
-    ls_buf_char(out, c->conf.quote);
-}
-
-static void put_absent(csv *c) {
-    ls_buf_char(&c->row, c->conf.delimiter);
-    ls_buf_add(&c->row, c->conf.absent_text, c->absent_len);
-}
-
-static void put_cell(csv *c, const ls_value *v) {
-    if (v->state > LS_NULL) {
-        put_absent(c);
-        return;
-    }
-    ls_buf_char(&c->row, c->conf.delimiter);
-    if (v->state == LS_NULL) {
-        ls_buf_add(&c->row, c->conf.null_text, c->null_len);
-    } else if (v->kind == LS_KIND_TEXT || v->kind == LS_KIND_JSON) {
-        put_text(c, &c->row, v->as.p, v->len);
-    } else {
-        ls_buf_clear(&c->text);
-        ls_value_print(&c->text, v);
-        put_text(c, &c->row, c->text.data, c->text.len);
-        c->row.failed |= c->text.failed;
-    }
-}
+static void put_absent(csv *c) { ls_csv_put_absent(&c->lane->dialect, &c->row); }
+static void put_cell(csv *c, const ls_value *v) { ls_csv_put_cell(&c->lane->dialect, &c->row, v, &c->text); }
 
 static void begin_row(csv *c, char action, const table *t) {
     if (c->row.cap > LS_CSV_KEEP_ROW) ls_buf_free(&c->row);
     ls_buf_clear(&c->row);
+    if (c->lane->conf.bare) return;
     ls_buf_char(&c->row, action);
-    ls_buf_char(&c->row, c->conf.delimiter);
+    ls_buf_char(&c->row, c->lane->conf.delimiter);
     ls_buf_add(&c->row, t->cell.data, t->cell_len);
 }
 
 static int end_row(csv *c, ls_csv_part *p, ls_error *err) {
-    if (c->row.failed) return ls_fail_memory(err, "writing a CSV row");
-    return ls_csv_part_add(p, c->row.data, c->row.len, err);
+    size_t skip = c->lane->conf.bare && c->row.len; /* the delimiter before the first cell */
+    if (c->row.failed || !ls_buf_room(&c->row, 1)) return ls_fail_memory(err, "writing a CSV row"); /* an empty row is at a place, too */
+    return ls_csv_part_add(p, c->row.data + skip, c->row.len - skip, err);
 }
 
 static void begin_header(csv *c) {
     ls_buf_clear(&c->header);
-    ls_buf_fmt(&c->header, "action%ctable", c->conf.delimiter);
+    ls_buf_room(&c->header, 1); /* an empty one is at a place, too */
+    if (!c->lane->conf.bare) ls_buf_fmt(&c->header, "action%ctable", c->lane->conf.delimiter);
 }
 
 static void put_header(csv *c, const ls_column *col) {
-    ls_buf_char(&c->header, c->conf.delimiter);
-    put_text(c, &c->header, col->name, col->name_len);
+    if (c->header.len) ls_buf_char(&c->header, c->lane->conf.delimiter);
+    ls_csv_put_text(&c->lane->dialect, &c->header, col->name, col->name_len);
 }
 
 /* ---- tables */
@@ -152,13 +113,14 @@ static void free_table(table *t) {
     free(t);
 }
 
-static void forget_layout(layout *l) {
+static void forget_plan(plan *l) {
     for (size_t i = 0; i < 2; i++) free(l->deletes[i].col);
-    *l = (layout){0};
+    free(l->laid);
+    *l = (plan){0};
 }
 
 static void forget_all(csv *c) {
-    for (size_t i = 0; i < LS_CSV_LAYOUTS; i++) forget_layout(&c->layouts[i]);
+    for (size_t i = 0; i < LS_CSV_PLANS; i++) forget_plan(&c->plans[i]);
     for (size_t i = 0; i < LS_CSV_BUCKETS; i++)
         for (table *t = c->tables[i], *next; t; t = next) {
             next = t->next;
@@ -190,7 +152,7 @@ static table *table_of(csv *c, const ls_schema *s) {
     if (c->ntables == LS_CSV_TABLES_MAX) forget_all(c);
     table *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    put_text(c, &t->cell, name, c->text.len);
+    ls_csv_put_text(&c->lane->dialect, &t->cell, name, c->text.len);
     t->cell_len = t->name = t->cell.len;
     ls_buf_add(&t->cell, name, c->text.len + 1);
     if (t->cell.failed) {
@@ -204,12 +166,12 @@ static table *table_of(csv *c, const ls_schema *s) {
     return *bucket = t;
 }
 
-static layout *layout_of(csv *c, const ls_schema *s) {
-    layout *l = &c->layouts[(s->id + c->at.inserts->serial) % LS_CSV_LAYOUTS];
+static plan *plan_of(csv *c, const ls_schema *s) {
+    plan *l = &c->plans[(s->id + c->at.inserts->serial) % LS_CSV_PLANS];
     if (l->id == s->id && same_route(&l->route, &c->at)) return l;
     table *t = table_of(c, s);
     if (!t) return NULL;
-    forget_layout(l);
+    forget_plan(l);
     l->id = s->id;
     l->route = c->at;
     l->table = t;
@@ -219,7 +181,7 @@ static layout *layout_of(csv *c, const ls_schema *s) {
 /* ---- insert rows */
 
 /* Notes the columns of the table's newest I row: without split_files, D rows stand under the same header. */
-static int learn(csv *c, layout *l, const ls_schema *s, ls_error *err) {
+static int learn(csv *c, plan *l, const ls_schema *s, ls_error *err) {
     table *t = l->table;
     if (l->inserts && t->known_id == s->id) return 0;
     begin_header(c);
@@ -240,7 +202,7 @@ static void claim(ls_csv_part *p, const table *t) {
     if (!p->table) p->table = strdup(t->cell.data + t->name); /* without it the part is not found by table: no harm */
 }
 
-static int write_insert(csv *c, layout *l, const ls_schema *s, const ls_value *row, ls_error *err) {
+static int write_insert(csv *c, plan *l, const ls_schema *s, const ls_value *row, ls_error *err) {
     if (learn(c, l, s, err)) return -1;
     claim(l->inserts, l->table);
     begin_row(c, 'I', l->table);
@@ -251,9 +213,9 @@ static int write_insert(csv *c, layout *l, const ls_schema *s, const ls_value *r
 /* ---- delete rows */
 
 /* Makes d->col for a header: 1: each column that the row carries has its cell; 0: it has not; -1: memory. */
-static int fill_cells(csv *c, delete_layout *d, const ls_schema *s, const char *header, size_t n, size_t carried, const uint32_t *cols) {
+static int fill_cells(csv *c, delete_plan *d, const ls_schema *s, const char *header, size_t n, size_t carried, const uint32_t *cols) {
     const char *at = header, *end = header + n;
-    size_t cells = ls_csv_count_cells(&c->conf, header, n), found = 0;
+    size_t cells = ls_csv_count_cells(&c->lane->conf, header, n), found = 0;
     bool *wanted = calloc((size_t)s->ncols + 1, sizeof *wanted);
     d->col = malloc((cells + 1) * sizeof *d->col);
     d->ncols = 0;
@@ -263,16 +225,16 @@ static int fill_cells(csv *c, delete_layout *d, const ls_schema *s, const char *
     }
     for (size_t i = 0; i < carried; i++) wanted[cols[i]] = true;
     uint32_t next = 0; /* mostly the same order */
-    for (size_t i = 0; ls_csv_next_cell(&c->conf, &at, end, &c->text); i++) {
-        if (i < 2) continue; /* action, table */
-        bool here = next < s->ncols && is_token(s->cols[next].name, s->cols[next].name_len, c->text.data, c->text.len);
+    for (size_t i = 0; ls_csv_next_cell(&c->lane->conf, &at, end, &c->text); i++) {
+        if (i < 2 && !c->lane->conf.bare) continue; /* action, table */
+        bool here = next < s->ncols && s->cols[next].name_len == c->text.len && memcmp(s->cols[next].name, c->text.data, c->text.len) == 0;
         int col = here ? (int)next : ls_schema_find(s, c->text.data, c->text.len);
         if (col >= 0) next = (uint32_t)col + 1;
         if (col >= 0 && wanted[col]) {
             wanted[col] = false;
             found++;
         }
-        d->col[d->ncols++] = col < 0 ? NO_COLUMN : (uint32_t)col;
+        d->col[d->ncols++] = col < 0 ? LS_CSV_NO_COLUMN : (uint32_t)col;
     }
     free(wanted);
     return c->text.failed ? -1 : found == carried;
@@ -282,7 +244,7 @@ static int fill_cells(csv *c, delete_layout *d, const ls_schema *s, const char *
  * under that of the table's newest part. NULL: there is none. */
 static const char *known_header(csv *c, const table *t, size_t *n) {
     *n = t->known.len;
-    if (*n && !c->conf.split_files) return t->known.data;
+    if (*n && !c->lane->conf.split_files) return t->known.data;
     const ls_csv_part *p = ls_csv_files_of_table(c->at.deletes, t->cell.data + t->name);
     *n = p ? p->header_len : 0;
     return p ? p->header : NULL;
@@ -295,16 +257,16 @@ static int own_header(csv *c, const ls_schema *s, size_t carried, const uint32_t
     return c->header.failed ? -1 : 0;
 }
 
-static int lay_out_deletes(csv *c, layout *l, const ls_schema *s, bool whole, ls_error *err) {
-    delete_layout *d = &l->deletes[whole];
+static int lay_out_deletes(csv *c, plan *l, const ls_schema *s, bool whole, ls_error *err) {
+    delete_plan *d = &l->deletes[whole];
     size_t carried = whole ? s->ncols : s->nkey, n = 0;
     uint32_t *cols = malloc((carried + 1) * sizeof *cols);
     const char *header = NULL;
     int fits = 0;
     for (size_t i = 0; cols && i < carried; i++) cols[i] = whole ? (uint32_t)i : s->key[i];
     free(d->col);
-    *d = (delete_layout){0};
-    if (!c->conf.split_files) header = known_header(c, l->table, &n);
+    *d = (delete_plan){0};
+    if (!c->lane->conf.split_files) header = known_header(c, l->table, &n);
     if (cols && header) fits = fill_cells(c, d, s, header, n, carried, cols);
     if (cols && !fits) {
         free(d->col);
@@ -329,21 +291,43 @@ static bool is_whole(const ls_schema *s, const ls_value *row) {
     return false;
 }
 
-static int write_delete(csv *c, layout *l, const ls_schema *s, const ls_value *row, ls_error *err) {
+static int write_delete(csv *c, plan *l, const ls_schema *s, const ls_value *row, ls_error *err) {
     bool whole = is_whole(s, row);
-    delete_layout *d = &l->deletes[whole];
+    delete_plan *d = &l->deletes[whole];
     if ((!d->part || d->version != l->table->version) && lay_out_deletes(c, l, s, whole, err)) return -1;
     claim(d->part, l->table);
     l->table->deletes = d->part;
     l->table->delete_cells = d->ncols;
     begin_row(c, 'D', l->table);
     for (size_t i = 0; i < d->ncols; i++) {
-        if (d->col[i] == NO_COLUMN)
+        if (d->col[i] == LS_CSV_NO_COLUMN)
             put_absent(c);
         else
             put_cell(c, &row[d->col[i]]);
     }
     return end_row(c, d->part, err);
+}
+
+/* ---- rows of a lane with columns */
+
+static int laid_part(csv *c, ls_csv_files *files, table *t, ls_csv_part **out, ls_error *err) {
+    if (!*out && ls_csv_files_part(files, c->lane->header.data, c->lane->header.len, out, err)) return -1;
+    claim(*out, t);
+    return 0;
+}
+
+static int write_laid(csv *c, plan *l, const ls_work *w, uint32_t number, int image, ls_error *err) {
+    const ls_change *ch = &w->seen.changes[number];
+    const ls_value *cells = ls_layout_cells(w, number, image), *row = image ? ch->after : ch->before;
+    ls_csv_part **part = image ? &l->inserts : &l->deletes[0].part;
+    if (!row || cells == ls_cells_left_out) return 0;
+    if (!l->laid && !(l->laid = ls_csv_lane_find(c->lane, ch->schema))) return ls_fail_memory(err, "writing a CSV row");
+    if (image && !l->checked && ls_csv_lane_check(c->lane, ch->schema, l->laid, err)) return -1;
+    if (image) l->checked = true;
+    if (laid_part(c, image ? c->at.inserts : c->at.deletes, l->table, part, err)) return -1;
+    begin_row(c, image ? 'I' : 'D', l->table);
+    if (ls_csv_lane_put(c->lane, ch, row, cells, l->laid, &c->row, &c->text, err)) return -1;
+    return end_row(c, *part, err);
 }
 
 /* ---- truncates */
@@ -365,7 +349,11 @@ static bool seen_truncate(csv *c, const ls_change *ch) {
 /* The part and the number of cells that a T row is padded to: where the table's D rows would go, as far as that is known. */
 static int lay_out_truncate(csv *c, table *t, ls_error *err) {
     size_t n;
-    if (t->deletes && c->conf.split_files) return 0;
+    if (ls_csv_lane_is_laid(c->lane)) {
+        t->delete_cells = c->lane->layout->ncolumns;
+        return laid_part(c, c->at.deletes, t, &t->deletes, err);
+    }
+    if (t->deletes && c->lane->conf.split_files) return 0;
     const char *header = known_header(c, t, &n);
     if (!header && t->deletes) return 0;
     if (!header) {
@@ -374,14 +362,14 @@ static int lay_out_truncate(csv *c, table *t, ls_error *err) {
         header = c->header.data;
         n = c->header.len;
     }
-    t->delete_cells = ls_csv_count_cells(&c->conf, header, n) - 2;
+    t->delete_cells = ls_csv_count_cells(&c->lane->conf, header, n) - 2;
     return ls_csv_files_part(c->at.deletes, header, n, &t->deletes, err);
 }
 
 static int write_truncate(csv *c, const ls_schema *s, const ls_change *ch, ls_error *err) {
     table *t = table_of(c, s);
     if (!t) return ls_fail_memory(err, "writing a CSV row");
-    if (seen_truncate(c, ch)) return 0;
+    if (c->lane->conf.bare || seen_truncate(c, ch)) return 0;
     if (lay_out_truncate(c, t, err)) return -1;
     ls_csv_part *p = t->deletes;
     claim(p, t);
@@ -393,32 +381,45 @@ static int write_truncate(csv *c, const ls_schema *s, const ls_change *ch, ls_er
 
 /* ---- the writer */
 
+static ls_csv_lane *lane_of(csv *c, const ls_schema *s) {
+    size_t at = s->id % LS_CSV_LANES;
+    if (c->nlanes == 1) return c->lanes;
+    if (c->recent[at].id != s->id) {
+        c->recent[at].id = s->id;
+        c->recent[at].lane = &c->lanes[1 + ls_pattern_best(c->patterns, c->nlanes - 1, s->schema, s->table)];
+    }
+    return c->recent[at].lane;
+}
+
 /* Past LS_CSV_NAMES_MAX all files are closed, and found again as rows come. */
 static int start_anew(csv *c, ls_error *err) {
     if (ls_csv_disk_flush(&c->disk, err)) return -1;
     forget_all(c);
-    ls_csv_routes_forget(&c->routes);
     ls_csv_disk_close(&c->disk);
-    return ls_csv_disk_find(&c->disk, err);
+    for (size_t i = 0; i < c->nlanes; i++)
+        if (ls_csv_routes_again(&c->lanes[i].routes, err)) return -1;
+    return 0;
 }
 
-static int write_change(csv *c, const ls_change *ch, ls_error *err) {
+static int write_change(csv *c, const ls_work *w, uint32_t number, ls_error *err) {
+    const ls_change *ch = &w->seen.changes[number];
     const ls_schema *s = ch->schema;
     if (ch->flags & LS_DROPPED || !memchr("IUDT", ch->action, 4)) return 0;
     if (c->disk.nnames > LS_CSV_NAMES_MAX - 2 && start_anew(c, err)) return -1;
-    if (ls_csv_disk_time(&c->disk, ch->tx->ts, err) || ls_csv_routes_find(&c->routes, ch, &c->at, err)) return -1;
+    c->lane = lane_of(c, s);
+    if (ls_csv_disk_time(&c->disk, ch->tx->ts, err) || ls_csv_routes_find(&c->lane->routes, ch, &c->at, err)) return -1;
     if (ch->action == 'T') return write_truncate(c, s, ch, err);
-    layout *l = layout_of(c, s);
+    plan *l = plan_of(c, s);
     if (!l) return ls_fail_memory(err, "writing a CSV row");
+    if (ls_csv_lane_is_laid(c->lane)) return write_laid(c, l, w, number, 0, err) || write_laid(c, l, w, number, 1, err) ? -1 : 0;
     if (ch->after && learn(c, l, s, err)) return -1; /* an update's D stands under its I's header */
     if (ch->before && write_delete(c, l, s, ch->before, err)) return -1;
     return ch->after ? write_insert(c, l, s, ch->after, err) : 0;
 }
 
 static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
-    csv *c = (csv *)(void *)w;
     for (uint32_t i = 0; i < b->count; i++)
-        if (write_change(c, &b->changes[i], err)) return -1;
+        if (write_change((csv *)(void *)w, ls_work_of(b), i, err)) return -1;
     return 0;
 }
 
@@ -430,8 +431,10 @@ static int flush(ls_writer *w, const ls_position *at, size_t n, ls_error *err) {
 static void close_writer(ls_writer *w) {
     csv *c = (csv *)(void *)w;
     forget_all(c);
-    ls_csv_routes_close(&c->routes);
     ls_csv_disk_close(&c->disk);
+    for (size_t i = 0; i < c->nlanes; i++) ls_csv_lane_close(&c->lanes[i]);
+    free(c->lanes);
+    free(c->patterns);
     ls_buf_free(&c->row);
     ls_buf_free(&c->header);
     ls_buf_free(&c->text);
@@ -440,17 +443,25 @@ static void close_writer(ls_writer *w) {
 
 static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .close = close_writer};
 
+static int open_lanes(csv *c, const ls_csv_conf *conf, ls_error *err) {
+    c->lanes = calloc(conf->nlayouts + 1, sizeof *c->lanes);
+    c->patterns = malloc((conf->nlayouts + 1) * sizeof *c->patterns);
+    if (!c->lanes || !c->patterns) return ls_fail_memory(err, "opening CSV files");
+    c->disk.conf = &c->lanes[0].conf;
+    for (size_t i = 0; i < conf->nlayouts; i++) c->patterns[i] = conf->layouts[i].what.pattern;
+    while (c->nlanes <= conf->nlayouts) {
+        const ls_csv_layout *y = c->nlanes ? &conf->layouts[c->nlanes - 1] : NULL;
+        if (ls_csv_lane_open(&c->lanes[c->nlanes++], &c->disk, y ? &y->conf : conf, y ? &y->what : NULL, err)) return -1;
+    }
+    return 0;
+}
+
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     csv *c = calloc(1, sizeof *c);
     if (!c) return ls_fail_memory(err, "opening CSV files");
     c->base.ops = &csv_ops;
-    c->conf = *conf;
-    c->null_len = strlen(conf->null_text);
-    c->absent_len = strlen(conf->absent_text);
-    c->special[(unsigned char)conf->delimiter] = c->special[(unsigned char)conf->quote] = c->special['\n'] = c->special['\r'] = true;
-    c->disk.conf = &c->conf;
     c->disk.span = LS_CSV_NO_SPAN;
-    if (ls_csv_routes_open(&c->routes, &c->disk, err)) {
+    if (open_lanes(c, conf, err)) {
         close_writer(&c->base);
         return -1;
     }

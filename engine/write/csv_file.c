@@ -23,7 +23,7 @@ static int hold(int fd, const char *path, ls_error *err) {
 
 int ls_csv_take_over(ls_csv_part *p, int fd, ls_error *err) {
     ls_csv_found found;
-    if (hold(fd, p->path, err) || ls_csv_scan(p->of->disk->conf, fd, p->path, &found, err)) return -1;
+    if (hold(fd, p->path, err) || ls_csv_scan(p->of->conf, fd, p->path, &found, err)) return -1;
     p->header = found.header;
     p->header_len = found.header_len;
     p->cells = found.cells;
@@ -202,10 +202,21 @@ static void free_files(ls_csv_files *f) {
     free(f);
 }
 
-int ls_csv_files_of(ls_csv_disk *d, const char *base, ls_csv_files **out, ls_error *err) {
+/* Is a file of the one read back by the other as it was written? */
+static bool same_form(const ls_csv_conf *a, const ls_csv_conf *b) {
+    bool begins = a->begins && b->begins ? strcmp(a->begins, b->begins) == 0 : !a->begins && !b->begins;
+    return begins && a->bare == b->bare && a->delimiter == b->delimiter && a->quote == b->quote && strcmp(a->newline, b->newline) == 0 &&
+           a->header == b->header && a->bom == b->bom && a->formula_guard == b->formula_guard;
+}
+
+int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) {
     size_t n = strlen(base);
     ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[hash(LS_FNV, base, n) % LS_CSV_NAME_BUCKETS];
     *out = f;
+    if (f && f->conf != conf && !same_form(f->conf, conf))
+        return ls_fail(err, LS_USAGE,
+                       "two layouts write to %s%s in different forms (delimiter, quote, newline, header, bom, formula_guard, prefix, or without prefix "
+                       "the titles): give one of them another filename", base, ls_csv_end(conf));
     if (f) return 0;
     f = calloc(1, sizeof *f);
     if (f) f->base = strdup(base);
@@ -214,6 +225,7 @@ int ls_csv_files_of(ls_csv_disk *d, const char *base, ls_csv_files **out, ls_err
         return ls_fail_memory(err, "opening CSV files");
     }
     f->disk = d;
+    f->conf = conf;
     f->serial = ++d->last_serial;
     if (ls_csv_make_folders(base, err) || find_parts(f, err)) {
         free_files(f);
@@ -313,7 +325,7 @@ static int open_part(ls_csv_part *p, int make, ls_error *err) {
 
 /* Makes the part's file, or its next one, and writes the header. */
 static int begin_file(ls_csv_part *p, ls_error *err) {
-    const ls_csv_conf *conf = p->of->disk->conf;
+    const ls_csv_conf *conf = p->of->conf;
     bool rotates = ls_csv_rotates(conf);
     if (rotates && !p->begun && ls_csv_name_next(p, err)) return -1;
     if (open_part(p, rotates && !p->begun ? O_CREAT | O_EXCL : O_CREAT, err)) return -1;
@@ -333,18 +345,18 @@ static int start_part(ls_csv_part *p, const char *header, size_t n, ls_error *er
     if (!p->header) return ls_fail_memory(err, "beginning a CSV file");
     memcpy(p->header, header, n);
     p->header_len = n;
-    p->cells = ls_csv_count_cells(p->of->disk->conf, header, n);
+    p->cells = ls_csv_count_cells(p->of->conf, header, n);
     return begin_file(p, err);
 }
 
 static bool has_header(const ls_csv_part *p, const char *header, size_t n, size_t cells) {
     if (!p->cells) return true; /* an empty file takes the first header that comes */
-    if (!p->of->disk->conf->header) return p->cells == cells;
+    if (!p->of->conf->header) return p->cells == cells;
     return p->header && p->header_len == n && memcmp(p->header, header, n) == 0;
 }
 
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) {
-    size_t cells = ls_csv_count_cells(f->disk->conf, header, n), i = 0;
+    size_t cells = ls_csv_count_cells(f->conf, header, n), i = 0;
     for (;; i++) {
         bool there;
         ls_csv_part *p;
@@ -369,7 +381,7 @@ ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
 
 /* No second copy of a large row. */
 static int write_large(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
-    const char *newline = p->of->disk->conf->newline;
+    const char *newline = p->of->conf->newline;
     p->written = true;
     if (write_out(p, err) || write_bytes(p, record, n, false, err)) return -1;
     return write_bytes(p, newline, strlen(newline), true, err);
@@ -381,7 +393,7 @@ static int add_record(ls_csv_part *p, const char *record, size_t n, ls_error *er
     if (n >= times * LS_CSV_PART_BUFFER) return write_large(p, record, n, err);
     size_t before = p->out.len;
     ls_buf_add(&p->out, record, n);
-    ls_buf_str(&p->out, d->conf->newline);
+    ls_buf_str(&p->out, p->of->conf->newline);
     d->buffered += p->out.len - before;
     if (p->out.failed) return ls_fail_memory(err, "writing a CSV row");
     if (p->out.len >= times * LS_CSV_PART_BUFFER) return write_out(p, err);
@@ -389,7 +401,7 @@ static int add_record(ls_csv_part *p, const char *record, size_t n, ls_error *er
 }
 
 int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) {
-    const ls_csv_conf *conf = p->of->disk->conf;
+    const ls_csv_conf *conf = p->of->conf;
     size_t bytes = n + strlen(conf->newline);
     bool rotates = ls_csv_rotates(conf);
     if (rotates && p->begun && ls_csv_is_full(p, bytes) && ls_csv_finish(p, err)) return -1;

@@ -46,7 +46,7 @@ typedef struct ls_csv_part {
 
 /* All files of a writer. */
 typedef struct ls_csv_disk {
-    const ls_csv_conf *conf; /* borrowed */
+    const ls_csv_conf *conf; /* borrowed; what the layouts' ones do not differ in is read here */
     ls_csv_files *names[LS_CSV_NAME_BUCKETS];
     size_t nnames;
     uint64_t last_serial;
@@ -60,6 +60,7 @@ typedef struct ls_csv_disk {
 /* The files of one name. */
 struct ls_csv_files {
     ls_csv_disk *disk;
+    const ls_csv_conf *conf; /* borrowed: the first one that the name was asked for with */
     ls_csv_files *next; /* in its bucket */
     uint64_t serial;    /* no other ones of the disk's life have it */
     char *base;         /* path without the part's number and .csv */
@@ -68,8 +69,9 @@ struct ls_csv_files {
     size_t last_number; /* with rotation: of the files made or found so far */
 };
 
-/* The files of that name. At first: finds the parts that are there, cuts each back to the end of its last whole record, makes the folder. */
-int ls_csv_files_of(ls_csv_disk *d, const char *base, ls_csv_files **out, ls_error *err) LS_MUST_CHECK;
+/* The files of that name. At first: finds the parts that are there, cuts each back to the end of its last whole record, makes the folder.
+ * Two confs that cannot read each other's files and have a name in common: LS_USAGE. */
+int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) LS_MUST_CHECK;
 /* The part with this header; a new one is made when there is none. */
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) LS_MUST_CHECK;
 /* The newest part whose header is known and names columns, and whose first record is of this table; NULL: none. */
@@ -80,8 +82,8 @@ int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err)
 int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
 /* Rows of this commit time come next: with rotate_every this may end files. */
 int ls_csv_disk_time(ls_csv_disk *d, int64_t ts, ls_error *err) LS_MUST_CHECK;
-/* The files that an earlier run was adding to, where filename is a template and they do not come up of themselves. */
-int ls_csv_disk_find(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
+/* The files that an earlier run was adding to, where the conf's filename is a template and they do not come up of themselves. */
+int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
 /* Closes and forgets all files, without a flush. */
 void ls_csv_disk_close(ls_csv_disk *d);
 

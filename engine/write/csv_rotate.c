@@ -139,7 +139,7 @@ int ls_csv_find_rotated(ls_csv_files *f, ls_error *err) {
 
 /* ---- a template's files that an earlier run was writing */
 
-static int walk(ls_csv_disk *d, ls_buf *path, int depth, ls_error *err);
+static int walk(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, int depth, ls_error *err);
 
 /* The base of a path, its part's number taken off where the template allows. 1; 0: the template makes no such name; -1. */
 static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
@@ -157,20 +157,20 @@ static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
     return ls_path_matches(conf->filename, conf->consumer, path, err);
 }
 
-static int look_at(ls_csv_disk *d, ls_buf *path, bool is_folder, int depth, ls_error *err) {
+static int look_at(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, bool is_folder, int depth, ls_error *err) {
     ls_csv_files *f;
-    if (is_folder) return depth ? walk(d, path, depth - 1, err) : 0;
+    if (is_folder) return depth ? walk(d, conf, path, depth - 1, err) : 0;
     if (path->len < 5 || memcmp(path->data + path->len - 5, ".part", 5) != 0) return 0;
     if (d->nnames >= LS_CSV_NAMES_MAX / 2) return 0;
     char *base = strdup(path->data); /* it is NUL-terminated */
-    int is = base ? base_of(d->conf, base, err) : ls_fail_memory(err, "opening CSV files");
-    int rc = is == 1 ? ls_csv_files_of(d, base, &f, err) : is;
+    int is = base ? base_of(conf, base, err) : ls_fail_memory(err, "opening CSV files");
+    int rc = is == 1 ? ls_csv_files_of(d, conf, base, &f, err) : is;
     free(base);
     return rc;
 }
 
 /* path: a folder, with a slash at the end or empty; as it was in the end. */
-static int walk(ls_csv_disk *d, ls_buf *path, int depth, ls_error *err) {
+static int walk(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, int depth, ls_error *err) {
     size_t len = path->len;
     const char *folder = ls_buf_cstr(path);
     DIR *dir = folder ? opendir(len ? folder : ".") : NULL;
@@ -183,16 +183,16 @@ static int walk(ls_csv_disk *d, ls_buf *path, int depth, ls_error *err) {
         ls_buf_str(path, e->d_name);
         const char *there = ls_buf_cstr(path);
         if (!there) rc = ls_fail_memory(err, "opening CSV files");
-        else if (lstat(there, &st) == 0 && S_ISDIR(st.st_mode)) ls_buf_char(path, '/'), rc = look_at(d, path, true, depth, err);
-        else rc = look_at(d, path, false, depth, err);
+        else if (lstat(there, &st) == 0 && S_ISDIR(st.st_mode)) ls_buf_char(path, '/'), rc = look_at(d, conf, path, true, depth, err);
+        else rc = look_at(d, conf, path, false, depth, err);
         path->len = len;
     }
     closedir(dir);
     return rc;
 }
 
-int ls_csv_disk_find(ls_csv_disk *d, ls_error *err) {
-    const char *template_ = d->conf->filename;
+int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) {
+    const char *template_ = conf->filename;
     size_t fixed = strcspn(template_, "{");
     ls_buf path = {0};
     int depth = 0;
@@ -200,7 +200,7 @@ int ls_csv_disk_find(ls_csv_disk *d, ls_error *err) {
     while (fixed && template_[fixed - 1] != '/') fixed--;
     for (const char *p = template_ + fixed; *p; p++) depth += *p == '/';
     ls_buf_add(&path, template_, fixed);
-    int rc = walk(d, &path, depth, err);
+    int rc = walk(d, conf, &path, depth, err);
     ls_buf_free(&path);
     return rc;
 }

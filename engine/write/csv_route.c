@@ -15,7 +15,7 @@ static int open_named(ls_csv_routes *r, const char *kind, ls_csv_files **out, ls
     ls_path_escape(&base, r->conf->consumer);
     ls_buf_str(&base, kind);
     const char *path = ls_buf_cstr(&base);
-    int rc = path ? ls_csv_files_of(r->disk, path, out, err) : ls_fail_memory(err, "opening CSV files");
+    int rc = path ? ls_csv_files_of(r->disk, r->conf, path, out, err) : ls_fail_memory(err, "opening CSV files");
     ls_buf_free(&base);
     return rc;
 }
@@ -28,11 +28,15 @@ static int look_at_folder(const char *filename, ls_error *err) {
     return rc;
 }
 
-int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, ls_error *err) {
-    const ls_csv_conf *conf = d->conf;
+int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) {
     *r = (ls_csv_routes){.disk = d, .conf = conf};
-    if ((r->uses = ls_path_uses(conf->filename, err)) < 0) return -1;
-    if (r->uses) return look_at_folder(conf->filename, err) || ls_csv_disk_find(d, err) ? -1 : 0;
+    return (r->uses = ls_path_uses(conf->filename, err)) < 0 ? -1 : ls_csv_routes_again(r, err);
+}
+
+int ls_csv_routes_again(ls_csv_routes *r, ls_error *err) {
+    const ls_csv_conf *conf = r->conf;
+    memset(r->recent, 0, sizeof r->recent);
+    if (r->uses) return look_at_folder(conf->filename, err) || ls_csv_disk_find(r->disk, conf, err) ? -1 : 0;
     if (open_named(r, conf->split_files ? "_insert" : "", &r->always.inserts, err)) return -1;
     r->always.deletes = r->always.inserts;
     return conf->split_files ? open_named(r, "_delete", &r->always.deletes, err) : 0;
@@ -49,7 +53,7 @@ static int fill_in(const ls_csv_routes *r, const ls_change *c, const char *kind,
     ls_buf base = {0};
     ls_path_expand(&base, r->conf->filename, &v);
     const char *path = ls_buf_cstr(&base);
-    int rc = path ? ls_csv_files_of(r->disk, path, out, err) : ls_fail_memory(err, "opening CSV files");
+    int rc = path ? ls_csv_files_of(r->disk, r->conf, path, out, err) : ls_fail_memory(err, "opening CSV files");
     ls_buf_free(&base);
     return rc;
 }
@@ -88,8 +92,6 @@ int ls_csv_routes_find(ls_csv_routes *r, const ls_change *c, ls_csv_route *out, 
     r->recent[at].route = *out;
     return 0;
 }
-
-void ls_csv_routes_forget(ls_csv_routes *r) { memset(r->recent, 0, sizeof r->recent); }
 
 void ls_csv_routes_close(ls_csv_routes *r) {
     for (size_t i = 0; i < r->ntopics; i++) free(r->topics[i]);

@@ -27,9 +27,9 @@ typedef struct ls_csv_routes {
     size_t ntopics;
 } ls_csv_routes;
 
-int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
+int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
 int ls_csv_routes_find(ls_csv_routes *r, const ls_change *c, ls_csv_route *out, ls_error *err) LS_MUST_CHECK;
-void ls_csv_routes_forget(ls_csv_routes *r); /* the disk is about to be closed */
+int ls_csv_routes_again(ls_csv_routes *r, ls_error *err) LS_MUST_CHECK; /* the disk has been closed: its files are found anew */
 void ls_csv_routes_close(ls_csv_routes *r);
 
 #endif

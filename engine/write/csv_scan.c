@@ -116,12 +116,12 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
 /* Does the first record begin as this writer begins a header, or is it a beginning of that? A file that somebody else wrote is left as
  * it is. */
 static bool is_ours(const scan *s, const ls_csv_conf *conf) {
-    const char action[] = {'a', 'c', 't', 'i', 'o', 'n', conf->delimiter};
+    const char action[] = {'a', 'c', 't', 'i', 'o', 'n', conf->delimiter, '\0'}, *begins = conf->begins ? conf->begins : action;
     const ls_buf *first = &s->first;
-    size_t skip = first->len >= 3 && memcmp(first->data, LS_CSV_BOM, 3) == 0 ? 3 : 0, n = first->len - skip;
+    size_t skip = first->len >= 3 && memcmp(first->data, LS_CSV_BOM, 3) == 0 ? 3 : 0, n = first->len - skip, wanted = strlen(begins);
     if (!conf->header) return true;
-    if (n >= sizeof action || s->records) return n > sizeof action - 1 && memcmp(first->data + skip, action, sizeof action) == 0;
-    return memcmp(first->data + skip, action, n) == 0 || (first->len < 3 && memcmp(first->data, LS_CSV_BOM, first->len) == 0);
+    if (n >= wanted || s->records) return n >= wanted && memcmp(first->data + skip, begins, wanted) == 0;
+    return memcmp(first->data + skip, begins, n) == 0 || (first->len < 3 && memcmp(first->data, LS_CSV_BOM, first->len) == 0);
 }
 
 /* What is cut off, if it has a line end in it: a record that a crash cut has one in a quoted cell only, but so has a whole file
@@ -241,7 +241,7 @@ static int learn(const ls_csv_conf *conf, scan *s, ls_csv_found *out, ls_error *
     if (first->len && first->data[first->len - 1] == '\r') first->len--;
     size_t skip = first->len >= 3 && memcmp(first->data, LS_CSV_BOM, 3) == 0 ? 3 : 0;
     out->cells = ls_csv_count_cells(conf, first->data + skip, first->len - skip);
-    if (!conf->header || s->records > 1) out->table = table_cell(conf->header ? &s->second : first, conf);
+    if (!conf->bare && (!conf->header || s->records > 1)) out->table = table_cell(conf->header ? &s->second : first, conf);
     if (!conf->header) return 0;
     out->header_len = first->len - skip;
     out->header = malloc(out->header_len + 1);

@@ -3,7 +3,7 @@
 #define LS_WRITER_H
 
 #include "base/log.h"
-#include "change/batch.h"
+#include "change/layout.h"
 
 typedef struct ls_writer ls_writer;
 
@@ -47,7 +47,18 @@ typedef struct ls_csv_conf {
     const char *newline; /* "\n" or "\r\n" */
     const char *null_text, *absent_text; /* written raw, unquoted */
     const ls_log *log;                   /* NULL: nothing is said */
+    bool bare; /* rows are without action and table, and T is not written */
+    const char *begins; /* the writer's own: what the header of its files begins with; NULL: as every header that is not bare */
+    const struct ls_csv_layout *layouts; /* of some tables; borrowed for the writer's life */
+    size_t nlayouts;
 } ls_csv_conf;
+
+/* Rows of the tables that the pattern matches, and no more specific one, are written by a conf of their own. It may differ from the writer's in
+ * filename, header, bom, formula_guard, delimiter, quote, newline, null_text, absent_text and bare; layouts is not looked at. */
+typedef struct ls_csv_layout {
+    ls_layout what;
+    ls_csv_conf conf;
+} ls_csv_layout;
 
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
 

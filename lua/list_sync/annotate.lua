@@ -12,13 +12,25 @@ local annotate = {}
 local CLASSES = {
     { name = "columns", doc = "What happens to columns before the hooks.", fields = {
         { "drop?", "string|string[]", "not sent" },
-        { "cast?", 'table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json">', "by column" },
+        { "cast?", 'table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json"|"datetime"|"timestamp">', "by column" },
         { "mask?", "table<string, string|list_sync.mask>", "by column: a text, ls.sha256, ls.hmac(key) or ls.keep_last(n)" },
         { "rename?", "table<string, string>", "by column: its new name" },
     } },
     { name = "rotate", doc = "When a file ends.", fields = {
         { "size?", "integer|string", "bytes before compression, or a text such as 64MiB" }, { "rows?", "integer", "rows" },
         { "every?", "string", "a span of commit time: 30s, 15m, 1h, 1d" },
+    } },
+    { name = "layout_column", doc = "A column of a CSV layout: its title, then where its cells come from.", fields = {
+        { "[1]", "string", "the title" }, { "from?", "string", "the table's column" }, { "date?", "string", "strftime's format, in UTC" },
+        { "optional?", "boolean", "rows may be without the column" }, { "value?", "fun(row: list_sync.row): any", "gives the cell, instead of from" },
+    } },
+    { name = "layout", doc = "How the rows of some tables are written. What it does not say is as the writer says.", fields = {
+        { "columns?", "(string|list_sync.layout_column)[]", "what is written, in this order" },
+        { "row?", "fun(row: list_sync.row): any[]|false", "gives whole records; false: none" },
+        { "header?", "boolean|string[]", "with row its titles" }, { "prefix?", "boolean", "false: without action and table" },
+        { "filename?", "string", "as the writer's" }, { "bom?", "boolean", "as the writer's" }, { "formula_guard?", "boolean", "as the writer's" },
+        { "delimiter?", "string", "as the writer's" }, { "quote?", "string", "as the writer's" }, { "newline?", "string", "as the writer's" },
+        { "null?", "string", "as the writer's" }, { "absent?", "string", "as the writer's" },
     } },
     { name = "flush_every", doc = "When written rows are flushed, whichever comes first.", fields = {
         { "rows?", "integer", "after so many rows" }, { "ms?", "integer", "after so many milliseconds" },
@@ -133,9 +145,9 @@ local function format(option) return choice(option) .. of_row "string|list_sync.
 local TYPES = {
     text = "string", integer = "integer", boolean = "boolean", choice = choice, list = "string|string[]", size = "integer|string", duration = "string",
     char = "string", kafka = "string|table<string, string|number|boolean>", key = key, hook = hook, columns = "list_sync.columns",
-    rotate = "list_sync.rotate", flush_every = "list_sync.flush_every", writer = "list_sync.csv_writer|list_sync.writer",
+    rotate = "list_sync.rotate", layout = "table<string, list_sync.layout>", flush_every = "list_sync.flush_every", writer = "list_sync.csv_writer|list_sync.writer",
     tables = "string|string[]|table<integer|string, string|list_sync.table_options>", format = format, topic = "string|string[]" .. of_row "string|string[]",
-    headers = "table<string, string>" .. of_row "table<string, string|number|list_sync.null>?",
+    as = "string", headers = "table<string, string>" .. of_row "table<string, string|number|list_sync.null>?",
 }
 
 function annotate.type_of(option)

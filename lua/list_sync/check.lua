@@ -5,6 +5,7 @@ local calls = require "list_sync.options"
 local csv = require "list_sync.csv"
 local duration = require "list_sync.duration"
 local formats = require "list_sync.formats"
+local layout = require "list_sync.layout"
 local place = require "list_sync.place"
 local source = require "list_sync.source"
 local tables = require "list_sync.tables"
@@ -191,9 +192,9 @@ end
 
 local CASTS = {
     boolean = C.LS_TYPE_BOOLEAN, integer = C.LS_TYPE_INTEGER, float = C.LS_TYPE_FLOAT, decimal = C.LS_TYPE_DECIMAL,
-    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON,
+    string = C.LS_TYPE_STRING, json = C.LS_TYPE_JSON, datetime = C.LS_TYPE_DATETIME, timestamp = C.LS_TYPE_TIMESTAMP,
 }
-local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json" }
+local CAST_NAMES = { "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp" }
 local MASKS = { text = 1, sha256 = 2, hmac = 3, keep_last = 4 } -- enum ls_mask
 local PARTS = { "drop", "cast", "mask", "rename" }
 
@@ -278,6 +279,8 @@ function types.columns(at, option, value)
     return out
 end
 
+function types.layout(_, _, value) return value end -- layout.lua looks it over when the rest is known
+
 local writers = setmetatable({}, { __mode = "k" })
 
 function types.writer(at, option, value)
@@ -346,6 +349,7 @@ local function finish_set(at, set, unused)
     set.key = set.key or { "pk", word = true }
     set.own_key = type(set.key) == "table" and not set.key.word
     set.headers = set.headers or {}
+    if set.as then set.as_schema, set.as_table = set.as.schema, set.as.table end
     set.filtered = set.filter ~= nil
     for _, name in ipairs { "topic", "key", "headers", "format" } do
         if type(set[name]) == "function" then set[name .. "_function"], set[name], set.send_functions = set[name], name ~= "format" and {} or nil, true end
@@ -419,20 +423,7 @@ end
 
 function rules.csv_writer(at, out)
     csv.check(at, out, fail)
-    if out.delimiter == out.quote then
-        local key = at.given.quote and "quote" or "delimiter"
-        fail(at, key, "delimiter and quote in %s are the same character", at.title)
-    end
-    for _, key in ipairs { "delimiter", "quote" } do -- rows begin with I, D or T, unquoted, and the header with action and table
-        if out[key]:find "%a" then fail(at, key, "option %q in %s must not be a letter, and is %q", key, at.title, out[key]) end
-    end
-    for _, key in ipairs { "null", "absent" } do
-        for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
-            if out[key]:find(sign, 1, true) then
-                fail(at, key, "option %q in %s must not hold %q, since it is written as it is", key, at.title, sign)
-            end
-        end
-    end
+    layout.check(at, out, { fail = fail, types = types, nearest = nearest })
     writers[out] = true
 end
 

@@ -9,7 +9,7 @@ local FIELDS = { "schema", "table", "topic", "partition", "consumer", "kind", "d
 local KNOWN = {}
 for _, name in ipairs(FIELDS) do KNOWN[name] = true end
 
-local function check_template(at, out, fail)
+function csv.check_template(at, out, fail)
     local name = out.filename
     local rest = name:gsub("{(%w+)}", function(field) return KNOWN[field] and "" or nil end)
     if rest:find "[{}]" then
@@ -58,17 +58,38 @@ function csv.rotate(at, option, value, fail, types)
     return out
 end
 
+function csv.check_signs(at, out, fail)
+    if out.delimiter == out.quote then
+        local key = at.given.quote and "quote" or "delimiter"
+        fail(at, key, "delimiter and quote in %s are the same character", at.title)
+    end
+    for _, key in ipairs { "delimiter", "quote" } do -- rows begin with I, D or T, unquoted, and the header with action and table
+        if out[key]:find "%a" then fail(at, key, "option %q in %s must not be a letter, and is %q", key, at.title, out[key]) end
+    end
+    for _, key in ipairs { "null", "absent" } do
+        for _, sign in ipairs { out.delimiter, out.quote, "\n", "\r" } do
+            if out[key]:find(sign, 1, true) then
+                fail(at, key, "option %q in %s must not hold %q, since it is written as it is", key, at.title, sign)
+            end
+        end
+    end
+end
+
 function csv.check(at, out, fail)
-    check_template(at, out, fail)
+    csv.check_template(at, out, fail)
+    csv.check_signs(at, out, fail)
     local rotate = out.rotate or {}
     out.rotate_bytes, out.rotate_rows, out.rotate_every = rotate.size or 0, rotate.rows or 0, rotate.every or 0
 end
 
 -- Two instances must not write one file, and partitions move between them.
 function csv.check_consumer(at, out, fail)
-    local name = out.writer.filename
-    if out.instances > 1 and name and name:find("{", 1, true) and not name:find("{consumer}", 1, true) then
-        fail(at, "instances", "%s has %d instances, and the filename %q has no {consumer} to part their files by", at.title, out.instances, name)
+    local names = { out.writer.filename }
+    for _, layout in ipairs(out.writer.layout or {}) do names[#names + 1] = layout.filename end
+    for _, name in ipairs(names) do
+        if out.instances > 1 and name:find("{", 1, true) and not name:find("{consumer}", 1, true) then
+            fail(at, "instances", "%s has %d instances, and the filename %q has no {consumer} to part their files by", at.title, out.instances, name)
+        end
     end
 end
 

@@ -35,6 +35,11 @@ local function names_of(options, title)
         for name, number in pairs(HOOKS) do add(i - 1, number, name, set[name .. "_function"] or set[name]) end
     end
     local writer = options.writer or {}
+    for i, layout in ipairs(writer.layout or {}) do
+        local fn = layout.row
+        for _, column in ipairs(layout.columns) do fn = fn or column.value end
+        add(i - 1, C.LS_HOOK_CELL, ("layout %q"):format(layout.pattern), fn)
+    end
     for name, number in pairs(WRITERS) do
         add(0, number, name == "write" and writer.hook and "callback" or "writer." .. name, name == "write" and writer.hook or writer[name])
     end
@@ -48,7 +53,7 @@ function guard.of(name)
         if options.name == name then
             local title = ("%s %q"):format(stage.kind, name)
             return options.hook_timeout, options.script_memory, ("%s:%d: %s"):format(script.path, stage.line, title), names_of(options, title),
-                options.sets and #options.sets or 1
+                math.max(options.sets and #options.sets or 1, options.writer and options.writer.layout and #options.writer.layout or 1)
         end
     end
     place.raise(nil, nil, ("there is no stage %q"):format(name))

@@ -96,7 +96,7 @@ end
 -- Runs the loop over rows that no hook is called for, so that LuaJIT begins with the loop and compiles each kind of row as
 -- a branch of it. Else the small functions of row.lua, called several times a row, get hot first and are compiled apart. That is
 -- why loops within hooks are compiled late, too.
-local function warm_up(loop)
+function hooks.warm_up(loop)
     local changes = ffi.new("ls_change[?]", WARM_UP_ROWS)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })
     collectgarbage() -- a finalizer that runs while LuaJIT records would end the recording
@@ -137,6 +137,14 @@ local function with_mend(text)
     return text
 end
 
+-- An error of the script's function fn, which is `what`, as it is told; c: the change that it was called with, or nil. path, line: where
+-- fn is, if it is no function.
+function hooks.tell(e, fn, what, c, path, line)
+    local text, its_path, its_line = place.of_error(e)
+    if its_path then path, line = its_path, its_line elseif type(fn) == "function" then path, line = definition(fn) end
+    return ("%s:%d: %s: %s%s"):format(path, line, what, shortened(with_mend(text), TEXT_SHOWN), c and (" (%s)"):format(where(c)) or "")
+end
+
 local HOOKS = {
     [FILTER] = "filter", [MAP] = "map", [TOPIC] = "topic", [KEY] = "key", [HEADERS] = "headers", [FORMAT] = "format",
     [MOVES] = "moves",
@@ -148,14 +156,10 @@ local function function_of(set, option) return set[option .. "_function"] or set
 local function handler_for(stage, sets)
     local title = ("%s %q"):format(stage.kind, stage.options.name)
     return function(e)
-        local option = HOOKS[at.hook]
-        local text, path, line = place.of_error(e)
-        if at.index >= at.batch.count then return text end
-        local c = at.batch.changes[at.index]
+        if at.index >= at.batch.count then return (place.of_error(e)) end
+        local option, c = HOOKS[at.hook], at.batch.changes[at.index]
         local hook = function_of(#sets == 1 and sets[1] or sets[c.schema.rule + 1], option)
-        if not path and type(hook) == "function" then path, line = definition(hook) end
-        if not path then path, line = script.path, stage.line end
-        return ("%s:%d: %s of %s: %s (%s)"):format(path, line, option, title, shortened(with_mend(text), TEXT_SHOWN), where(c))
+        return hooks.tell(e, hook, ("%s of %s"):format(option, title), c, script.path, stage.line)
     end
 end
 
@@ -168,7 +172,7 @@ function hooks.of(name)
             for _, set in ipairs(sets) do any = any or set.filter or set.map or send.sender_of(set) end
             if not any then return nil end
             local loop = loop_over(sets)
-            warm_up(loop)
+            hooks.warm_up(loop)
             return loop, handler_for(stage, sets)
         end
     end
@@ -271,12 +275,9 @@ function hooks.writer_of(name)
                 end
             end
             return calls, function(e)
-                local text, path, line = place.of_error(e)
-                if not path then path, line = definition(writer.hook or writer[what] or writer.write) end
-                local row_at = what == "write" and at.batch ~= nil and at.index < at.batch.count and
-                    (" (%s)"):format(where(at.batch.changes[at.index])) or ""
-                return ("%s:%d: %s of %s: %s%s"):format(path, line, writer.hook and "callback" or "writer." .. what, ("%s %q"):format(stage.kind, name),
-                    shortened(with_mend(text), TEXT_SHOWN), row_at)
+                local has_row = what == "write" and at.batch ~= nil and at.index < at.batch.count
+                return hooks.tell(e, writer.hook or writer[what] or writer.write, ("%s of %s %q"):format(writer.hook and "callback" or "writer." .. what,
+                    stage.kind, name), has_row and at.batch.changes[at.index] or nil)
             end
         end
     end

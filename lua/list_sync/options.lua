@@ -188,9 +188,14 @@ local connector = {
         name = "columns", type = "columns", by_table = true,
         doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
         { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
-        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256,
+        rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string, json, timestamp (of a datetime, which is taken to be of UTC) and datetime (of a timestamp, in UTC); masks are a text, ls.sha256,
         ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
+    },
+    {
+        name = "as", type = "as", by_table = true,
+        doc = [[The name that changes have from here on, truncates too: "schema.table", where {schema} and {table} are the source's: "bank.{table}". Hooks, topic
+        templates and messages have it; patterns of `tables` are the source's.]],
     },
     {
         name = "filter", type = "hook", gives = "boolean?", by_table = true,
@@ -300,6 +305,14 @@ local csv_writer = {
     {
         name = "absent", type = "text", empty = true, default = "",
         doc = [[How a value is written that the message does not carry.]],
+    },
+    {
+        name = "layout", type = "layout", default_doc = "all tables alike",
+        doc = [[CSV files by table: { ["public.orders"] = { columns = { "id", { "when", from = "created_at", date = "%d/%m/%Y" }, { "gross", value =
+        function(row) ... end } } } }. The keys are patterns as those of tables; the most specific one that matches the row's table, as the hooks
+        leave it, counts. A layout may have columns, or row = function(row) with header = { titles }; prefix = false, which leaves action and
+        table out, and truncates with them; and the writer's filename, header, bom, formula_guard, delimiter, quote, newline, null and absent,
+        each the writer's if it is not given. docs/scripting.md tells more.]],
     },
 }
 

@@ -8,7 +8,7 @@ local ours = {}
 for _, name in ipairs {
     "init", "options", "check", "place", "reference", "row", "hooks", "script", "ffi", "json", "values", "tables", "send", "formats", "csv", "duration",
     "guard", "pages", "annotate", "manual", "completion",
-    "source", "cases", "cases_text",
+    "source", "cases", "cases_text", "layout", "cells",
 } do
     ours["@list_sync/" .. name .. ".lua"] = true
 end

@@ -13,8 +13,8 @@ local WIDTH = 118 -- characters of a line
 local TYPES = {
     text = "text", integer = "integer", boolean = "true or false", list = "text or list of texts", size = "bytes",
     char = "one character", kafka = "text or table", hook = "function", columns = "table", key = '"pk" | "table_pk" | "object" | list of columns | function', tables = "text, list of texts, or table by pattern",
-    topic = "text, list of texts, or function", headers = "table of texts, or function", writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
-    rotate = "table", duration = "text",
+    topic = "text, list of texts, or function", as = "text", headers = "table of texts, or function", writer = "ls.csv_writer { ... } or ls.writer { ... }", flush_every = "table",
+    rotate = "table", layout = "table by pattern", duration = "text",
 }
 local DATABASES = { postgres = "PostgreSQL", mysql = "MySQL and MariaDB" }
 

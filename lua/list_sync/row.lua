@@ -36,15 +36,16 @@ local function raise(text, ...) error(select("#", ...) > 0 and text:format(...) 
 
 -- ---- what was not sent ----
 
-local last_absent = "?" -- the column that was read last of those that were absent: for the message
+local last_absent -- the column that was read last of those that were absent
 
 local function raise_absent(name)
+    last_absent = name
     raise("column %q was not sent with this image, so it has no value to work with. A row before holds its key only; a large "
         .. "value that an update leaves alone is sent by PostgreSQL after ALTER TABLE ... REPLICA IDENTITY FULL, by MySQL and "
         .. "MariaDB with binlog_row_image=FULL. Test with row:has(%q), or compare with ls.absent", name, name)
 end
 
-local function used_absent() raise_absent(last_absent) end
+local function used_absent() raise_absent(last_absent or "?") end
 
 local absent_meta = {}
 for _, event in ipairs { "add", "sub", "mul", "div", "mod", "pow", "unm", "concat", "len", "lt", "le", "index", "newindex", "call",
@@ -94,6 +95,10 @@ local function raise_unknown(s, name)
         or "it has " .. table.concat(names, ", "))
 end
 
+-- A consumer knows of a table what its messages name. Of a delete that has come before any other row that is the key: what else the table
+-- has was not sent.
+local function knows_key_only(c) return c.origin ~= nil and c.after == nil and c.before ~= nil and c.schema.nkey == c.schema.ncols end
+
 local function values_of(view, c)
     if view[AFTER] == 1 then
         if c.after == nil then raise "row.action was changed: there is no row after any more" end
@@ -140,7 +145,11 @@ local function image_index(image, name)
     local c = change_of(image)
     local s = c.schema
     local col = columns_of(s).at[name]
-    if col == nil then raise_unknown(s, name) end
+    if col == nil then
+        if not knows_key_only(c) or type(name) ~= "string" then raise_unknown(s, name) end
+        last_absent = name
+        return absent
+    end
     return (read(values_of(image, c)[col], s.cols[col].type, name))
 end
 
@@ -287,6 +296,7 @@ end
 -- A truncate is of a table whose columns may be known, and has no row.
 local function raise_missing(c, name)
     if c.after == nil and c.before == nil then raise("a row whose action is %q has no columns to read", fields.action(c)) end
+    if knows_key_only(c) and type(name) == "string" then raise_absent(name) end
     raise_unknown(c.schema, name)
 end
 
@@ -482,10 +492,15 @@ local function key_text(c)
     return table.concat(out, ", ")
 end
 
+-- Was a value read since the last forget_absent() that was not sent?
+local function has_read_absent() return last_absent ~= nil end
+local function forget_absent() last_absent = nil end
+
 -- The number of a schema's column, or nil.
 local function column(s, name) return columns_of(s).at[name] end
 
 return {
     absent = absent, new = new_row, at = at, key_text = key_text, fields = fields, methods = methods, source_fields = source_fields,
-    writable = writable, column = column, columns_of = columns_of, read = read, put = put,
+    writable = writable, column = column, columns_of = columns_of, read = read, put = put, has_read_absent = has_read_absent,
+    forget_absent = forget_absent,
 }

@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local check = require "list_sync.check"
 local place = require "list_sync.place"
+local row = require "list_sync.row"
 
 local script = {
     reading = false, -- the script is being evaluated
@@ -12,8 +13,8 @@ local script = {
     stages = {}, -- { kind, options, line } in the script's order
 }
 
-local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
-local plain_tostring = tostring
+local int64, uint64, absent_type = ffi.typeof "int64_t", ffi.typeof "uint64_t", ffi.typeof(row.absent)
+local plain_tostring, plain_tonumber = tostring, tonumber
 
 -- 64-bit integers without LL and ULL behind.
 function tostring(...)
@@ -22,6 +23,12 @@ function tostring(...)
         return (plain_tostring(v):gsub("U?LL$", ""))
     end
     return plain_tostring(...)
+end
+
+-- tonumber would give nil for a value that was not sent, as for NULL.
+function tonumber(value, base)
+    if type(value) == "cdata" and ffi.istype(absent_type, value) then return value + 0 end -- which raises
+    return (plain_tonumber(value, base))
 end
 
 local function read(path)

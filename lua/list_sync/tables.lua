@@ -104,6 +104,16 @@ function send.key(at, option, value, check)
     return check.types.list(at, option, value)
 end
 
+-- "schema.table" in its two parts.
+function send.as(at, option, value, check)
+    local schema, name = (type(value) == "string" and value or ""):match "^([^.]+)%.([^.]+)$"
+    local rest = schema and (schema .. name):gsub("{schema}", ""):gsub("{table}", "")
+    if not schema or rest:find "[{}%z]" or #value > 255 or not C.ls_utf8_valid(value, #value) then
+        check.must(at, option, 'a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces', value)
+    end
+    return { schema = schema, table = name }
+end
+
 -- A format's name, or a function(row) that gives the message.
 function send.format(at, option, value, check)
     if type(value) == "function" then return value end

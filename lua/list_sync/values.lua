@@ -92,6 +92,7 @@ values.mask_meta.__call = function(mask, value)
             at = at - 1
             if text:byte(at) < 128 or text:byte(at) >= 192 then n = n + 1 end
         end
+        if at == 1 then at = #text + 1 end -- it would show the whole
         local _, characters = text:sub(1, at - 1):gsub("[^\128-\191]", "")
         return ("*"):rep(characters) .. text:sub(at)
     end

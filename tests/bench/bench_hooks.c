@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
         ls_script_close(hooks);
     }
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        ls_columns *c = ls_columns_new(&(ls_column_set){rules[i].rule, 1, true}, 1, &schemas, &log);
+        ls_columns *c = ls_columns_new(&(ls_column_set){.rules = rules[i].rule, .nrules = 1, .strict = true}, 1, &schemas, &log);
         printf("%-24s %+7.1f\n", rules[i].name, measure(w, s, NULL, c, rounds) - none);
         ls_work_reset(w);
         ls_columns_free(c);

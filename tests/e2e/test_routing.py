@@ -71,6 +71,31 @@ class ByTable(Case):
         self.assertIn('tables["public.b"] has a filter and moves = "keep"', self.run_to_end("check", script).log())
 
 
+class OneTable(Case):
+    def test_of_two_databases(self):
+        """Nothing but `source` tells which database a message is of: names, types and truncates are the same."""
+        self.databases("create table accounts (id int primary key, usr varchar(20), active boolean, opened timestamptz)",
+                       "create table konten (id int primary key, user varchar(20), active tinyint(1), opened datetime)")
+        both = {"as": "bank.accounts", "topic": self.topic, "partitions": 1}
+        script = self.script(
+            self.connector("postgres", table="accounts", columns=Raw('{ rename = { usr = "owner" } }'), **both),
+            self.connector("mysql", table="konten", columns=Raw('{ rename = { user = "owner" }, cast = { active = "boolean", opened = "timestamp" } }'), **both),
+            self.consumer(name="csv", csv={"filename": "{schema}.{table}"}))
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into accounts values (1, 'ann', true, '2026-01-31 12:00:00Z'), (2, 'bo', false, null); update accounts set usr = 'x' where id = 1; delete from accounts where id = 2;"
+                "truncate accounts")
+        self.my("insert into konten values (1, 'ann', true, '2026-01-31 12:00:00'), (2, 'bo', false, null); update konten set user = 'x' where id = 1; delete from konten where id = 2")
+        self.my("truncate konten")
+        self.run_to_end(script, "--until-caught-up")
+        by_db = {}
+        for m in messages(self.topic):
+            by_db.setdefault(m.pop("source")["db"], []).append(m)
+        self.assertEqual(by_db["postgres"], by_db["mariadb"])
+        self.assertEqual([(m["action"], m["schema"], m["table"]) for m in by_db["postgres"]], [(a, "bank", "accounts") for a in "IIUDT"])
+        self.assertEqual(values(by_db["mariadb"][0]["columns"]), {"id": 1, "owner": "ann", "active": True, "opened": "2026-01-31T12:00:00Z"})
+        self.assertEqual([line.split(",")[:2] for line in self.lines("bank.accounts.csv")[-1:]], [["T", "bank.accounts"]])
+
+
 class Functions(Case):
     def test_headers_and_messages(self):
         """What Kafka has is what the functions gave: keys and their partition, headers in their names' order, null messages."""

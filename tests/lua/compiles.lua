@@ -2,11 +2,12 @@
 -- those that branch off it. The stage "report" writes the counts into a row.
 local ls = require "list_sync"
 local util = require "jit.util"
+local sources = { ["@list_sync/hooks.lua"] = true, ["@list_sync/cells.lua"] = true }
 local of_loop, traces, aborts = {}, 0, {} -- of_loop: by trace number
 
 local function event(what, trace, func, pc, code_or_parent)
     if what == "start" then
-        of_loop[trace] = of_loop[code_or_parent] or not code_or_parent and util.funcinfo(func).source == "@list_sync/hooks.lua"
+        of_loop[trace] = of_loop[code_or_parent] or not code_or_parent and sources[util.funcinfo(func).source]
     elseif what == "stop" and of_loop[trace] then
         traces = traces + 1
     elseif what == "abort" and of_loop[trace] then
@@ -36,6 +37,22 @@ stage("reads_much", function(row)
         and row.image.note == nil and row:has "id" and row:text "id" ~= "x" and row.action == "I" and row.table == "orders"
         and row.new.id ~= 5 and row.new.id ~= 6 and row.new.total ~= "d" and row.source.seq > 0 and row.ts > 0
 end)
+ls.consumer {
+    group_id = "cells", topic_list = "t", kafka_conf = "memory",
+    writer = ls.csv_writer { filename = "out", layout = { ["public.orders"] = { columns = {
+        "id",
+        { "gross", value = function(row) return row:number "total" * 1.2 end },
+        { "status", value = function(row) return row.image.status == "draft" and "?" or row.image.status end },
+        { "net", value = function(row) return tonumber(row.image.total) * 2 end },
+        { "id_is", value = function(row) return row.action == "I" and row.new.id end },
+    } } } },
+}
+ls.consumer {
+    group_id = "records", topic_list = "t", kafka_conf = "memory",
+    writer = ls.csv_writer { filename = "out", layout = { ["public.*"] = { header = { "id", "status" }, row = function(row)
+        return { row.image.id, row.image.status }
+    end } } },
+}
 local function send(name, options)
     options.name, options.db_type, options.host, options.user, options.database = name, "postgres", "db", "u", "d"
     options.tables, options.topic, options.kafka_conf = options.tables or { "public.*" }, options.topic or "t", "memory"
@@ -57,3 +74,6 @@ send("by_table", {
 stage("report", nil, function(row)
     row.new.status = ("%s, given up: %s"):format(traces >= 2 and "compiled" or "not compiled", #aborts > 0 and table.concat(aborts, "; ") or "none")
 end)
+
+local example = os.getenv "LIST_SYNC_TEST_EXAMPLE"
+if example then dofile(example) end

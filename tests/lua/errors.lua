@@ -34,6 +34,20 @@ local function csv(options)
     return consumer("  writer = ls.csv_writer {\n    filename = \"out\",\n" .. options .. "\n  },")
 end
 
+local function lay(options, pattern)
+    return csv('    layout = {\n      ["' .. (pattern or "public.orders") .. '"] = {\n' .. options .. "\n      },\n    },")
+end
+
+local LAYOUT = 'layout "public.orders" of ls.csv_writer'
+
+-- A column's function, and where it fails: the first row of the batch.
+local function cell(body) return lay('        columns = { "id", { "gross", value = function(row)\n' .. body .. "\n        end } },") end
+
+local function in_cell(text, position)
+    return 'case.lua:9: column "gross" of layout "public.orders" of consumer "reports": ' .. text .. " (public.orders, key 7, position 0000000001a3b748/" ..
+        (position or 1) .. ")"
+end
+
 local function hook(body, kind)
     return connector("  " .. (kind or "filter") .. " = function(row)\n" .. body .. "\n  end,")
 end
@@ -84,7 +98,7 @@ return {
       want = 'case.lua:7: unknown option "topik" in tables["public.orders"] of connector "shop"; did you mean "topic"?' },
     { script = tables '["public.orders"] = {\n      -- { slot\n      slot = "x" },',
       want = 'case.lua:9: option "slot" in tables["public.orders"] of connector "shop" is the connector\'s alone: tables may have topic, partitions, replication, '
-        .. "identity, key, format, headers, moves, source, json, tombstones, columns, filter, map of their own" },
+        .. "identity, key, format, headers, moves, source, json, tombstones, columns, as, filter, map of their own" },
     { script = tables '["public.orders"] = {\n      topic = "x",\n      key = 5 },',
       want = 'case.lua:9: option "key" in tables["public.orders"] of connector "shop" must be "pk", "table_pk", "object", a list of columns or a function, not 5' },
     { script = tables '["public.orders"] = { partitions = 0 },',
@@ -92,7 +106,7 @@ return {
     { script = tables '["public.orders"] = { topic = "a b" },',
       want = 'case.lua:7: option "topic" in tables["public.orders"] of connector "shop": the topic "a b" has the character " "; Kafka takes letters, digits, dots, _ and - in a name' },
     { script = tables '["public.orders"] = { columns = { cast = { a = "text" } } },',
-      want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", '
+      want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp", '
         .. 'not to the text "text"' },
     { script = (tables '["orders"] = {},\n["shop.orders"] = {},'):gsub('"postgres"', '"mysql"'),
       want = 'case.lua:8: tables["orders"] and tables["shop.orders"] in connector "shop" are the same tables: put their options together' },
@@ -105,6 +119,9 @@ return {
       want = 'case.lua:7: option "topic" is missing in tables["public.b"] of connector "shop": add topic = "{database}.{schema}.{table}"' },
     { script = (tables '"public.*", ["public.a"] = { topic = "x" },':gsub('topic = "wal",', "")),
       want = 'case.lua:3: option "topic" is missing in connector "shop": add topic = "{database}.{schema}.{table}"' },
+
+    { script = connector '  as = "bank",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank"' },
+    { script = connector '  as = "bank.{tabel}",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank.{tabel}"' },
 
     -- where rows are sent, and as what
     { script = (connector "":gsub('"wal"', "5")), want = 'case.lua:5: option "topic" in connector "shop" must be a text, a list of texts or a function, not 5' },
@@ -132,7 +149,7 @@ return {
     { script = hook("return 5", "format"), hooks = "shop",
       want = returned("it returned a number; it returns the message as a text or ls.json, ls.null for one without a value, or false for none", "format") },
     { script = hook("row.new.status = 'x'", "key"), hooks = "shop",
-      want = first('a row is not changed where it is asked for its topic, key, headers or message, nor by a filter under moves = "split": change it in map', "key") },
+      want = first('a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map', "key") },
 
     -- missing ones
     { script = 'local ls = require "list_sync"\nls.connector {\n\n  name = "shop",\n}\n',
@@ -224,7 +241,7 @@ return {
     { script = connector '  columns = { mask = "card" },', want = 'case.lua:7: columns.mask in connector "shop" must be a table by column, not the text "card"' },
     { script = connector '  columns = { mask = { card = 7 } },', want = 'case.lua:7: columns.mask in connector "shop": the mask of "card" is a text, ls.sha256, ls.hmac(key) or ls.keep_last(n), not 7; row:mask in `map` takes a function' },
     { script = connector '  columns = { mask = { "card" } },', want = 'case.lua:7: columns.mask in connector "shop" names columns by texts, not by 1' },
-    { script = connector '  columns = { cast = { paid = "bool" } },', want = 'case.lua:7: columns.cast in connector "shop": "paid" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", not to the text "bool"' },
+    { script = connector '  columns = { cast = { paid = "bool" } },', want = 'case.lua:7: columns.cast in connector "shop": "paid" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp", not to the text "bool"' },
     { script = connector '  columns = { rename = { usr = "" } },', want = 'case.lua:7: columns.rename in connector "shop": the new name of "usr" is 1 to 255 bytes of text, not the text ""' },
     { script = connector '  columns = { drop = { "card" }, rename = { card = "c" } },', want = 'case.lua:7: columns in connector "shop" drops "card", and casts, masks or renames it too' },
     { script = connector '  columns = { rename = { usr = "\\255" } },', want = 'case.lua:7: columns.rename in connector "shop": the text for "usr" is not valid UTF-8' },
@@ -330,5 +347,95 @@ return {
     { hooks = "shop", script = hook("    for i = 1, 257 do row:clone() end", "map"), want = first("a row is cloned 256 times at most", "map") },
     { hooks = "shop", script = hook "    kept = kept or row:clone()\n    return kept.image.id == 7",
       want = "case.lua:9: filter of connector \"shop\": this row's hook has returned: a row is kept with row:copy() (public.orders, key 7, position 0000000001a3b748/2)" },
+
+    -- layouts
+    { script = csv "    layout = 7,", want = 'case.lua:6: option "layout" in ls.csv_writer must be a table of layouts by table, as in '
+        .. '{ ["public.orders"] = { columns = { "id" } } }, not 7' },
+    { script = csv "    layout = {},", want = 'case.lua:6: option "layout" in ls.csv_writer is empty' },
+    { script = "local many = {} for i = 1, 1001 do many['a.' .. i] = {} end\n" .. csv "    layout = many,",
+      want = 'case.lua:7: option "layout" in ls.csv_writer has 1001 layouts, and may have 1000: a pattern stands for many tables' },
+    { script = csv '    layout = { { columns = { "id" } } },',
+      want = 'case.lua:6: option "layout" in ls.csv_writer has layouts by table, as in { ["public.orders"] = { ... } }, and has the key 1' },
+    { script = lay("", "orders"), want = 'case.lua:6: option "layout" in ls.csv_writer: the pattern "orders" names no schema and table: write it as "public.orders" or "*.orders"' },
+    { script = lay("", "public."), want = 'case.lua:6: option "layout" in ls.csv_writer: the pattern "public." names no schema and table: write it as "public.orders" or "*.orders"' },
+    { script = lay("", "!public.x"), want = 'case.lua:6: option "layout" in ls.csv_writer: the pattern "!public.x" begins with !: a table that is in no layout is written as without one' },
+    { script = csv '    layout = {\n\n      ["public.orders"] = true,\n    },', want = "case.lua:8: " .. LAYOUT .. " must be a table, not true" },
+    { script = lay '        delimter = ";",', want = 'case.lua:8: unknown option "delimter" in ' .. LAYOUT .. '; did you mean "delimiter"?' },
+    { script = lay '        rotate = { rows = 1 },', want = 'case.lua:8: unknown option "rotate" in ' .. LAYOUT .. "; it is the writer's, the same for all tables" },
+    { script = lay '        colour = "red",', want = 'case.lua:8: unknown option "colour" in ' .. LAYOUT
+        .. "; a layout has columns, row, prefix, filename, header, bom, formula_guard, delimiter, quote, newline, null, absent" },
+    { script = lay '\n        delimiter = ";;",', want = 'case.lua:9: option "delimiter" in ' .. LAYOUT .. ' must be one ASCII character, not the text ";;"' },
+    { script = lay "        delimiter = '\"',", want = "case.lua:8: delimiter and quote in " .. LAYOUT .. " are the same character" },
+    { script = lay '        quote = "x",', want = 'case.lua:8: option "quote" in ' .. LAYOUT .. ' must not be a letter, and is "x"' },
+    { script = lay '        delimiter = ";", filename = "o",\n        absent = ";",', want = 'case.lua:9: option "absent" in ' .. LAYOUT
+        .. ' must not hold ";", since it is written as it is' },
+    { script = lay '        newline = "\\r",', want = 'case.lua:8: option "newline" in ' .. LAYOUT .. ' must be one of "\\n", "\\13\\n", not the text "\\13"' },
+    { script = lay '        filename = 7,', want = 'case.lua:8: option "filename" in ' .. LAYOUT .. " must be text, not 7" },
+    { script = lay '        filename = "out/{tabel}",', want = 'case.lua:8: option "filename" in ' .. LAYOUT .. ': the template "out/{tabel}" has {tabel}; it may have '
+        .. "{schema}, {table}, {topic}, {partition}, {consumer}, {kind}, {date}, {hour}" },
+    { script = consumer '  instances = 2,\n  writer = ls.csv_writer { filename = "out", layout = { ["a.b"] = { filename = "out/{table}" } } },',
+      want = 'case.lua:4: consumer "reports" has 2 instances, and the filename "out/{table}" has no {consumer} to part their files by' },
+    { script = csv '    split_files = true, layout = {\n      ["a.b"] = {\n        filename = "out/{table}" } },',
+      want = 'case.lua:7: layout "a.b" of ls.csv_writer has split_files, and the template "out/{table}" has no {kind} to part the rows by' },
+    { script = lay '        delimiter = ";",', want = "case.lua:7: " .. LAYOUT .. ' writes to the files of "out" as others do, and in another form (delimiter, quote, '
+        .. "newline, header, bom, formula_guard, prefix, or without prefix other titles): give it a filename of its own", },
+    { script = lay '        header = 1,', want = 'case.lua:8: option "header" in ' .. LAYOUT .. " must be true or false, not 1" },
+    { script = lay '        header = { "a" },', want = "case.lua:8: " .. LAYOUT .. ": a header of titles belongs to row = function(row): titles of columns stand in columns" },
+    { script = lay '        prefix = 1,', want = 'case.lua:8: option "prefix" in ' .. LAYOUT .. " must be true or false, not 1" },
+    { script = lay '        filename = "o",\n        prefix = false,', want = "case.lua:9: " .. LAYOUT .. " has prefix = false, and its deletes would look like inserts: add "
+        .. "split_files = true to the writer, or a column of value = function(row) that tells row.action, or row = function(row), which can leave deletes out" },
+    -- their columns
+    { script = lay '        columns = "id",', want = "case.lua:8: " .. LAYOUT .. ': columns must be a list of columns, not the text "id"' },
+    { script = lay '        columns = {},', want = "case.lua:8: " .. LAYOUT .. ": columns is an empty list" },
+    { script = lay '        columns = { id = "number" },', want = "case.lua:8: " .. LAYOUT .. ": columns must be a list of columns, and has the key id" },
+    { script = lay '        columns = { 7 },', want = "case.lua:8: " .. LAYOUT .. ": item 1 of columns must be 1 to 1000 bytes of text, not 7" },
+    { script = lay '        columns = { "id", { from = "at" } },',
+      want = "case.lua:8: " .. LAYOUT .. ": the title of item 2 of columns, which stands first in it, must be 1 to 1000 bytes of text, not nil" },
+    { script = lay '        columns = { { "\\255", from = "at" } },', want = "case.lua:8: " .. LAYOUT .. ": the title of item 1 of columns, which stands first in it, is not valid UTF-8" },
+    { script = lay '        columns = { { "when", form = "at" } },', want = "case.lua:8: " .. LAYOUT .. ': "when" of columns has a title, from, date, optional and value, not form; did you mean "from"?' },
+    { script = lay '        columns = { { "when" } },', want = "case.lua:8: " .. LAYOUT .. ': "when" of columns has neither from nor value: add from = "when", or the column\'s name' },
+    { script = lay '        columns = { { "when", date = "%d" } },', want = "case.lua:8: " .. LAYOUT .. ': "when" of columns has a date without from: add from = "when", or the column\'s name' },
+    { script = lay '        columns = { { "when", from = "at", value = print } },', want = "case.lua:8: " .. LAYOUT .. ': "when" of columns has both value and from: take one of them out' },
+    { script = lay '        columns = { { "when", date = "%d", value = print } },', want = "case.lua:8: " .. LAYOUT .. ': "when" of columns has both value and date: take one of them out' },
+    { script = lay '        columns = { { "when", value = 7 } },', want = "case.lua:8: " .. LAYOUT .. ': value of "when" must be a function, not 7' },
+    { script = lay '        columns = { { "when", from = 7 } },', want = "case.lua:8: " .. LAYOUT .. ': from of "when" must be 1 to 1000 bytes of text, not 7' },
+    { script = lay '        columns = { { "when", from = "at", date = 7 } },', want = "case.lua:8: " .. LAYOUT .. ': date of "when" must be 1 to 64 bytes of text, not 7' },
+    { script = lay '        columns = { { "when", from = "at", date = "%d/%q" } },', want = "case.lua:8: " .. LAYOUT
+        .. ': date of "when" has "%q", which is no conversion of strftime: as in "%d/%m/%Y %H:%M", a percent sign is %%' },
+    { script = lay '        columns = { { "when", from = "at", date = "100%" } },', want = "case.lua:8: " .. LAYOUT
+        .. ': date of "when" has "%", which is no conversion of strftime: as in "%d/%m/%Y %H:%M", a percent sign is %%' },
+    { script = lay '        columns = { { "when", from = "at", optional = 1 } },', want = "case.lua:8: " .. LAYOUT .. ': optional of "when" must be true or false, not 1' },
+    { script = lay '        columns = { "id", { "id", from = "at" } },', want = "case.lua:8: " .. LAYOUT .. ': the title "id" stands twice in columns' },
+    { script = lay '        row = 7,', want = "case.lua:8: " .. LAYOUT .. ": row must be a function, not 7" },
+    { script = lay '        columns = { "id" },\n        row = print, header = { "a" },', want = "case.lua:9: " .. LAYOUT .. " has both row, which gives whole records, and columns: take one of them out" },
+    { script = lay '        row = print,', want = "case.lua:8: " .. LAYOUT .. ' has row, so it needs the titles of what that gives: header = { "a", "b" }' },
+    { script = lay '        row = print,\n        header = false,', want = "case.lua:9: " .. LAYOUT .. ' has row, so it needs the titles of what that gives: header = { "a", "b" }' },
+    { script = lay '        row = print, header = {},', want = "case.lua:8: " .. LAYOUT .. ": header is an empty list" },
+    { script = lay '        row = print, header = { "a", 7 },', want = "case.lua:8: " .. LAYOUT .. ": item 2 of header must be 1 to 1000 bytes of text, not 7" },
+    { script = lay '        row = print, header = { "a", "a" },', want = "case.lua:8: " .. LAYOUT .. ': the title "a" stands twice in header' },
+    -- their functions
+    { hooks = "reports", script = cell "          return row.image.id + row.image.note", want = in_cell "attempt to perform arithmetic on field 'note' (a nil value); NULL reads as nil" },
+    { hooks = "reports", script = cell "          return row.image.totl", want = in_cell 'public.orders has no column "totl"; did you mean "total"?' },
+    { hooks = "reports", script = cell "          error('no')", want = in_cell "no" },
+    { hooks = "reports", script = cell "          error('no', 0)", want = in_cell "no" },
+    { hooks = "reports", script = cell "\n          return print", want = (in_cell("it returned a function; a cell is a text, a number, a boolean, nil (NULL), ls.absent or a table"):gsub(":9:", ":8:")) },
+    { hooks = "reports", script = cell "          return '\\255'", want = (in_cell("it returned text that is not valid UTF-8; ls.bytes(s) writes bytes as base64"):gsub(":9:", ":8:")) },
+    { hooks = "reports", script = cell "          return ls.hmac 'pepper'", want = (in_cell("it returned a mask, and not what the mask gives: mask(value)"):gsub(":9:", ":8:")) },
+    { hooks = "reports", script = cell "          return { print }", want = (in_cell("JSON takes texts, numbers, booleans, ls.null and tables, not a function"):gsub(":9:", ":8:")) },
+    { hooks = "reports", script = cell "          row.new.id = 8", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row:drop 'note'", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row:clone()", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          row.action = 'U'", want = in_cell 'a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = "split": change it in map' },
+    { hooks = "reports", script = cell "          if row.action == 'D' then return row.new.id end",
+      want = in_cell("attempt to index field 'new' (a nil value); a delete has no row.new; row.image is the row that there is", 2) },
+    { hooks = "reports", script = cell "          kept = kept or row\n          return kept.action",
+      want = (in_cell("this row's hook has returned: a row is kept with row:copy()", 2):gsub(":9:", ":10:")) },
+    { hooks = "reports", script = lay '        header = { "a" }, row = function(row)\n          return { row.image.id, 2 }\n        end,',
+      want = 'case.lua:8: row of layout "public.orders" of consumer "reports": it returned 2 cells, and header has 1 titles (public.orders, key 7, position 0000000001a3b748/1)' },
+    { hooks = "reports", script = lay '        header = { "a" }, row = function(row)\n          local a = row.image.id\n        end,',
+      want = 'case.lua:8: row of layout "public.orders" of consumer "reports": it returned nothing; it returns a list of 1 cells, or false to leave the record out '
+        .. "(public.orders, key 7, position 0000000001a3b748/1)" },
+    { hooks = "reports", script = lay '        header = { "a", "b" }, row = function(row)\n          return { row.image.id, row.image.total + 1 }\n        end,',
+      want = 'case.lua:9: row of layout "public.orders" of consumer "reports": ' .. NOT_SENT:format("total", "total") .. " (public.orders, key 7, position 0000000001a3b748/2)" },
     { hooks = "nobody", script = connector "", want = 'there is no stage "nobody"' },
 }

@@ -87,7 +87,7 @@ static const char *change(fixture *f, uint32_t i) {
 }
 
 static void run(fixture *f, const ls_column_rule *rules, size_t n, bool strict) {
-    f->columns = ls_columns_new(&(ls_column_set){rules, n, strict}, 1, &f->schemas, &f->log);
+    f->columns = ls_columns_new(&(ls_column_set){.rules = rules, .nrules = n, .strict = strict}, 1, &f->schemas, &f->log);
     assert_non_null(f->columns);
     if (ls_columns_run(f->columns, f->work, &f->err)) fail_msg("%s", f->err.text);
 }
@@ -114,6 +114,24 @@ static void test_all_at_once(void **state) {
     assert_int_equal(f->work->seen.changes[0].schema->cols[2].type, LS_TYPE_BOOLEAN);
     assert_ptr_equal(f->work->seen.changes[0].schema, f->work->seen.changes[2].schema);
     assert_int_equal(f->work->seen.changes[0].schema->cols[0].key_at, 1);
+}
+
+/* Under other names, truncates too; drops of a whole database have none. */
+static void test_as(void **state) {
+    fixture *f = *state;
+    static const ls_column_rule rule = {.name = "card", .drop = true, .cast = -1};
+    assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 7, NULL)), 0);
+    assert_non_null(ls_work_add(f->work, f->people, f->tx, 'T', ++f->seq));
+    ls_change *dropped = ls_work_add(f->work, f->people, f->tx, 'X', ++f->seq);
+    dropped->whole_table = 0;
+    f->columns = ls_columns_new(&(ls_column_set){.rules = &rule, .nrules = 1, .strict = true, .as_schema = "bank", .as_table = "{schema}_{table}s"}, 1, &f->schemas, &f->log);
+    assert_int_equal(ls_columns_run(f->columns, f->work, &f->err), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(f->work->seen.changes[i].schema->schema, "bank");
+        assert_string_equal(f->work->seen.changes[i].schema->table, "public_peoples");
+    }
+    assert_string_equal(change(f, 0), "I after id=7 name=\"J\xc3\xb6rg\" active=1 iban=\"DE001234\" note=null");
+    assert_ptr_equal(f->work->seen.changes[2].schema, f->people);
 }
 
 /* RFC 4231's second case, and FIPS 180-4's example. */
@@ -172,10 +190,18 @@ static void test_casts(void **state) {
         {{.kind = LS_KIND_JSON, .len = 3, .as.p = "[1]"}, LS_TYPE_JSON, "\"[1]\""},
         {{.kind = LS_KIND_TEXT, .len = 2, .as.p = "{}"}, LS_TYPE_JSON, "\"{}\""},
         {{.kind = LS_KIND_TEXT, .len = 1, .as.p = "{"}, LS_TYPE_JSON, NULL},
+        {{.kind = LS_KIND_TEXT, .len = 21, .as.p = "2026-01-02T03:04:05.5"}, LS_TYPE_TIMESTAMP, "\"2026-01-02T03:04:05.5Z\""},
+        {{.kind = LS_KIND_TEXT, .len = 20, .as.p = "2026-01-02T03:04:05Z"}, LS_TYPE_TIMESTAMP, "\"2026-01-02T03:04:05Z\""},
+        {{.kind = LS_KIND_TEXT, .len = 20, .as.p = "2026-01-02T03:04:05Z"}, LS_TYPE_DATETIME, "\"2026-01-02T03:04:05\""},
+        {{.kind = LS_KIND_TEXT, .len = 8, .as.p = "infinity"}, LS_TYPE_TIMESTAMP, "\"infinity\""},
+        {{.kind = LS_KIND_TEXT, .len = 10, .as.p = "2026-01-02"}, LS_TYPE_TIMESTAMP, NULL},
+        {{.kind = LS_KIND_TEXT, .len = 22, .as.p = "2026-01-02T03:04:05 BC"}, LS_TYPE_TIMESTAMP, NULL},
+        {{.kind = LS_KIND_TEXT, .len = 0, .as.p = ""}, LS_TYPE_DATETIME, NULL},
+        {{.kind = LS_KIND_TEXT, .len = 1, .as.p = "Z"}, LS_TYPE_DATETIME, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ls_column_rule rule = {.name = "note", .cast = cases[i].to};
-        ls_columns *c = ls_columns_new(&(ls_column_set){&rule, 1, true}, 1, &f->schemas, &f->log);
+        ls_columns *c = ls_columns_new(&(ls_column_set){.rules = &rule, .nrules = 1, .strict = true}, 1, &f->schemas, &f->log);
         ls_value *v = row(f, 5, NULL);
         v[NOTE] = cases[i].from;
         assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, v), 0);
@@ -201,14 +227,14 @@ static void test_a_masked_value_that_cannot_be_cast(void **state) {
     fixture *f = *state;
     static const ls_column_rule rules[] = {{.name = "note", .cast = LS_TYPE_INTEGER, .mask = LS_MASK_SHA256},
                                            {.name = "id", .cast = -1, .mask = LS_MASK_SHA256}};
-    f->columns = ls_columns_new(&(ls_column_set){rules, 2, true}, 1, &f->schemas, &f->log);
+    f->columns = ls_columns_new(&(ls_column_set){.rules = rules, .nrules = 2, .strict = true}, 1, &f->schemas, &f->log);
     assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 5, "secret")), 0);
     assert_int_equal(ls_columns_run(f->columns, f->work, &f->err), -1);
     assert_string_equal(f->err.text, "table public.people, column \"note\", key ***, position 00ab/1: columns.cast: \"***\" is no integer (of 64 bits)");
 }
 
 static void refuses(fixture *f, const ls_column_rule *rule, const char *want) {
-    ls_columns *c = ls_columns_new(&(ls_column_set){rule, 1, true}, 1, &f->schemas, &f->log);
+    ls_columns *c = ls_columns_new(&(ls_column_set){.rules = rule, .nrules = 1, .strict = true}, 1, &f->schemas, &f->log);
     f->work->seen.count = 0;
     assert_int_equal(ls_row_insert(f->work, f->people, f->tx, &f->seq, row(f, 5, NULL)), 0);
     assert_int_equal(ls_columns_run(c, f->work, &f->err), -1);
@@ -239,7 +265,7 @@ static void test_other_tables(void **state) {
 
 int main(void) {
 #define T(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
-    const struct CMUnitTest tests[] = {T(test_all_at_once), T(test_hashes), T(test_a_masked_key), T(test_casts),
+    const struct CMUnitTest tests[] = {T(test_all_at_once), T(test_as), T(test_hashes), T(test_a_masked_key), T(test_casts),
                                        T(test_a_masked_value_that_cannot_be_cast), T(test_what_is_refused), T(test_other_tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,6 +409,8 @@ static void test_csv(void **state) {
     static const char rows[] = ROW("D", "identity") "\n" ROW("I", "columns") "\n" ROW("D", "identity") "\n";
     static const ls_csv_conf kinds[] = {{.max_open_files = 1}, {.rotate_rows = 2, .rotate_every = 60}, {.compress = LS_CSV_ZSTD},
                                         {.compress = LS_CSV_GZIP, .rotate_bytes = 40}};
+    static const ls_layout_column columns[] = {{.title = "n", .from = "id"}, {.title = "day", .from = "day", .date = "%d", .optional = true}, {.title = "f"}};
+    static ls_csv_layout layout = {.what = {.pattern = "p.t", .columns = columns, .ncolumns = 3}};
     char filename[80];
     strcpy(csv_folder, "/tmp/test_memory.XXXXXX");
     assert_non_null(mkdtemp(csv_folder));
@@ -423,6 +425,10 @@ static void test_csv(void **state) {
         csv_conf.newline = "\n";
         csv_conf.null_text = csv_conf.absent_text = "";
         each_allocation_fails(of_csv, (const uint8_t *)rows, sizeof rows - 1, "rows");
+        layout.conf = csv_conf;
+        csv_conf.layouts = &layout;
+        csv_conf.nlayouts = 1;
+        each_allocation_fails(of_csv, (const uint8_t *)rows, sizeof rows - 1, "laid rows");
     }
     assert_int_equal(rmdir(csv_folder), 0);
 }

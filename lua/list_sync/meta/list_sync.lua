@@ -34,7 +34,8 @@
 ---@field tombstones? boolean # (true or false; by table; default: false) A delete is followed by a message with its key and no value, so that a compacted topic forgets the row. Consumers pass over it. Tables without a key have none.
 ---@field row_image? "full"|"any" # ("full" | "any"; MySQL and MariaDB only; default: "full") "full": a server whose binlog_row_image leaves columns out of the binlog is refused. "any": it is taken; an update names the columns that were left out in unchanged, an insert leaves out those that took their default.
 ---@field on_invalid_text? "stop"|"replace"|"skip" # ("stop" | "replace" | "skip"; default: "stop") A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left out. Neither is silent: a warning for the first row of a table, and a count.
----@field columns? list_sync.columns # (table; by table) What happens to columns before the hooks, in C and in both images, by the names that the database gives them: { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" }, rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256, ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of an exact name lacks is an error; with patterns, one that no table had so far is warned of.
+---@field columns? list_sync.columns # (table; by table) What happens to columns before the hooks, in C and in both images, by the names that the database gives them: { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" }, rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string, json, timestamp (of a datetime, which is taken to be of UTC) and datetime (of a timestamp, in UTC); masks are a text, ls.sha256, ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of an exact name lacks is an error; with patterns, one that no table had so far is warned of.
+---@field as? string # (text; by table) The name that changes have from here on, truncates too: "schema.table", where {schema} and {table} are the source's: "bank.{table}". Hooks, topic templates and messages have it; patterns of `tables` are the source's.
 ---@field filter? fun(row: list_sync.row): boolean? # (function; by table) function(row): false leaves the row out; true or nothing lets it pass.
 ---@field map? fun(row: list_sync.row): boolean? # (function; by table) function(row), after filter: changes the row in place; false leaves it out.
 ---@field memory? integer|string # (bytes, at least 4 MiB; default: 24 MiB) Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector waits for Kafka; a larger row goes through alone.
@@ -54,7 +55,8 @@
 ---@field source? boolean # false: messages are without source (where a change comes from); docs/formats.md tells what that is in other formats. Then nobody can tell a message that comes again after a crash from a new one.
 ---@field json? "text"|"embed" # How a JSON column stands in a message: "text": as a string, the document's text; "embed": the document itself. Embedded, the document null and NULL look the same, and so do the document "1" and 1 to a CSV file. Keys, and JSON inside an array, are text in any case.
 ---@field tombstones? boolean # A delete is followed by a message with its key and no value, so that a compacted topic forgets the row. Consumers pass over it. Tables without a key have none.
----@field columns? list_sync.columns # What happens to columns before the hooks, in C and in both images, by the names that the database gives them: { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" }, rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string and json; masks are a text, ls.sha256, ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of an exact name lacks is an error; with patterns, one that no table had so far is warned of.
+---@field columns? list_sync.columns # What happens to columns before the hooks, in C and in both images, by the names that the database gives them: { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" }, rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string, json, timestamp (of a datetime, which is taken to be of UTC) and datetime (of a timestamp, in UTC); masks are a text, ls.sha256, ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of an exact name lacks is an error; with patterns, one that no table had so far is warned of.
+---@field as? string # The name that changes have from here on, truncates too: "schema.table", where {schema} and {table} are the source's: "bank.{table}". Hooks, topic templates and messages have it; patterns of `tables` are the source's.
 ---@field filter? fun(row: list_sync.row): boolean? # function(row): false leaves the row out; true or nothing lets it pass.
 ---@field map? fun(row: list_sync.row): boolean? # function(row), after filter: changes the row in place; false leaves it out.
 
@@ -91,6 +93,7 @@
 ---@field newline? "\n"|"\r\n" # ("\n" | "\r\n"; default: "\n") What ends a line.
 ---@field null? string # (text; default: "") How NULL is written. An empty string is written as "".
 ---@field absent? string # (text; default: "") How a value is written that the message does not carry.
+---@field layout? table<string, list_sync.layout> # (table by pattern; default: all tables alike) CSV files by table: { ["public.orders"] = { columns = { "id", { "when", from = "created_at", date = "%d/%m/%Y" }, { "gross", value = function(row) ... end } } } }. The keys are patterns as those of tables; the most specific one that matches the row's table, as the hooks leave it, counts. A layout may have columns, or row = function(row) with header = { titles }; prefix = false, which leaves action and table out, and truncates with them; and the writer's filename, header, bom, formula_guard, delimiter, quote, newline, null and absent, each the writer's if it is not given. docs/scripting.md tells more.
 
 ---Hands rows to functions of the script: a database, a service, files of another form. They run in the consumer's thread; with several instances each has a Lua state and a writer of its own.
 ---@class list_sync.writer
@@ -104,7 +107,7 @@
 ---What happens to columns before the hooks.
 ---@class list_sync.columns
 ---@field drop? string|string[] # not sent
----@field cast? table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json"> # by column
+---@field cast? table<string, "boolean"|"integer"|"float"|"decimal"|"string"|"json"|"datetime"|"timestamp"> # by column
 ---@field mask? table<string, string|list_sync.mask> # by column: a text, ls.sha256, ls.hmac(key) or ls.keep_last(n)
 ---@field rename? table<string, string> # by column: its new name
 
@@ -113,6 +116,29 @@
 ---@field size? integer|string # bytes before compression, or a text such as 64MiB
 ---@field rows? integer # rows
 ---@field every? string # a span of commit time: 30s, 15m, 1h, 1d
+
+---A column of a CSV layout: its title, then where its cells come from.
+---@class list_sync.layout_column
+---@field [1] string # the title
+---@field from? string # the table's column
+---@field date? string # strftime's format, in UTC
+---@field optional? boolean # rows may be without the column
+---@field value? fun(row: list_sync.row): any # gives the cell, instead of from
+
+---How the rows of some tables are written. What it does not say is as the writer says.
+---@class list_sync.layout
+---@field columns? (string|list_sync.layout_column)[] # what is written, in this order
+---@field row? fun(row: list_sync.row): any[]|false # gives whole records; false: none
+---@field header? boolean|string[] # with row its titles
+---@field prefix? boolean # false: without action and table
+---@field filename? string # as the writer's
+---@field bom? boolean # as the writer's
+---@field formula_guard? boolean # as the writer's
+---@field delimiter? string # as the writer's
+---@field quote? string # as the writer's
+---@field newline? string # as the writer's
+---@field null? string # as the writer's
+---@field absent? string # as the writer's
 
 ---When written rows are flushed, whichever comes first.
 ---@class list_sync.flush_every
