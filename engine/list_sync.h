@@ -194,7 +194,7 @@ int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at);
 int ls_row_set_table(ls_batch *b, uint32_t change, const char *schema, size_t sn, const char *table, size_t tn);
 
 /* Where the row is sent, and as what; change/sending.c. What is given is copied into the batch. Each gives 0, or -1 with the reason.
- * A topic more; the Kafka key, p NULL: none; a header, value NULL: a null one; the message, p NULL: one without a value. */
+ * A topic more, once each, whose name must be one that Kafka takes; the Kafka key, p NULL: none; a header, value NULL: a null one; the message, p NULL: one without a value. */
 int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n);
 int ls_row_send_key(ls_batch *b, uint32_t change, const char *p, size_t n);
 int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t name_len, const char *value, size_t n);

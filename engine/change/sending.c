@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LS_SPLITS_MAX = 512 }; /* changes made of one row, its clones' halves among them */
+enum { LS_SPLITS_MAX = 513 }; /* changes made of one row: 256 clones, and a half of it and of each of them */
 
 static int no_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
 
@@ -20,15 +20,29 @@ static ls_sending *sending_of(ls_batch *b, uint32_t change) {
     return *at;
 }
 
+static bool is_topic_name(const char *p, size_t n) {
+    if (!n || n > LS_TOPIC_MAX) return false;
+    for (size_t i = 0; i < n; i++) {
+        bool letter = (p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z');
+        if (!letter && !(p[i] >= '0' && p[i] <= '9') && p[i] != '.' && p[i] != '_' && p[i] != '-') return false;
+    }
+    return *p != '.' || (n != 1 && !(n == 2 && p[1] == '.'));
+}
+
 int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n) {
     ls_arena *a = &ls_work_of(b)->arena;
+    if (!is_topic_name(p, n))
+        return ls_refuse(b, "it gave \"%.*s\", which Kafka does not take for a topic's name: 1 to %d letters, digits, dots, _ and -; replace the others: "
+                         "name:gsub(\"[^%%w._-]\", \"_\")", n > LS_TOPIC_MAX ? LS_TOPIC_MAX : (int)n, p, LS_TOPIC_MAX);
     ls_sending *s = sending_of(b, change);
-    ls_sent_topic *t = s ? ls_arena_alloc(a, sizeof *t) : NULL;
+    if (!s) return no_memory(b);
+    ls_sent_topic **end = &s->topics;
+    for (; *end; end = &(*end)->next)
+        if ((*end)->len == n && memcmp((*end)->name, p, n) == 0) return 0; /* one message a topic */
+    ls_sent_topic *t = ls_arena_alloc(a, sizeof *t);
     if (!t) return no_memory(b);
     *t = (ls_sent_topic){.name = ls_arena_copy(a, p, n), .len = n};
     if (!t->name) return no_memory(b);
-    ls_sent_topic **end = &s->topics;
-    while (*end) end = &(*end)->next;
     *end = t;
     return 0;
 }

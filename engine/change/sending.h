@@ -4,11 +4,14 @@
 
 #include "change/batch.h"
 
-enum { LS_HEADERS_BYTES = 64 * 1024 }; /* of one message, names and values together */
+enum {
+    LS_TOPIC_MAX = 249,          /* bytes of a topic's name: Kafka's own limit */
+    LS_HEADERS_BYTES = 64 * 1024 /* of one message, names and values together */
+};
 
 typedef struct ls_sent_topic {
     struct ls_sent_topic *next;
-    const char *name; /* NUL-terminated; may hold anything */
+    const char *name; /* NUL-terminated; one that Kafka takes */
     size_t len;
 } ls_sent_topic;
 

@@ -59,14 +59,14 @@ static void put_data(ls_message *m) {
     ls_buf_char(m->out, '}');
 }
 
-/* Of the row before what is known and otherwise now. */
+/* Of the row before what its identity tells and is otherwise now. */
 static void put_old(ls_message *m) {
     const ls_value *before = m->change->before, *after = m->change->after;
-    bool first = true;
+    bool first = true, whole = !m->schema->nkey || m->change->flags & LS_WHOLE_IDENTITY;
     size_t from = m->out->len;
     ls_buf_str(m->out, ",\"old\":{");
     for (uint32_t i = 0; i < m->schema->ncols; i++)
-        if (after[i].state <= LS_NULL && before[i].state <= LS_NULL && !ls_value_same(&before[i], &after[i])) ls_put_column(m, &first, i, &before[i]);
+        if ((whole || m->schema->cols[i].key_at) && after[i].state <= LS_NULL && before[i].state <= LS_NULL && !ls_value_same(&before[i], &after[i])) ls_put_column(m, &first, i, &before[i]);
     if (first)
         m->out->len = from;
     else

@@ -50,6 +50,8 @@ int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, 
                   bool compact, int *has, ls_error *err) LS_MUST_CHECK;
 /* How many partitions the topic has now; 0: it does not exist. */
 int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *err) LS_MUST_CHECK;
+/* Calls each() for every topic that there is; not 0 from it ends the walk, and is an error for want of memory. */
+int ls_topics_list(rd_kafka_t *rk, int (*each)(void *ctx, const char *topic), void *ctx, ls_error *err) LS_MUST_CHECK;
 /* Does each of these brokers know the topics? known[i] answers for topics[i]; a broker that does not answer within wait_ms knows
  * none. One that does not know a topic yet would make the client fail what is sent to it for good, and a group's leader give
  * it to nobody. A topic's settings are what a single broker can be asked for; the right to read them is not needed. */

@@ -25,10 +25,25 @@ typedef struct listing {
 } listing;
 
 /* The whole listing is asked for: asking for one topic by name would make it with the brokers' defaults. */
+static int list(rd_kafka_t *rk, const struct rd_kafka_metadata **md, ls_error *err) {
+    rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 1, NULL, md, LS_KAFKA_ASK_MS);
+    if (e) return ls_fail(err, ls_kafka_code(e), "the brokers do not answer (%s): see that kafka_conf's bootstrap.servers is right and that they run", rd_kafka_err2str(e));
+    return 0;
+}
+
+int ls_topics_list(rd_kafka_t *rk, int (*each)(void *ctx, const char *topic), void *ctx, ls_error *err) {
+    const struct rd_kafka_metadata *md;
+    int rc = 0;
+    if (list(rk, &md, err)) return -1;
+    for (int i = 0; rc == 0 && i < md->topic_cnt; i++)
+        if (md->topics[i].partition_cnt) rc = each(ctx, md->topics[i].topic);
+    rd_kafka_metadata_destroy(md);
+    return rc ? ls_fail_memory(err, "listing the topics") : 0;
+}
+
 static int look(rd_kafka_t *rk, const char *topic, listing *l, ls_error *err) {
     const struct rd_kafka_metadata *md;
-    rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 1, NULL, &md, LS_KAFKA_ASK_MS);
-    if (e) return ls_fail(err, ls_kafka_code(e), "the brokers do not answer (%s): see that kafka_conf's bootstrap.servers is right and that they run", rd_kafka_err2str(e));
+    if (list(rk, &md, err)) return -1;
     *l = (listing){.nbrokers = md->broker_cnt};
     for (int i = 0; i < md->broker_cnt && i < LS_BROKERS_ASKED; i++) l->brokers[i] = md->brokers[i].id;
     for (int i = 0; i < md->topic_cnt; i++) {

@@ -84,7 +84,7 @@ static int open_kafka_once(connector *c, ls_error *err) {
     /* the client's own bound must let the largest message through; routes.c keeps to the budget */
     size_t queue = c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX;
     if (!c->producer && ls_producer_open(&c->producer, &c->kafka, queue + LS_BATCH_BYTES, &c->worker->log, err)) return -1;
-    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, err);
+    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
 }
 
 static int open_kafka(connector *c, ls_error *err) {
@@ -226,6 +226,15 @@ static int pause_for_room(void *ctx, ls_error *err) {
     return 0;
 }
 
+/* Capture, and what is delivered with the segment, stand behind the row. */
+static void note_row(connector *c, ls_segment *s, const ls_change *last) {
+    memcpy(s->pos, last->tx->pos, sizeof s->pos);
+    s->seq = last->seq;
+    s->ts = last->tx->ts;
+    memcpy(c->pos, s->pos, sizeof c->pos);
+    c->seq = s->seq;
+}
+
 /* Moves what was captured over the batch's marks, and gives the segment what it needs to move the checkpoint. */
 static int note_place(connector *c, ls_segment *s, ls_error *err) {
     ls_work *w = c->work;
@@ -238,22 +247,27 @@ static int note_place(connector *c, ls_segment *s, ls_error *err) {
         s->gtid = gtid ? strdup(gtid) : NULL;
         if (!s->gtid) return ls_fail_memory(err, "noting a position");
     }
-    if (w->seen.count) {
-        const ls_change *last = &w->seen.changes[w->seen.count - 1];
-        memcpy(s->pos, last->tx->pos, sizeof s->pos);
-        s->seq = last->seq;
-        s->ts = last->tx->ts;
-        memcpy(c->pos, s->pos, sizeof c->pos);
-        c->seq = s->seq;
-    }
+    if (w->seen.count) note_row(c, s, &w->seen.changes[w->seen.count - 1]);
     return 0;
+}
+
+/* The batch ends at change i, which could not be sent: capture stands behind the row before it, so that what was sent does not come again
+ * each time the program is started and meets the same fault. */
+static void note_sent(connector *c, ls_segment *s, uint32_t i) {
+    const ls_change *all = c->work->seen.changes;
+    uint32_t n = i;
+    while (n && all[n - 1].seq == all[i].seq && strcmp(all[n - 1].tx->pos, all[i].tx->pos) == 0) n--; /* a row's copies and halves come together */
+    if (n) note_row(c, s, &all[n - 1]);
 }
 
 static int send_rows(connector *c, ls_segment *s, ls_error *err) {
     ls_batch *b = &c->work->seen;
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->changes[i].flags & LS_DROPPED) continue;
-        if (ls_routes_send(c->routes, b, i, c->delivery, s, pause_for_room, c, err)) return -1;
+        if (ls_routes_send(c->routes, b, i, c->delivery, s, pause_for_room, c, err)) {
+            note_sent(c, s, i);
+            return -1;
+        }
         s->rows++;
     }
     return note_place(c, s, err);
@@ -266,13 +280,11 @@ static int send_batch(connector *c, ls_error *err) {
     if (c->columns && ls_columns_run(c->columns, c->work, err)) return -1;
     if (c->script && b->count && ls_script_run(c->script, b, err)) return -1;
     if (c->script) atomic_store(&c->worker->script, ls_script_memory(c->script));
+    if (ls_routes_prepare(c->routes, b, pause_for_room, c, err)) return -1;
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
     int rc = send_rows(c, s, err);
-    if (rc) { /* what was sent of it moves nothing: capture stands before this batch, and sends it again if it goes on */
-        s->has_place = false;
-        s->pos[0] = '\0';
-    }
+    if (rc) s->has_place = false; /* the batch's marks are not reached */
     ls_inflight_close(ls_delivery_inflight(c->delivery), s);
     return rc;
 }

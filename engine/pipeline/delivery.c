@@ -29,6 +29,7 @@ struct ls_delivery {
     pthread_cond_t room;   /* something was acknowledged, or failed */
     ls_place confirmed;
     ls_source_identity server;
+    ls_buf sent; /* not yet in progress */
     ls_error err;
 };
 
@@ -74,13 +75,21 @@ static void advance(ls_delivery *d) {
     }
 }
 
+static void add_pairs(ls_buf *to, const ls_buf *pairs) {
+    if (to->len && pairs->len) ls_buf_char(to, ',');
+    ls_buf_add(to, pairs->data, pairs->len);
+}
+
 static int store(ls_delivery *d, ls_error *err) {
     pthread_mutex_lock(&d->mutex);
     d->progress->server = d->server;
+    add_pairs(&d->progress->sent, &d->sent);
+    bool failed = d->sent.failed || d->progress->sent.failed;
+    ls_buf_clear(&d->sent);
     pthread_mutex_unlock(&d->mutex);
     ls_buf_clear(&d->json);
     ls_progress_write(d->progress, &d->json);
-    if (d->json.failed || d->progress->gtid.failed) return ls_fail_memory(err, "writing the checkpoint");
+    if (failed || d->json.failed || d->progress->gtid.failed) return ls_fail_memory(err, "writing the checkpoint");
     if (ls_checkpoints_store(d->checkpoints, d->json.data, d->json.len, err)) return -1;
     d->rows_moved = d->place_moved = false;
     pthread_mutex_lock(&d->mutex);
@@ -221,6 +230,12 @@ void ls_delivery_server(ls_delivery *d, const ls_source_identity *server) {
     pthread_mutex_unlock(&d->mutex);
 }
 
+void ls_delivery_sent(ls_delivery *d, const ls_buf *pairs) {
+    pthread_mutex_lock(&d->mutex);
+    add_pairs(&d->sent, pairs);
+    pthread_mutex_unlock(&d->mutex);
+}
+
 int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) {
     if (d->running) {
         atomic_store(&d->finish_by, ls_clock_ms() + drain_ms);
@@ -234,6 +249,7 @@ void ls_delivery_free(ls_delivery *d) {
     if (!d) return;
     ls_inflight_free(&d->inflight);
     ls_buf_free(&d->json);
+    ls_buf_free(&d->sent);
     pthread_cond_destroy(&d->room);
     pthread_mutex_destroy(&d->mutex);
     free(d);

@@ -74,12 +74,3 @@ int ls_encoder_key(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error
     ls_buf_add(out, s->key, s->key_len);
     return out->failed ? ls_fail_memory(err, "encoding a message's key") : 1;
 }
-
-int ls_encoder_check_topic(const ls_sent_topic *said, ls_error *err) {
-    static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    const char *name = said->name;
-    size_t len = said->len;
-    if (len && len <= LS_TOPIC_MAX && strspn(name, taken) == len && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return 0;
-    return ls_fail(err, LS_FAIL, "`topic` gave \"%.250s\", which Kafka does not take for a topic's name: 1 to %d letters, digits, dots, _ and -; replace the "
-                   "others: name:gsub(\"[^%%w._-]\", \"_\")", name, LS_TOPIC_MAX);
-}

@@ -6,8 +6,6 @@
 #include "format/format.h"
 #include "script/config.h"
 
-enum { LS_TOPIC_MAX = 249 }; /* bytes of a topic's name */
-
 typedef struct ls_encoder ls_encoder;
 
 /* stage: borrowed for its life. A consumer's rows are shown as the format "list_sync" has them. */
@@ -21,7 +19,5 @@ const ls_table_options *ls_encoder_options(const ls_encoder *e, const ls_change 
 int ls_encoder_message(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 /* Appends the key. 1; 0: there is none; -1. */
 int ls_encoder_key(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
-/* Does Kafka take what a function of the script said for a topic's name? -1 with the mend. */
-int ls_encoder_check_topic(const ls_sent_topic *said, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@ static bool on_binlog(const ls_progress *p) { return p->server.binlog[0] != '\0'
 void ls_progress_free(ls_progress *p) {
     ls_buf_free(&p->gtid);
     ls_buf_free(&p->tables);
+    ls_buf_free(&p->sent);
 }
 
 static void binlog_file(const ls_progress *p, char *out, size_t n) {
@@ -45,7 +46,13 @@ void ls_progress_write(const ls_progress *p, ls_buf *out) {
     }
     ls_buf_str(out, ",\"tables\":{");
     ls_buf_add(out, p->tables.data, p->tables.len);
-    ls_buf_fmt(out, "},\"options\":\"%016" PRIx64 "\"}", p->options);
+    ls_buf_char(out, '}');
+    if (p->sent.len) {
+        ls_buf_str(out, ",\"sent\":[");
+        ls_buf_add(out, p->sent.data, p->sent.len);
+        ls_buf_char(out, ']');
+    }
+    ls_buf_fmt(out, ",\"options\":\"%016" PRIx64 "\"}", p->options);
 }
 
 void ls_progress_title(const ls_progress *p, char out[64]) {
@@ -186,6 +193,10 @@ static int read_member(ls_progress *p, const ls_json_value *k, const ls_json_val
         if (v->kind != LS_JSON_OBJECT) return bad(err, "\"tables\"");
         ls_json_compact(&p->tables, v->p + 1, v->n - 2);
     }
+    if (ls_json_is(k, "sent")) {
+        if (v->kind != LS_JSON_ARRAY) return bad(err, "\"sent\"");
+        ls_json_compact(&p->sent, v->p + 1, v->n - 2);
+    }
     if (ls_json_is(k, "options")) {
         if (copy_text(text, sizeof text, v, err) || sscanf(text, "%" SCNx64, &p->options) != 1) return bad(err, "\"options\"");
     }
@@ -203,5 +214,5 @@ int ls_progress_read(ls_progress *p, const char *json, size_t n, ls_error *err) 
         if (read_member(p, &k, &v, err)) return -1;
     if (more < 0) return bad(err, "it is no JSON object");
     if (!p->creating && !p->restart.offset) return bad(err, "\"restart\" is missing");
-    return p->gtid.failed || p->tables.failed ? ls_fail_memory(err, "reading the checkpoint") : 0;
+    return p->gtid.failed || p->tables.failed || p->sent.failed ? ls_fail_memory(err, "reading the checkpoint") : 0;
 }

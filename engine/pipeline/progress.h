@@ -1,7 +1,7 @@
 /* progress.h - a connector's checkpoint: its content, and the JSON that stands in the offsets topic.
  *
  *   {"v":1,"state":"creating"|"running","instance":uuid,"generation":n,"server":{...},"epoch":0,"restart":{...},
- *    "delivered":{"pos":"...","seq":n},"tables":{},"options":hex}
+ *    "delivered":{"pos":"...","seq":n},"tables":{},"sent":["schema.table","topic",...],"options":hex}
  *
  * restart is {"lsn":"0/2A1F00"} on PostgreSQL, {"file":"binlog.000003","pos":1234,"gtid":"0-1-5"} on the binlog. */
 #ifndef LS_PROGRESS_H
@@ -22,6 +22,7 @@ typedef struct ls_progress {
     char delivered_pos[40];
     uint64_t delivered_seq;
     ls_buf tables;    /* the captured tables with an exact name: "schema.table":{}, ... ; owned */
+    ls_buf sent;      /* "schema.table","topic", ... : where functions of the script sent rows; owned */
     uint64_t options; /* hash of what changes the count of rows in a transaction */
 } ls_progress;
 

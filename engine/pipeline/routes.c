@@ -1,6 +1,7 @@
 #include "pipeline/routes.h"
 
 #include "base/names.h"
+#include "pipeline/sent.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,16 +25,22 @@ struct ls_routes {
     ls_encoder *encoder;
     size_t limit;         /* bytes that may be in flight */
     ls_names names;       /* of the topics in use */
+    ls_names counted;     /* ... and of those that earlier runs sent to: max_topics bounds them */
     topic_list topics;    /* by the number of the name */
     topic_list *by_table; /* by schema id: the templates' topics; n 0: not looked up yet */
     size_t nids;
     topic_list now;       /* of the row at hand, where a function said them */
-    ls_names sent;        /* "schema.table\0topic" of those that rows were sent to: truncates follow */
+    ls_sent sent;         /* where the functions sent rows: truncates follow */
     ls_producer_header *headers;
     size_t cap_headers;
-    ls_buf key, message, pair;
+    ls_buf key, message, pairs;
     ls_retry retry; /* of making a topic */
 };
+
+/* Says of which change an error is. Gives -1. */
+static int at_change(const ls_change *c, ls_error *err) {
+    return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos, (unsigned long long)c->seq);
+}
 
 static int add(topic_list *l, ls_topic *t, ls_error *err) {
     if (l->n == l->cap) {
@@ -47,6 +54,13 @@ static int add(topic_list *l, ls_topic *t, ls_error *err) {
     return 0;
 }
 
+/* Two names, or templates, may come to the same topic: it gets one message. */
+static bool has(const topic_list *l, const ls_topic *t) {
+    for (size_t i = 0; i < l->n; i++)
+        if (l->at[i] == t) return true;
+    return false;
+}
+
 /* The topic of that name; made, if need be, with the options of the tables that come first. */
 static int topic_named(ls_routes *r, const ls_table_options *o, const char *name, size_t len, ls_topic **out, ls_error *err) {
     int64_t known = ls_names_find(&r->names, name, len);
@@ -54,11 +68,11 @@ static int topic_named(ls_routes *r, const ls_table_options *o, const char *name
         *out = r->topics.at[known];
         return 0;
     }
-    if (r->topics.n >= r->opt->max_topics)
+    if (r->counted.n >= r->opt->max_topics && ls_names_find(&r->counted, name, len) < 0)
         return ls_fail(err, LS_FAIL, "the topic \"%s\" would be number %zu, and max_topics = %zu: make topics' names of what has fewer values, or raise it",
-                       name, r->topics.n + 1, r->opt->max_topics);
+                       name, (size_t)r->counted.n + 1, r->opt->max_topics);
     if (ls_producer_topic(r->producer, name, o->partitions, o->replication, out, err) || add(&r->topics, *out, err)) return -1;
-    if (ls_names_add(&r->names, name, len) >= 0) return 0;
+    if (ls_names_add(&r->names, name, len) >= 0 && ls_names_add(&r->counted, name, len) >= 0) return 0;
     r->topics.n--;
     return ls_fail_memory(err, "remembering topics");
 }
@@ -81,7 +95,15 @@ static int make_fixed_topics(ls_routes *r, ls_error *err) {
     return 0;
 }
 
-int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_error *err) {
+static int count_sent(ls_routes *r, ls_error *err) {
+    for (uint32_t i = 0; i < r->sent.pairs.n; i++) {
+        const char *topic = r->sent.pairs.all[i].text + strlen(r->sent.pairs.all[i].text) + 1;
+        if (ls_names_add(&r->counted, topic, strlen(topic)) < 0) return ls_fail_memory(err, "remembering topics");
+    }
+    return 0;
+}
+
+int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_progress *progress, ls_error *err) {
     ls_routes *r = calloc(1, sizeof *r);
     if (!r) return ls_fail_memory(err, "starting");
     r->worker = w;
@@ -89,7 +111,7 @@ int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_enco
     r->producer = producer;
     r->encoder = encoder;
     r->limit = r->opt->memory > 2 * (size_t)LS_BATCH_SHARE ? r->opt->memory - LS_BATCH_SHARE : LS_BATCH_SHARE;
-    if (make_fixed_topics(r, err)) {
+    if (ls_sent_read(&r->sent, progress, producer, err) || count_sent(r, err) || make_fixed_topics(r, err)) {
         ls_routes_free(r);
         return -1;
     }
@@ -105,10 +127,11 @@ void ls_routes_free(ls_routes *r) {
     free(r->now.at);
     free(r->headers);
     ls_names_free(&r->names);
-    ls_names_free(&r->sent);
+    ls_names_free(&r->counted);
+    ls_sent_free(&r->sent);
     ls_buf_free(&r->key);
     ls_buf_free(&r->message);
-    ls_buf_free(&r->pair);
+    ls_buf_free(&r->pairs);
     free(r);
 }
 
@@ -125,39 +148,35 @@ static int topics_of_table(ls_routes *r, const ls_table_options *o, const ls_sch
         r->nids = ids;
     }
     topic_list *l = *out = &r->by_table[s->id];
-    while (l->n < o->ntopics) {
+    for (size_t k = 0, n = l->n ? 0 : o->ntopics; k < n; k++) {
         ls_topic *t;
-        if (topic_for(r, o, o->topics[l->n], s, &t, err) || add(l, t, err)) return -1;
+        if (topic_for(r, o, o->topics[k], s, &t, err) || (!has(l, t) && add(l, t, err))) {
+            l->n = 0; /* it is looked up again */
+            return -1;
+        }
     }
     return 0;
-}
-
-static int note_sent(ls_routes *r, const ls_schema *s, const char *topic, size_t len, ls_error *err) {
-    ls_buf_clear(&r->pair);
-    ls_buf_add(&r->pair, s->schema, s->schema_len);
-    ls_buf_char(&r->pair, '.');
-    ls_buf_add(&r->pair, s->table, s->table_len + 1);
-    ls_buf_add(&r->pair, topic, len);
-    return r->pair.failed || ls_names_add(&r->sent, r->pair.data, r->pair.len) < 0 ? ls_fail_memory(err, "remembering topics") : 0;
 }
 
 /* Those that a function of the script said. */
 static int topics_said(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
     for (const ls_sent_topic *said = c->sending ? c->sending->topics : NULL; said; said = said->next) {
         ls_topic *t;
-        if (ls_encoder_check_topic(said, err) || topic_named(r, o, said->name, said->len, &t, err) || note_sent(r, c->schema, said->name, said->len, err) || add(&r->now, t, err)) return -1;
+        if (topic_named(r, o, said->name, said->len, &t, err) || add(&r->now, t, err)) return -1;
+        if (ls_sent_note(&r->sent, c->schema->schema, c->schema->table, said->name, said->len)) return ls_fail_memory(err, "remembering topics");
     }
     return 0;
 }
 
-/* A table's change, which no function is asked of: to where its rows went. */
-static int topics_sent(ls_routes *r, const ls_schema *s, ls_error *err) {
-    size_t front = s->schema_len + 1 + s->table_len + 1;
-    for (uint32_t i = 0; i < r->sent.n; i++) {
-        const ls_name *n = &r->sent.all[i];
-        bool same = n->len > front && memcmp(n->text, s->schema, s->schema_len) == 0 && n->text[s->schema_len] == '.' &&
-                    memcmp(n->text + s->schema_len + 1, s->table, s->table_len + 1) == 0;
-        if (same && add(&r->now, r->topics.at[ls_names_find(&r->names, n->text + front, n->len - front)], err)) return -1;
+/* A table's change, which no function is asked of: to where its rows went. They are a renamed table's rows from now on. */
+static int topics_sent(ls_routes *r, const ls_table_options *o, const ls_change *c, ls_error *err) {
+    for (uint32_t i = 0, n = r->sent.pairs.n; i < n; i++) {
+        const char *name = ls_sent_topic_of(&r->sent, i, c->schema);
+        ls_topic *t;
+        if (!name) continue;
+        if (topic_named(r, o, name, strlen(name), &t, err) || (!has(&r->now, t) && add(&r->now, t, err))) return -1;
+        if (c->to_table && ls_sent_note(&r->sent, c->to_schema, c->to_table, ls_topic_title(t), strlen(ls_topic_title(t))))
+            return ls_fail_memory(err, "remembering topics");
     }
     return 0;
 }
@@ -167,13 +186,25 @@ static int topics_for(ls_routes *r, const ls_change *c, topic_list **out, ls_err
     if (o->ntopics) return topics_of_table(r, o, c->schema, out, err);
     r->now.n = 0;
     *out = &r->now;
-    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, c->schema, err);
+    return ls_format_is_row(c) ? topics_said(r, o, c, err) : topics_sent(r, o, c, err);
 }
 
 /* The same, waiting for brokers that do not answer: the database's session stays. */
 static int await_topics(ls_routes *r, const ls_change *c, topic_list **out, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
     while (topics_for(r, c, out, err))
         if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return -1;
+    ls_retry_ok(&r->retry, r->worker, "Kafka answers");
+    return 0;
+}
+
+int ls_routes_prepare(ls_routes *r, const ls_batch *b, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    for (uint32_t i = 0; i < b->count; i++) {
+        const ls_change *c = &b->changes[i];
+        const ls_sent_topic *said = c->sending && !(c->flags & LS_DROPPED) ? c->sending->topics : NULL;
+        for (ls_topic *t; said; said = said->next)
+            while (topic_named(r, ls_encoder_options(r->encoder, c), said->name, said->len, &t, err))
+                if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return at_change(c, err);
+    }
     ls_retry_ok(&r->retry, r->worker, "Kafka answers");
     return 0;
 }
@@ -262,13 +293,29 @@ static int send_all(ls_routes *r, const ls_change *c, const topic_list *topics, 
     return 0;
 }
 
+/* Before the first row goes to a topic, the checkpoint learns that its table's do. */
+static int tell_sent(ls_routes *r, ls_delivery *d, ls_error *err) {
+    if (r->sent.stored == r->sent.pairs.n) return 0;
+    ls_buf_clear(&r->pairs);
+    if (r->sent.stored <= LS_SENT_STORED && r->sent.pairs.n > LS_SENT_STORED)
+        ls_log_line(&r->worker->log, LS_WARN, "rows of tables went to topics in over %d combinations: after the next start, a truncate does not know more of them",
+                    LS_SENT_STORED);
+    for (uint32_t i = r->sent.stored; i < r->sent.pairs.n && i < LS_SENT_STORED; i++) {
+        if (r->pairs.len) ls_buf_char(&r->pairs, ',');
+        ls_sent_write(&r->sent, i, &r->pairs);
+    }
+    if (r->pairs.failed) return ls_fail_memory(err, "remembering topics");
+    r->sent.stored = r->sent.pairs.n;
+    ls_delivery_sent(d, &r->pairs);
+    return 0;
+}
+
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
                    void *ctx, ls_error *err) {
     const ls_change *c = &b->changes[i];
     outgoing o = {.delivery = d, .segment = s, .pause = pause, .ctx = ctx};
     topic_list *topics = NULL;
     if (encode(r, b, i, &o, err)) return -1;
-    if (await_topics(r, c, &topics, pause, ctx, err) || send_all(r, c, topics, &o, err))
-        return ls_fail_in(err, "%s.%s, position %s/%llu", c->schema->schema, c->schema->table, c->tx->pos, (unsigned long long)c->seq);
+    if (await_topics(r, c, &topics, pause, ctx, err) || tell_sent(r, d, err) || send_all(r, c, topics, &o, err)) return at_change(c, err);
     return 0;
 }

@@ -8,8 +8,11 @@
 
 typedef struct ls_routes ls_routes;
 
-/* encoder: borrowed. Topics whose names hold no {…} are made at once, so that their consumers find them. */
-int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_error *err) LS_MUST_CHECK;
+/* encoder: borrowed. progress: the checkpoint to go on from, read here. Topics whose names hold no {…} are made at once, so that their consumers find them. */
+int ls_routes_open(ls_routes **out, ls_worker *w, ls_producer *producer, ls_encoder *encoder, ls_progress *progress, ls_error *err) LS_MUST_CHECK;
+/* Makes the topics that the script's functions said of the batch's rows, so that one too many, or one that Kafka refuses, is told before any
+ * of them is sent. pause: as below. */
+int ls_routes_prepare(ls_routes *r, const ls_batch *b, int (*pause)(void *ctx, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;
 /* Encodes change i and hands it to each of its topics (T: to each partition). `pause` is called, again and again, while
  * the budget or the client's queue is full; -1 from it ends the wait. */
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s,

@@ -366,11 +366,16 @@ function rules.connector(at, out)
     local key = out.table and "table" or "tables"
     local own, list = out.tables and out.tables.own or {}, out.tables and out.tables.patterns or { out.table }
     check_patterns(at, key, list)
+    local of = {} -- as it was given, by pattern
     out.tables, out.table = {}, nil
     for i, one in ipairs(own) do
         local pattern = { one.pattern }
         check_patterns(at, key, pattern)
         one.pattern, out.tables[i] = pattern[1], pattern[1]
+        if of[one.pattern] then
+            fail(at, "tables\0" .. one.key, "tables[%q] and tables[%q] in %s are the same tables: put their options together", of[one.pattern], one.key, at.title)
+        end
+        of[one.pattern] = one.key
     end
     for _, pattern in ipairs(list) do out.tables[#out.tables + 1] = pattern end -- behind them, so that ! leaves out
     out.database = out.database or ""

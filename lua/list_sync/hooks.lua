@@ -38,16 +38,17 @@ local function handler_of_set(set)
                 if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
             end
         end
+        local halved = split and at.batch.changes[i].action == UPDATE -- one that map makes of an insert has no row before
         if map and keep ~= false then
             at.hook = MAP
             keep = map(view)
             if keep ~= nil and keep ~= true and keep ~= false then wrong(keep) end
         end
-        if keep == false then return (drop(i)) end
-        if sender then
+        if keep == false then drop(i) end
+        if sender then -- clones are sent even where their row is not
             local first, last = at.clones, at.batch.count - 1 -- halves come behind the clones
-            sender(view, i)
-            for k = first, last do sender(new_row(k, at.run), k) end
+            if keep ~= false then sender(view, i, halved) end
+            for k = first, last do sender(new_row(k, at.run), k, halved) end
         end
     end
     return handle
@@ -80,7 +81,9 @@ local function loop_over(sets)
                 local format = formats[c.schema.rule]
                 if format then
                     at.index, at.clones, at.hook, at.rule = i, batch.count, FORMAT, c.schema.rule
+                    batch.frozen = 1
                     send.message(i, format(new_row(i, run)))
+                    batch.frozen = 0
                 end
             end
         end

@@ -13,7 +13,8 @@ local plain = cjson.new()
 plain.decode_invalid_numbers(false)
 plain.decode_max_depth(DEPTH_MAX)
 
-local json = { null = cjson.null, array_meta = { __name = "ls.array" } }
+-- as_json: by metatable, what gives the JSON of a table that is no array and no object.
+local json = { null = cjson.null, array_meta = { __name = "ls.array" }, as_json = {} }
 
 -- ---- reading ----
 
@@ -230,6 +231,12 @@ function encode(value, out, depth)
         out[#out + 1] = tostring(value):gsub("U?LL$", "")
     elseif kind == "table" then
         if depth == DEPTH_MAX then error(("a table that holds itself, or nests deeper than %d"):format(DEPTH_MAX), 0) end
+        local meta = getmetatable(value)
+        local as_json = meta and json.as_json[meta]
+        if as_json then
+            out[#out + 1] = as_json(value)
+            return
+        end
         local n = length_of(value)
         if n then encode_array(value, n, out, depth + 1) else encode_object(value, out, depth + 1) end
     else

@@ -76,8 +76,8 @@ local connector = {
     {
         name = "topic", type = "topic", required = true, by_table = true, example = '"{database}.{schema}.{table}"',
         doc = [[The topic that changes go to: a name, or a template with {database}, {schema} and {table}; a list: to each of them; or a
-        function(row), after map, that gives a name or a list of names. A truncate goes to each topic that rows of its table went to since
-        the program began, where a function says.]],
+        function(row), after map, that gives a name or a list of names. Where a function says, a truncate goes to each topic that rows of its
+        table went to, in earlier runs too, if it still exists.]],
     },
     {
         name = "partitions", type = "integer", by_table = true, min = 1, max = 10000, default = 3,
@@ -155,7 +155,8 @@ local connector = {
     },
     {
         name = "max_topics", type = "integer", min = 1, max = 1000000, default = 1000,
-        doc = [[How many topics the connector sends to. A row for one more stops it: a topic's name was made of what has many values.]],
+        doc = [[How many topics the connector sends to; where a function says them, those of earlier runs count as long as they exist. A row for one
+        more stops it: a topic's name was made of what has many values.]],
     },
     {
         name = "source", type = "boolean", by_table = true, default = true,

@@ -394,10 +394,11 @@ function methods.mask(row, name, fn)
         raise("row:mask takes a column and a function of its value: row:mask(%q, ls.hmac(key))", name)
     end
     local index, column_type, key_at = row[INDEX], c.schema.cols[col].type, c.schema.cols[col].key_at
-    local after, has_after = masked(c.after, col, column_type, name, fn)
-    local before, has_before = masked(c.before, col, column_type, name, fn)
+    local row_after, row_before, key_moved = c.after, c.before, c.moved -- fn may clone the row, which moves c
+    local after, has_after = masked(row_after, col, column_type, name, fn)
+    local before, has_before = masked(row_before, col, column_type, name, fn)
     local moved, has_moved = nil, false
-    if key_at > 0 and c.moved ~= nil then moved, has_moved = masked(c.moved, key_at - 1, column_type, name, fn) end
+    if key_at > 0 and key_moved ~= nil then moved, has_moved = masked(key_moved, key_at - 1, column_type, name, fn) end
     if not TEXT_TYPES[column_type] and (type(after) == "string" or type(before) == "string" or type(moved) == "string") then
         if C.ls_row_retype(at.batch, index, col, C.LS_TYPE_STRING) ~= 0 then refused() end
     end

@@ -59,7 +59,18 @@ local function text_of(value)
         return ffi.string(number_at, C.ls_number_text(value, number_at))
     end
     if kind == "cdata" and (ffi.istype(int64, value) or ffi.istype(uint64, value)) then return tostring(value) end
-    if kind == "table" then return value.text end
+end
+
+-- A key that is a table: a list, ls.decimal or ls.json.
+local function text_of_table(key)
+    local meta = getmetatable(key)
+    if meta == values.decimal_meta or meta == values.json_meta then return key.text end
+    for name in pairs(key) do
+        if type(name) ~= "number" and name ~= "n" then
+            wrong("it returned a table with the key %q; it returns a text, a number, a list of them, ls.json, or nil for no key", tostring(name))
+        end
+    end
+    return (json.encode_list(key))
 end
 
 local function send_key(i, key)
@@ -67,9 +78,9 @@ local function send_key(i, key)
         if C.ls_row_send_key(at.batch, i, nil, 0) ~= 0 then refused() end
         return
     end
-    local text = (type(key) ~= "table" or getmetatable(key) == values.decimal_meta) and text_of(key)
-    if type(key) == "table" and not text then text = json.encode_list(key) end
-    if not text then wrong("it returned a %s; it returns a text, a number, a list of them, or nil for no key", kind_of(key)) end
+    local text
+    if type(key) == "table" then text = text_of_table(key) else text = text_of(key) end
+    if not text then wrong("it returned a %s; it returns a text, a number, a list of them, ls.json, or nil for no key", kind_of(key)) end
     if C.ls_row_send_key(at.batch, i, text, #text) ~= 0 then refused() end
 end
 
@@ -114,7 +125,8 @@ local function key_differs(i, key)
     return false
 end
 
--- A function(view, i) that asks the functions of a set where its row belongs, and what it is; nil: it has none.
+-- A function(view, i, halved) that asks the functions of a set where its row belongs, and what it is; nil: it has none. halved: an
+-- update may be split.
 function send.sender_of(set)
     local topic, key, headers, format = set.topic_function, set.key_function, set.headers_function, set.format_function
     local split, columns = set.moves == "split", set.own_key and set.key
@@ -139,9 +151,9 @@ function send.sender_of(set)
             send.message(i, format(view))
         end
     end
-    local function sender(view, i)
+    local function sender(view, i, halved)
         at.batch.frozen = 1
-        if split and at.batch.changes[i].action == UPDATE then
+        if halved and at.batch.changes[i].action == UPDATE then
             C.ls_row_look(at.batch, i, BEFORE)
             place(view, i)
             C.ls_row_look(at.batch, i, AFTER)

@@ -13,6 +13,10 @@ local values = {
     mask_meta = { __name = "mask" },
 }
 
+json.as_json[values.decimal_meta] = function(v) return json.quoted(v.text) end
+json.as_json[values.json_meta] = function(v) return v.text end
+json.as_json[values.bytes_meta] = function() error("JSON takes no ls.bytes: give it as text", 0) end
+
 function values.decimal(text)
     if type(text) == "number" and text == math.floor(text) and math.abs(text) <= 2 ^ 53 then text = ("%d"):format(text) end
     if type(text) ~= "string" then place.fail("ls.decimal takes decimal text, as in ls.decimal \"1.50\", not a %s", type(text)) end

@@ -108,27 +108,41 @@ def read_topic(topic):
     return out
 
 
-def delete_records(topic, before):
-    """Takes the messages of partition 0 below an offset away, as retention does; through librdkafka's admin call, which no
-    packaged tool offers."""
+def admin(make, call, destroy):
+    """One of librdkafka's admin calls, which no packaged tool offers. make(library): what is asked for."""
     k = ctypes.CDLL("librdkafka.so.1")
-    for f in ("conf_new", "new", "topic_partition_list_new", "topic_partition_list_add", "DeleteRecords_new", "queue_new", "queue_poll"):
+    for f in ("conf_new", "new", "topic_partition_list_new", "topic_partition_list_add", "DeleteRecords_new", "DeleteTopic_new", "queue_new", "queue_poll"):
         getattr(k, "rd_kafka_" + f).restype = ctypes.c_void_p
     why = ctypes.create_string_buffer(512)
     conf = ctypes.c_void_p(k.rd_kafka_conf_new())
     k.rd_kafka_conf_set(conf, b"bootstrap.servers", BROKERS.encode(), why, ctypes.c_size_t(512))
     client = ctypes.c_void_p(k.rd_kafka_new(0, conf, why, ctypes.c_size_t(512)))
     queue = ctypes.c_void_p(k.rd_kafka_queue_new(client))
-    places = ctypes.c_void_p(k.rd_kafka_topic_partition_list_new(1))
-    k.rd_kafka_topic_partition_list_add(places, topic.encode(), 0)
-    k.rd_kafka_topic_partition_list_set_offset(places, topic.encode(), 0, ctypes.c_int64(before))
-    wanted = ctypes.c_void_p(k.rd_kafka_DeleteRecords_new(places))
-    k.rd_kafka_DeleteRecords(client, ctypes.byref(wanted), ctypes.c_size_t(1), None, queue)
+    wanted = ctypes.c_void_p(make(k))
+    getattr(k, "rd_kafka_" + call)(client, ctypes.byref(wanted), ctypes.c_size_t(1), None, queue)
     event = ctypes.c_void_p(k.rd_kafka_queue_poll(queue, WAIT * 1000))
-    for f, what in (("event_destroy", event), ("DeleteRecords_destroy", wanted), ("topic_partition_list_destroy", places),
-                    ("queue_destroy", queue), ("destroy", client)):
+    for f, what in (("event_destroy", event), (destroy, wanted), ("queue_destroy", queue), ("destroy", client)):
         getattr(k, "rd_kafka_" + f)(what)
+
+
+def delete_records(topic, before):
+    """Takes the messages of partition 0 below an offset away, as retention does."""
+    def make(k):
+        places = ctypes.c_void_p(k.rd_kafka_topic_partition_list_new(1))
+        k.rd_kafka_topic_partition_list_add(places, topic.encode(), 0)
+        k.rd_kafka_topic_partition_list_set_offset(places, topic.encode(), 0, ctypes.c_int64(before))
+        wanted = k.rd_kafka_DeleteRecords_new(places)
+        k.rd_kafka_topic_partition_list_destroy(places)
+        return wanted
+
+    admin(make, "DeleteRecords", "DeleteRecords_destroy")
     wait_until(lambda: len(messages(topic)) == int(run(KCAT + ["-Q", "-t", topic + ":0:-1"]).split()[-1]) - before, "the records are gone")
+
+
+def delete_topic(topic):
+    admin(lambda k: k.rd_kafka_DeleteTopic_new(topic.encode()), "DeleteTopics", "DeleteTopic_destroy")
+    for broker in BROKERS.split(","):
+        wait_until(lambda: '"%s"' % topic not in run(["kcat", "-q", "-b", broker, "-L", "-J"]), "the topic is gone on each broker")
 
 
 def messages(topic):

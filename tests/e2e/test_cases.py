@@ -132,7 +132,7 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         self.write("orders.lua", SCRIPT.replace('topic = "wal",\n', 'topic = function(row) return row.table .. " x" end,\n', 1))
         self.assertIn("which Kafka does not take for a topic's name", self.try_(case % "", code=1))
         log = self.run_to_end("check", "orders.lua", "--offline", "--only", "shop", code=2).log()
-        self.assertRegex(log, r"shop: warning: `topic` gave \"orders x\", which Kafka does not take for a topic's name.*\(public.orders, made-up insert; its values are examples")
+        self.assertRegex(log, r"shop: warning: orders.lua:4: topic of connector \"shop\": it gave \"orders x\", which Kafka does not take for a topic's name.*\(public.orders, made-up insert; its values are examples")
         self.assertRegex(log, r"shop: warning: orders.lua:\d+: map of .* takes decimal text .*\(public.orders, made-up insert with large values; its values are examples")
         self.assertRegex(log, r"shop: error: orders.lua:\d+: map of .* arithmetic on a nil value \(public.orders, made-up insert with NULLs\)")
 

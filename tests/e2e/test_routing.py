@@ -2,7 +2,7 @@
 import json
 import random
 
-from lib import Case, KCAT, Raw, messages, read_topic, run, topic_partitions, values
+from lib import Case, KCAT, Raw, delete_topic, messages, read_topic, run, topic_partitions, values
 
 DATABASES = ("postgres", "mysql")
 
@@ -53,7 +53,7 @@ class ByTable(Case):
 
     def test_split_needs_whole_rows(self):
         """Only the tables that want it are looked at, and one message has the mend."""
-        self.databases("create table a (id int primary key, tenant int); create table b (id int primary key, tenant int)")
+        self.databases("create table a (id int primary key, tenant int); create table b (id int primary key, tenant int not null)")
         own = Raw('{ "public.a", ["public.b"] = { moves = "split", topic = function(row) return "x" .. row.image.tenant end } }')
         script = self.script(self.connector("postgres", tables=own))
         for command in ("run", "check"):
@@ -129,13 +129,82 @@ class Functions(Case):
 
     def test_too_many_topics(self):
         self.databases("create table t (id int primary key, name varchar(20))")
-        script = self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=2))
+        def made(most):
+            return self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=most))
+        script = made(2)
         self.run_to_end(script, "--until-caught-up")
         self.pg("insert into t values (1, 'a'), (2, 'b'), (3, 'a'), (4, 'c')")
         log = self.run_to_end(script, "--until-caught-up", code=1).log()
         self.assertRegex(log, r'public\.t, position [0-9a-f]{16}/4: the topic "%sc" would be number 3, and max_topics = 2: make topics\' names of what has fewer values, or raise it'
                          % self.topic)
         self.assertEqual(topic_partitions(self.topic + "c"), 0)
+        self.run_to_end(script, "--until-caught-up", code=1)
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "ab"], [0, 0], "nothing of a batch is sent whose topics are too many")
+        self.run_to_end(made(3), "--until-caught-up")
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "abc"], [2, 1, 1])
+
+    def test_a_truncate_after_a_restart(self):
+        """It goes to where the table's rows went, in whichever run that was, to each topic once, and makes none."""
+        self.databases("create table t (id int primary key, name varchar(20)); create table u (id int primary key, name varchar(20))")
+        for db in DATABASES:
+            s, topic = "public" if db == "postgres" else self.id_, self.topic_of(db)
+            script = self.script(self.connector(db, tables=[s + ".t", s + ".u"], topic=Raw('function(row) return "%s_" .. row.image.name end' % topic), partitions=2))
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (1, 'a'), (2, 'b'), (3, 'gone'); insert into u values (1, 'a'), (2, 'u')")
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (4, 'c')")
+            self.run_to_end(script, "--until-caught-up")
+            delete_topic(topic + "_gone")
+            self.sql(db, "truncate t")
+            self.run_to_end(script, "--until-caught-up")
+            for name, tables in {"a": ["t", "t"], "b": ["t", "t"], "c": ["t", "t"], "u": []}.items():
+                self.assertEqual([m["table"] for m in messages(topic + "_" + name) if m["action"] == "T"], tables, (db, name))
+            self.assertEqual(topic_partitions(topic + "_gone"), 0)
+
+    def test_drops_and_renames(self):
+        """They go to where the table's rows went, and what comes of it under its new name goes there, too; a database's end to the topics of all its tables, once."""
+        self.databases("create table t (id int primary key, name varchar(20)); create table u (id int primary key, name varchar(20))")
+        topic = self.topic_of("mysql")
+        script = self.script(self.connector("mysql", tables=[self.id_ + ".*"], ddl=True, topic=Raw('function(row) return "%s_" .. row.image.name end' % topic)))
+        self.run_to_end(script, "--until-caught-up")
+        self.my("insert into t values (1, 'a'), (2, 'b'); insert into u values (1, 'a'), (2, 'u')")
+        self.my("rename table t to t2")
+        self.run_to_end(script, "--until-caught-up")
+        self.my("truncate t2; drop table u")
+        self.my("drop database %s; create database %s" % (self.id_, self.id_))
+        self.run_to_end(script, "--until-caught-up")
+        for name, want in {"a": "It Iu Rt Tt2 Xu XNone", "b": "It Rt Tt2 XNone", "u": "Iu Xu XNone"}.items():
+            self.assertEqual(" ".join(m["action"] + str(m["table"]) for m in messages(topic + "_" + name)), want, name)
+
+    def test_a_row_that_cannot_be_sent(self):
+        """However often the program is started again, the rows before it come once."""
+        self.databases("create table t (id int primary key, doc text)")
+        for db in DATABASES:
+            script = self.script(self.connector(
+                db, topic=self.topic_of(db), partitions=1, format="flat", map=Raw(
+                    'function(row) if row.action == "I" then row:clone() end if row.image.id == 3 then row:rename("doc", "_ts") end end')))
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
+            for _ in range(3):
+                self.assertIn('column "_ts": the format "flat" has a member of that name', self.run_to_end(script, "--until-caught-up", code=1).log())
+            self.assertEqual([json.loads(value)["id"] for _, _, value in read_topic(self.topic_of(db))], [1, 1, 2, 2])
+            self.run_to_end(self.script(self.connector(db, topic=self.topic_of(db), partitions=1, format="flat")), "--until-caught-up")
+            self.assertEqual([json.loads(value)["id"] for _, _, value in read_topic(self.topic_of(db))], [1, 1, 2, 2, 3, 4])
+
+    def test_too_many_topics_over_several_runs(self):
+        """Starting again does not begin to count anew; a topic that was deleted makes room."""
+        self.databases("create table t (id int primary key, name varchar(20))")
+        script = self.script(self.connector("postgres", topic=Raw('function(row) return "%s" .. row.image.name end' % self.topic), max_topics=2))
+        self.run_to_end(script, "--until-caught-up")
+        for name in "aab":
+            self.pg("insert into t select count(*), '%s' from t" % name)
+            self.run_to_end(script, "--until-caught-up")
+        self.pg("insert into t select count(*), 'c' from t")
+        for _ in range(2):
+            self.assertIn('the topic "%sc" would be number 3, and max_topics = 2' % self.topic, self.run_to_end(script, "--until-caught-up", code=1).log())
+        delete_topic(self.topic + "a")
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual([len(read_topic(self.topic + name)) for name in "bc"], [1, 1])
 
     def test_a_topic_that_is_none(self):
         self.databases("create table t (id int primary key, name varchar(20))")
@@ -143,7 +212,7 @@ class Functions(Case):
         self.run_to_end(script, "--until-caught-up")
         self.pg("insert into t values (1, 'a b')")
         log = self.run_to_end(script, "--until-caught-up", code=1).log()
-        self.assertRegex(log, r'public\.t, position [0-9a-f]{16}/1: `topic` gave "a b", which Kafka does not take for a topic\'s name')
+        self.assertRegex(log, r'\.lua:\d+: topic of connector "[^"]*": it gave "a b", which Kafka does not take for a topic\'s name.* \(public\.t, key 1, position [0-9a-f]{16}/1\)')
 
 
 class Moves(Case):
@@ -191,6 +260,37 @@ class Moves(Case):
                 there = {int(i): (t, int(n)) for i, t, n in
                          (line.replace("\t", "|").split("|") for line in self.sql(db, "select id, tenant, n from t where tenant = '%s'" % tenant).splitlines())}
                 self.assertEqual(self.replayed("%s.%s" % (topic, tenant)), there)
+
+    def test_one_table_of_several(self):
+        """Options of one table hold while its columns change, its key is of renamed and added columns, and no other table's messages know of it."""
+        tables = "drop table if exists t; drop table if exists u; create table t (id int primary key, tenant varchar(9), n int); create table u (id int primary key, tenant varchar(9), n int)"
+        self.databases(tables)
+        for db, plugin in (("postgres", "pgoutput"), ("postgres", "wal2json"), ("mysql", None)):
+            self.sql(db, tables)
+            s, topic = "public" if db == "postgres" else self.id_, "%s_%s" % (self.topic_of(db), plugin)
+            if db == "postgres":
+                self.pg("alter table t replica identity full")
+            own = {"moves": "split", "key": ["owner", "part"], "columns": {"rename": {"tenant": "owner"}, "mask": {"n": "***"}}, "topic": [topic, topic], "tombstones": True,
+                   "map": Raw('function(row) row:rename("id", "part") if row.new then row.new.owner = row.new.owner:upper() end if row.old then row.old.owner = row.old.owner:upper() end end')}
+            script = self.script(self.connector(db, name="%s_%s" % (self.name(db), plugin), plugin=plugin, tables={s + ".t": own, s + ".u": {"topic": topic + "_u"}}, topic=None))
+            self.run_to_end(script, "--until-caught-up")
+            for sql in ("insert into t values (1, 'red', 1); insert into u values (1, 'red', 1)", "update t set tenant = 'blue'; update u set tenant = 'blue'",
+                        "alter table t add column extra int", "update t set n = 5; update u set n = 5", "update t set id = 2, tenant = 'Red'; update u set id = 2", "delete from t; delete from u"):
+                self.sql(db, sql)
+            self.run_to_end(script, "--until-caught-up")
+            got = []
+            for _, key, value in read_topic(topic):
+                m = json.loads(value) if value != "NULL" else None
+                got.append((key, m and m["action"], m and "identity" in m and values(m["identity"]), m and "columns" in m and values(m["columns"])))
+                self.assertNotIn('"n","value":1', value)
+            self.assertEqual(got, [
+                ('["RED",1]', "I", False, {"part": 1, "owner": "RED", "n": "***"}), ('["RED",1]', "D", {"part": 1}, False), ('["RED",1]', None, None, None),
+                ('["BLUE",1]', "I", False, {"part": 1, "owner": "BLUE", "n": "***"}), ('["BLUE",1]', "U", {"part": 1}, {"part": 1, "owner": "BLUE", "n": "***", "extra": None}),
+                ('["BLUE",1]', "D", {"part": 1}, False), ('["BLUE",1]', None, None, None), ('["RED",2]', "I", False, {"part": 2, "owner": "RED", "n": "***", "extra": None}),
+                ('["RED",2]', "D", {"part": 2}, False), ('["RED",2]', None, None, None)], plugin or db)
+            self.assertEqual([(key, m["action"], values(m["identity"]) if "identity" in m else None) for key, m in
+                              ((key, json.loads(value)) for _, key, value in read_topic(topic + "_u"))],
+                             [("1", "I", None), ("1", "U", {"id": 1}), ("1", "U", {"id": 1}), ("1", "D", {"id": 1}), ("2", "I", None), ("2", "D", {"id": 2})])
 
     def test_in_and_out_of_a_filter(self):
         """By a key of columns, too; and moves = "keep" leaves rows behind."""

@@ -108,6 +108,8 @@ return {
     { script = tables '["public.orders"] = { columns = { cast = { a = "text" } } },',
       want = 'case.lua:7: columns.cast in tables["public.orders"] of connector "shop": "a" can be cast to one of "boolean", "integer", "float", "decimal", "string", "json", "datetime", "timestamp", '
         .. 'not to the text "text"' },
+    { script = (tables '["orders"] = {},\n["shop.orders"] = {},'):gsub('"postgres"', '"mysql"'),
+      want = 'case.lua:8: tables["orders"] and tables["shop.orders"] in connector "shop" are the same tables: put their options together' },
     { script = tables '["public.orders"] = "x",', want = 'case.lua:7: tables["public.orders"] in connector "shop" must be a table of options, not the text "x"' },
     { script = tables '["!public.orders"] = {},',
       want = 'case.lua:7: tables["!public.orders"] in connector "shop" leaves out and has options: put "!public.orders" into the list' },
@@ -131,7 +133,7 @@ return {
     { script = hook("return nil", "topic"), hooks = "shop", want = returned("it returned nothing; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
     { script = hook("return {}", "topic"), hooks = "shop", want = returned("it returned an empty list; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
     { script = hook("return { 'a', 5 }", "topic"), hooks = "shop", want = returned("it returned a list with a number; it returns a topic's name, or a list of them", "topic") },
-    { script = hook("return print", "key"), hooks = "shop", want = returned("it returned a function; it returns a text, a number, a list of them, or nil for no key", "key") },
+    { script = hook("return print", "key"), hooks = "shop", want = returned("it returned a function; it returns a text, a number, a list of them, ls.json, or nil for no key", "key") },
     { script = hook("return { print }", "key"), hooks = "shop", want = returned("JSON takes texts, numbers, booleans, ls.null and tables, not a function", "key") },
     { script = hook("local t = {} t[1] = t return t", "key"), hooks = "shop", want = returned("a table that holds itself, or nests deeper than 128", "key") },
     { script = hook("if row.action == 'D' then return row.old.status end", "key"), hooks = "shop",

@@ -128,6 +128,22 @@ static void test_rows_as_flat(void **state) {
     assert_string_equal(encoded(f, &ls_format_flat, 2), "{\"id\":7," F_HEAD("D") F_SOURCE(3) "}");
 }
 
+/* Whole rows before, which moves = "split" has the server send, are the hooks' alone. */
+static void test_rows_before_that_are_kept(void **state) {
+    fixture *f = *state;
+    uint64_t seq = 0;
+    f->orders->before = LS_BEFORE_KEPT;
+    assert_int_equal(ls_row_update(f->work, f->orders, f->tx, &seq, values(f, ls_value_int(7), text("8765"), text("kept")), values(f, ls_value_int(7), text("2"), null)), 0);
+    assert_int_equal(ls_row_remove(f->work, f->orders, f->tx, &seq, values(f, ls_value_int(7), text("8765"), text("kept"))), 0);
+    assert_int_equal(ls_row_update(f->work, f->orders, f->tx, &seq, values(f, ls_value_int(7), text("8765"), text("kept")), values(f, ls_value_int(8), text("2"), null)), 0);
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        for (uint32_t i = 0; i < f->work->seen.count; i++) {
+            const char *message = encoded(f, all[k], i);
+            if (strstr(message, "8765") || strstr(message, "kept")) fail_msg("%s: %s", all[k]->name, message);
+        }
+    assert_string_equal(encoded(f, &ls_format_maxwell, 0), M_HEAD("update") M_AT(0) ",\"data\":{\"id\":7,\"total\":\"2\",\"note\":null}}");
+}
+
 static void test_the_whole_row_before(void **state) {
     fixture *f = *state;
     uint64_t seq = 0;
@@ -390,6 +406,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_rows_as_debezium),
         T(test_rows_as_maxwell),
+        T(test_rows_before_that_are_kept),
         T(test_rows_as_flat),
         T(test_the_whole_row_before),
         T(test_a_moved_row),

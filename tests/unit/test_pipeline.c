@@ -1,5 +1,6 @@
 #include "pipeline/inflight.h"
 #include "pipeline/progress.h"
+#include "pipeline/sent.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,11 +110,48 @@ static void test_progress_on_the_binlog(void **state) {
     assert_int_equal(q.restart.offset, 1234);
     assert_string_equal(q.server.binlog, "my-bin");
     assert_string_equal(ls_buf_cstr(&q.gtid), "0-1-5,1-1-7");
+    assert_null(strstr(ls_buf_cstr(&json), "sent"));
+    ls_progress_free(&q);
+    ls_buf_str(&p.sent, "\"a.b\",\"c\"");
+    ls_buf_clear(&json);
+    ls_progress_write(&p, &json);
+    assert_non_null(strstr(ls_buf_cstr(&json), ",\"tables\":{},\"sent\":[\"a.b\",\"c\"],\"options\":"));
+    assert_int_equal(ls_progress_read(&q, json.data, json.len, &err), 0);
+    assert_string_equal(ls_buf_cstr(&q.sent), "\"a.b\",\"c\"");
     ls_progress_title(&q, title);
     assert_string_equal(title, "my-bin.000003:1234");
     ls_progress_free(&p);
     ls_progress_free(&q);
     ls_buf_free(&json);
+}
+
+/* Each table's topics are its own, a database's those of its tables; a table whose name goes on like another's is another one. */
+static void test_where_rows_went(void **state) {
+    (void)state;
+    static const char *const notes[][3] = {{"shop", "t", "a"}, {"shop", "t", "b\"c"}, {"shop", "t", "a"}, {"shop", "t2", "c"}, {"shop2", "t", "d"}};
+    static const struct {
+        const char *schema, *table, *topics;
+    } asked[] = {{"shop", "t", " a b\"c"}, {"shop", "t2", " c"}, {"shop", "", " a b\"c c"}, {"shop2", "t", " d"}, {"sho", "t", ""}, {"shop", "t3", ""}};
+    ls_schemas schemas = {0};
+    ls_sent s = {0};
+    ls_buf out = {0};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) assert_int_equal(ls_sent_note(&s, notes[i][0], notes[i][1], notes[i][2], strlen(notes[i][2])), 0);
+    assert_int_equal(s.pairs.n, 4);
+    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
+        ls_schema *t = ls_schema_new(&schemas, asked[k].schema, strlen(asked[k].schema), asked[k].table, strlen(asked[k].table), NULL, 0, NULL, 0);
+        ls_buf_clear(&out);
+        for (uint32_t i = 0; i < s.pairs.n; i++) {
+            const char *topic = ls_sent_topic_of(&s, i, t);
+            if (topic) ls_buf_fmt(&out, " %s", topic);
+        }
+        assert_string_equal(ls_buf_cstr(&out), asked[k].topics);
+        ls_schema_unref(t);
+    }
+    ls_buf_clear(&out);
+    ls_sent_write(&s, 1, &out);
+    assert_string_equal(ls_buf_cstr(&out), "\"shop.t\",\"b\\\"c\"");
+    ls_buf_free(&out);
+    ls_sent_free(&s);
 }
 
 static void test_progress_that_cannot_be_read(void **state) {
@@ -153,7 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_oldest_holds_back),   cmocka_unit_test(test_an_open_segment_is_not_done),
         cmocka_unit_test(test_the_ring_has_an_end),     cmocka_unit_test(test_progress_on_postgres),
-        cmocka_unit_test(test_progress_on_the_binlog),  cmocka_unit_test(test_progress_that_cannot_be_read),
+        cmocka_unit_test(test_progress_on_the_binlog),  cmocka_unit_test(test_where_rows_went), cmocka_unit_test(test_progress_that_cannot_be_read),
         cmocka_unit_test(test_a_creating_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
