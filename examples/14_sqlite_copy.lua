@@ -47,14 +47,14 @@ ls.consumer {
       run(w, "create table if not exists items (id integer primary key, category text, price numeric, note text, part integer)")
       run(w, "create table if not exists positions (topic text, partition integer, offset integer, primary key (topic, partition))")
       w.db:setautocommit(false)
-      local found, rows = {}, run(w, "select topic, partition, offset from positions")
-      local row = rows:fetch({}, "a")
-      while row do
-        found[#found + 1] = { topic = row.topic, partition = tonumber(row.partition), offset = tonumber(row.offset) }
-        row = rows:fetch({}, "a")
+      w.known = {} -- what the file says of the partitions that this member holds
+      return function(topic, partition)
+        local rows = run(w, ("select offset from positions where topic = %s and partition = %d"):format(quoted(w, topic), partition))
+        local offset = tonumber((rows:fetch()))
+        rows:close()
+        w.known[topic .. "/" .. partition] = offset
+        return offset
       end
-      rows:close()
-      return found
     end,
 
     write = function(w, row)
@@ -75,9 +75,16 @@ ls.consumer {
       end
     end,
 
+    -- A member that was stopped for a while (a machine that was suspended) may not know yet that another one has its partitions, and has gone
+    -- on with them: its rows are of yesterday then, and an error throws them away.
     flush = function(w, positions)
       for _, p in ipairs(positions) do
-        run(w, ("insert or replace into positions values (%s, %d, %d)"):format(quoted(w, p.topic), p.partition, p.offset))
+        local name, topic = p.topic .. "/" .. p.partition, quoted(w, p.topic)
+        local known = w.known[name]
+        local changed = known and run(w, ("update positions set offset = %d where topic = %s and partition = %d and offset = %d"):format(p.offset, topic, p.partition, known))
+          or run(w, ("insert into positions values (%s, %d, %d)"):format(topic, p.partition, p.offset)) -- an error if there is one
+        if changed ~= 1 then error(name .. ": another member of the group has gone on with it") end
+        w.known[name] = p.offset
       end
       assert(w.db:commit())
     end,

@@ -145,7 +145,7 @@ static int ask(const ls_my *s, MYSQL_RES **out, ls_error *err) {
     ls_buf_fmt(&sql,
                "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE, c.CHARACTER_MAXIMUM_LENGTH,"
                " c.NUMERIC_PRECISION, k.SEQ_IN_INDEX, %s FROM information_schema.COLUMNS c"
-               " JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME AND t.TABLE_TYPE = 'BASE TABLE'"
+               " JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
                " LEFT JOIN (SELECT s, t, MIN(CONCAT(name <> 'PRIMARY', name)) name FROM (SELECT TABLE_SCHEMA s, TABLE_NAME t, INDEX_NAME name"
                "  FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME HAVING SUM(NULLABLE = 'YES') = 0) u"
                "  GROUP BY s, t) i ON i.s = c.TABLE_SCHEMA AND i.t = c.TABLE_NAME"

@@ -131,10 +131,10 @@ static int move(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls
 }
 
 int ls_madeup_add(ls_work *w, const ls_schema *s, const ls_madeup_column *cols, ls_madeup kind) {
-    static const ls_tx none = {.id = "made-up"};
+    static const ls_tx some = {.ts = LS_MADEUP_TS, .id = "742", .pos = "0000000001a3b748"};
     uint64_t seq = w->seen.count;
     if (!s->ncols || !has(s, cols, kind)) return 0;
-    const ls_tx *tx = ls_work_tx(w, &none);
+    const ls_tx *tx = ls_work_tx(w, &some);
     ls_value *row = row_of(w, s, cols, kind), *before = row_of(w, s, cols, kind == LS_MADEUP_UPDATE_NULLS ? kind : LS_MADEUP_INSERT);
     if (!tx || !row || !before || (kind == LS_MADEUP_MOVED && move(w, s, cols, before))) return -1;
     int rc;

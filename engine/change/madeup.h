@@ -4,6 +4,8 @@
 
 #include "change/batch.h"
 
+#define LS_MADEUP_TS INT64_C(1769867999000000) /* when they were committed: microseconds since 1970 */
+
 /* What values a column can have, as far as its logical type does not say it. */
 typedef struct ls_madeup_column {
     bool nullable;

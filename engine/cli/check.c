@@ -1,8 +1,12 @@
 #include "cli/cli.h"
+#include "base/text.h"
 #include "pipeline/probe.h"
 #include "pipeline/try.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { TOPICS_MAX = 1000 }; /* of the connectors, among which a misspelt one's nearest is looked for */
 
 static const char *kind(const ls_stage *stage) { return stage->is_connector ? "connector" : "consumer"; }
 
@@ -35,6 +39,39 @@ static int open_all(checking *c, ls_error *err) {
     return 0;
 }
 
+/* The topics that the script's connectors send to. False where some are not known before rows come, or there is none. */
+static bool known_topics(const ls_config *config, const char **names, size_t most, size_t *n) {
+    *n = 0;
+    for (size_t i = 0; i < config->nstages; i++) {
+        const ls_connector_options *o = &config->stages[i].as.connector;
+        for (size_t k = 0; config->stages[i].is_connector && k < o->nsets; k++) {
+            bool function = !o->sets[k].ntopics && (k > 0 || o->nsets == 1);
+            for (size_t t = 0; t < o->sets[k].ntopics; t++) {
+                if (strchr(o->sets[k].topics[t], '{') || *n == most) return false;
+                names[(*n)++] = o->sets[k].topics[t];
+            }
+            if (function) return false;
+        }
+    }
+    return *n > 0;
+}
+
+/* A consumer's topic that no connector of the script sends to may be another program's, or misspelt. */
+static void check_topics(const checking *c, const ls_stage *stage, const ls_log *log) {
+    const char *names[TOPICS_MAX];
+    size_t n;
+    if (stage->is_connector || !known_topics(&c->config, names, TOPICS_MAX, &n)) return;
+    for (size_t i = 0; i < stage->as.consumer.ntopics; i++) {
+        const char *topic = stage->as.consumer.topics[i];
+        size_t at = 0;
+        while (at < n && strcmp(names[at], topic) != 0) at++;
+        const char *near = at == n ? ls_nearest(topic, names, n) : NULL;
+        if (at == n)
+            ls_log_line(log, LS_WARN, "topic %s: no connector of this script sends to it; %s%s%s", topic, near ? "did you mean \"" : "is it another program's?",
+                        near ? near : "", near ? "\"?" : "");
+    }
+}
+
 static int check_stage(checking *c, size_t i, ls_error *err) {
     const ls_stage *stage = &c->config.stages[i];
     ls_try *tried = c->tried[i];
@@ -43,6 +80,7 @@ static int check_stage(checking *c, size_t i, ls_error *err) {
                        : c->args->offline ? "declared: put cases beside the script (list_sync test), or check with the servers"
                                           : "declared: put cases beside the script (list_sync test)";
     int rc = c->args->offline ? 0 : ls_probe_stage(stage, tried, c->log, err);
+    check_topics(c, stage, &c->logs[i]);
     if (rc == 0 && declared) rc = ls_try_declared(tried, c->cases, err);
     if (rc == 0) rc = ls_try_end(tried, mend, err);
     if (rc) return ls_fail_in(err, "%s \"%s\"", kind(stage), stage->name);

@@ -89,6 +89,7 @@ static int run_case(testing *t, size_t i, const ls_stage *stage, ls_error *err) 
     ls_trial *trial;
     ls_case_tables tables = {0};
     int rc = ls_trial_open(&trial, stage, t->args->script, &t->env, t->log, err);
+    if (rc == 0 && stage->is_connector) ls_trial_as_text(trial);
     if (rc == 0 && !stage->is_connector) ls_trial_schemas(trial)->before = LS_BEFORE_SENT; /* its row before is what the case says */
     if (rc == 0) rc = ls_cases_tables(t->cases, ls_trial_schemas(trial), &tables, err);
     if (rc == 0) rc = give(t, i, stage, trial, &tables, err);
@@ -112,8 +113,10 @@ static int run_cases(testing *t, ls_error *err) {
         if (rc == 0) t->failed[t->nfailed++] = i;
         t->passed += rc == 1;
         if (t->said.len) fwrite(t->said.data, 1, t->said.len, stdout);
+        fflush(stdout); /* a hook that hangs in the next one ends the program */
     }
-    return 0;
+    if (t->passed + t->nfailed) return 0;
+    return ls_fail(err, LS_USAGE, "%s: there is no case%s in it: ls.case { name = ..., give = ..., want = ... }", t->path, t->args->nonly ? " of these stages" : "");
 }
 
 static int finish(testing *t, ls_error *err) {
@@ -152,7 +155,7 @@ const ls_command ls_command_test = {
     .name = "test",
     .usage = "list_sync test SCRIPT [CASES.lua] [--update] [--only NAME]... [--set K=V]...",
     .help = "gives stages the rows of cases (default: SCRIPT's name with .cases.lua) and compares what they make of them; asks no server",
-    .exits = "0: all are as wanted; 1: some are not, a line each says which and where; 2: script or cases are broken",
+    .exits = "0: all are as wanted; 1: some are not, a line each says which and where; 2: script or cases are broken, or there are none",
     .needs_script = true,
     .offline = true,
     .takes = LS_ARG_ONLY | LS_ARG_SET | LS_ARG_SECOND | LS_ARG_UPDATE,

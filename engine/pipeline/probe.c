@@ -73,7 +73,7 @@ static int probe_kafka(const ls_stage *stage, const ls_log *log, ls_error *err) 
     if (ls_producer_open(&client, &conf, LS_MESSAGE_MAX, log, err)) return -1;
     for (size_t i = 0; rc == 0 && i < (o ? o->ntopics : 1); i++) {
         rc = ls_topic_partitions(ls_producer_handle(client), o ? o->topics[i] : "", &has, err);
-        if (rc == 0 && o && !has) ls_log_line(log, LS_WARN, "topic %s does not exist yet: its connector makes it at its first start", o->topics[i]);
+        if (rc == 0 && o && !has) ls_log_line(log, LS_WARN, "topic %s does not exist yet: a connector makes its topics at its first start; else see how it is spelt", o->topics[i]);
     }
     ls_producer_close(client);
     return rc;

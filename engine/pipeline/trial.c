@@ -57,6 +57,8 @@ void ls_trial_close(ls_trial *t) {
     free(t);
 }
 
+void ls_trial_as_text(ls_trial *t) { ls_encoder_as_text(t->encoder); }
+
 ls_schemas *ls_trial_schemas(ls_trial *t) { return &t->schemas; }
 
 ls_work *ls_trial_begin(ls_trial *t) {
@@ -68,13 +70,52 @@ ls_work *ls_trial_begin(ls_trial *t) {
 /* The texts of *m may go: the decoder gets copies. */
 static int read_message(ls_trial *t, ls_incoming m, const ls_origin *origin, ls_error *err) {
     uint32_t i = t->read->seen.count;
-    m.value = ls_arena_copy(&t->read->arena, m.value, m.value_len);
-    if (m.key) m.key = ls_arena_copy(&t->read->arena, m.key, m.key_len);
-    if (!m.value) return ls_fail_memory(err, "trying a stage");
+    bool keyed = m.key, valued = m.value;
+    if (valued) m.value = ls_arena_copy(&t->read->arena, m.value, m.value_len);
+    if (keyed) m.key = ls_arena_copy(&t->read->arena, m.key, m.key_len);
+    if ((valued && !m.value) || (keyed && !m.key)) return ls_fail_memory(err, "trying a stage");
     if (ls_decoder_message(t->decoder, t->read, &m, err)) return -1;
     for (; i < t->read->seen.count; i++) t->read->seen.changes[i].origin = origin;
     return 0;
 }
+
+/* ---- a row of kafka.<topic>, which stands for its message where decode = "raw" */
+
+static bool is_message(const ls_trial *t, const ls_change *c) {
+    return strcmp(t->stage->as.consumer.decode, "raw") == 0 && strcmp(c->schema->schema, "kafka") == 0;
+}
+
+/* NULL: the row has no such column, or no value in it. */
+static const ls_value *value_of(const ls_change *c, const char *name) {
+    int i = ls_schema_find(c->schema, name, strlen(name));
+    return i < 0 || c->after[i].state != LS_PRESENT ? NULL : &c->after[i];
+}
+
+/* A text column's text is taken as it stands. *p NULL: the message has none. */
+static int bytes_of(ls_trial *t, const ls_value *v, const char **p, size_t *n, ls_error *err) {
+    if (!v) return 0;
+    if (v->kind == LS_KIND_BYTES)
+        *p = v->as.p, *n = v->len;
+    else if (ls_row_text(&t->given->seen, v, p, n))
+        return ls_fail_memory(err, "trying a stage");
+    *p = ls_arena_copy(&t->given->arena, *n ? *p : "", *n);
+    return *p ? 0 : ls_fail_memory(err, "trying a stage");
+}
+
+static int read_as_message(ls_trial *t, const ls_change *c, ls_error *err) {
+    if (c->action != 'I') return 0; /* no message is one */
+    const ls_value *partition = value_of(c, "partition"), *offset = value_of(c, "offset"), *time = value_of(c, "timestamp");
+    const ls_origin *o = c->origin;
+    int64_t us;
+    ls_incoming m = {.topic = o && *o->topic ? o->topic : c->schema->table, .partition = o ? o->partition : 0, .time = -1};
+    if (partition && partition->kind == LS_KIND_INT) m.partition = (int32_t)partition->as.i;
+    if (offset && offset->kind == LS_KIND_INT) m.offset = offset->as.i;
+    if (time && ls_row_time(&t->given->seen, time, &us) == 1) m.time = us / 1000;
+    if (bytes_of(t, value_of(c, "key"), &m.key, &m.key_len, err) || bytes_of(t, value_of(c, "value"), &m.value, &m.value_len, err)) return -1;
+    return read_message(t, m, o, err);
+}
+
+/* ---- messages */
 
 /* What a connector without options of its own, but in the format that the consumer reads, makes of the rows. */
 static int read_messages(ls_trial *t, ls_error *err) {
@@ -84,6 +125,10 @@ static int read_messages(ls_trial *t, ls_error *err) {
     for (uint32_t i = 0; i < t->given->seen.count; i++) {
         ls_batch *b = &t->given->seen;
         const ls_origin *o = b->changes[i].origin;
+        if (is_message(t, &b->changes[i])) {
+            if (read_as_message(t, &b->changes[i], err)) return -1;
+            continue;
+        }
         ls_buf_clear(&t->message);
         ls_buf_clear(&t->key);
         int keyed = ls_format_key(&plain, b, i, &t->key, err);
@@ -115,7 +160,7 @@ int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) {
 int ls_trial_read(ls_trial *t, const ls_case_message *message, ls_error *err) {
     ls_trial_begin(t);
     ls_incoming m = {.topic = message->ntopics ? message->topics[0] : "", .key = message->key, .key_len = message->key_len, .value = message->message,
-                     .value_len = message->message_len, .time = -1};
+                     .value_len = message->message_len, .time = LS_MADEUP_TS / 1000};
     if (read_message(t, m, NULL, err)) return -1;
     return t->script && ls_script_run(t->script, &t->read->seen, err) ? -1 : 0;
 }

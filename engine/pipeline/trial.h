@@ -16,6 +16,8 @@ ls_schemas *ls_trial_schemas(ls_trial *t); /* of the rows that are given */
 ls_work *ls_trial_begin(ls_trial *t);
 /* A consumer gets to know the table by a message of it, as it does from a topic. */
 int ls_trial_teach(ls_trial *t, const ls_schema *s, ls_error *err) LS_MUST_CHECK;
+/* From now on a connector's messages that are no text are those of the format "list_sync". */
+void ls_trial_as_text(ls_trial *t);
 /* Runs the rows through the stage: a connector's `columns` and hooks; of a consumer the messages that a connector makes of them are
  * read, for its hooks. *out: the rows after them, until the next ls_trial_begin(). */
 int ls_trial_run(ls_trial *t, ls_work **out, ls_error *err) LS_MUST_CHECK;

@@ -55,6 +55,7 @@ static void look(const ls_guard *g, seen *s) {
         return;
     }
     s->at = now;
+    s->rule = rule; /* Lua stores it behind the index */
     s->ran_ms += since < most ? since : most; /* when the whole program stood still, the call did too */
     if (s->ran_ms >= g->timeout_ms) end_program(g, s);
 }
@@ -163,8 +164,8 @@ static void note_first(ls_guard *g, const ls_batch *b) {
     g->first[0] = '\0';
     if (!b || !b->count) return;
     const ls_change *c = &b->changes[0];
-    snprintf(g->first, sizeof g->first, "%.*s.%.*s, position %.40s/%" PRIu64, LS_ROW_SHOWN, c->schema->schema, LS_ROW_SHOWN, c->schema->table,
-             c->tx ? c->tx->pos : "unknown", c->seq);
+    int n = snprintf(g->first, sizeof g->first, "%.*s.%.*s", LS_ROW_SHOWN, c->schema->schema, LS_ROW_SHOWN, c->schema->table);
+    if (c->tx && *c->tx->pos) snprintf(g->first + n, sizeof g->first - (size_t)n, ", position %.40s/%" PRIu64, c->tx->pos, c->seq);
 }
 
 void ls_guard_enter(ls_guard *g, const ls_batch *b) {

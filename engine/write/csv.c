@@ -26,6 +26,7 @@ typedef struct table {
     uint32_t version;     /* grows as `known` changes: plans of its D rows depend on it */
     ls_csv_part *deletes; /* where its last D row went, and how many cells that had */
     size_t delete_cells;
+    bool told_unchanged; /* that cells of values that were not sent look like NULL's */
 } table;
 
 /* Where D rows of a schema go, and which column stands in each cell behind action and table. */
@@ -202,11 +203,26 @@ static void claim(ls_csv_part *p, const table *t) {
     if (!p->table) p->table = strdup(t->cell.data + t->name); /* without it the part is not found by table: no harm */
 }
 
+/* Said once a table. */
+static void tell_unchanged(const csv *c, table *t, const ls_schema *s) {
+    const ls_csv_conf *conf = &c->lane->conf;
+    if (!conf->log || t->told_unchanged || strcmp(conf->null_text, conf->absent_text) != 0) return;
+    t->told_unchanged = true;
+    ls_log_line(conf->log, LS_WARN,
+                "table %s.%s: an update leaves values out that it did not change, and their cells look like NULL's: set absent = \"(unchanged)\" or another text for them, or "
+                "have the server send them (PostgreSQL: ALTER TABLE ... REPLICA IDENTITY FULL)", s->schema, s->table);
+}
+
 static int write_insert(csv *c, plan *l, const ls_schema *s, const ls_value *row, ls_error *err) {
     if (learn(c, l, s, err)) return -1;
     claim(l->inserts, l->table);
     begin_row(c, 'I', l->table);
-    for (uint32_t i = 0; i < s->ncols; i++) put_cell(c, &row[i]);
+    bool unchanged = false;
+    for (uint32_t i = 0; i < s->ncols; i++) {
+        unchanged |= row[i].state == LS_UNCHANGED;
+        put_cell(c, &row[i]);
+    }
+    if (unchanged) tell_unchanged(c, l->table, s);
     return end_row(c, l->inserts, err);
 }
 

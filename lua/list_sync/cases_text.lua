@@ -188,6 +188,7 @@ end
 -- A row of text.row() as Lua. given: the table that it need not name; indent: of its lines, where it is too long for one.
 function text.row_text(r, given, indent)
     local parts = { "action = " .. text.quoted(r.action) }
+    given = r.given or given
     if not given or given.schema ~= r.schema or given.table ~= r.table then parts[2] = "table = " .. text.quoted(text.table_name(r.schema, r.table)) end
     for _, part in ipairs { "new", "old", "moved_from", "moved_to" } do
         if r[part] then parts[#parts + 1] = part .. " = " .. image_text(r[part], part) end
@@ -233,12 +234,17 @@ local function place_of(whole, case)
     local value = found.values.want
     if value then return value[1], value[2], "", "", indent or line:match "^%s*" end
     local comma = whole:sub(found.last, found.last):find "[,;]" and "" or ","
-    if indent then return found.last + 1, found.last, comma .. "\n" .. indent .. "want = ", ",", indent end
+    if indent then -- behind a comment that stands behind the last value
+        local comment = whole:match("^[ \t]*%-%-[^\n%[][^\r\n]*", found.last + 1) or ""
+        local newline = whole:match("\r?\n", found.last) or "\n"
+        return found.last + 1, found.last + #comment, comma .. comment .. newline .. indent .. "want = ", ",", indent
+    end
     return found.last + 1, found.last, comma .. " want = ", "", line:match "^%s*"
 end
 
 -- Writes what each of the cases got in the place of what it wants. What cannot be told for sure is an error, and the file stays as it was.
-function text.update(list, tables)
+-- table_of(case, k): the table that its row k need not name.
+function text.update(list, table_of)
     if #list == 0 then return end
     local path = list[1].path
     local whole = source.read(path)
@@ -250,9 +256,10 @@ function text.update(list, tables)
         if case.path == path then first, last, before, behind, indent = place_of(whole, case) end
         if not first then place.raise(case.path, case.line, ("case %s: it is not plain where its want stands; nothing is changed: write it by hand"):format(text.quoted(case.name))) end
         for k, r in ipairs(case.got) do
-            r.wanted = r.sent and case.want and case.want[k]
+            r.wanted, r.given = r.sent and case.want and case.want[k], table_of(case, k)
         end
-        edits[#edits + 1] = { first = first, last = last, text = before .. rows_text(case.got, tables[case.give[1].table], indent) .. behind }
+        local newline = whole:match("\r?\n", first) or whole:match "\r?\n" or "\n"
+        edits[#edits + 1] = { first = first, last = last, text = before .. (rows_text(case.got, nil, indent) .. behind):gsub("\n", newline) }
     end
     table.sort(edits, function(a, b) return a.first > b.first end)
     local new = whole

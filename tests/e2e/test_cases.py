@@ -88,6 +88,33 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
                      give="new = { id = 7, big = 9007199254740993LL }")
         self.differs('key = "7", table = "public.orders_eu"', "a consumer's row has no topic to go to, key, headers or message: take them out of want", stage="out", give="new = { id = 7, big = 1 }")
 
+    def test_documents(self):
+        """A member n is one like others, and no array is an object, no null one that is not there."""
+        head = 'ls.table { "public.docs", { "id", "integer", key = 1 }, { "doc", "json" }, { "list", "array" } }\n'
+        case = 'ls.case { name = "%d", stage = "shop", give = { table = "public.docs", new = { id = 1, %s } }, want = { new = { id = 1, %s } } }\n'
+        message = ('{ action = "I", schema = "public", table = "docs", pk = { { name = "id" } }, columns = { { name = "id", value = 1 }, { name = "doc", value = ls.null },'
+                   ' { name = "list", value = {} } }, source = { v = 1, connector = "shop", db = "postgres", ts = 0, tx = "", pos = "", seq = 1 }%s }')
+        self.write("orders.lua", SCRIPT.replace("  filter = function(row) return row.image.status ~= \"draft\" end,\n", "").replace('row.new.total = ', 'local x = ').replace(
+            'row:number "total" * 2 .. "" row.new.seen = seen', '""'))
+        same = [("doc = '%s'" % a, "doc = ls.json %s" % b) for a, b in (
+            ('{"n":1}', "{ n = 1 }"), ("[]", "(ls.array {})"), ("{}", "{}"), ('{"a":[1,{"b":[]}]}', "{ a = { 1, { b = ls.array {} } } }"), ('[1,null]', "(ls.array { 1, ls.null })"),
+            ('{"a":null}', "{ a = ls.null }"))]
+        same += [("list = ls.array { %s }" % a, "list = %s" % b) for a, b in (
+            ("1, ls.null", "ls.array { 1, nil, n = 2 }"), ("1, ls.null", "{ 1, ls.null }"), ("", "{}"), ("{ 1 }, { a = 1, n = 7 }", "{ { 1 }, { a = 1, n = 7 } }"))]
+        other = [("doc = '%s'" % a, "doc = ls.json %s" % b) for a, b in (
+            ('{"n":1}', "{ n = 2 }"), ('{"n":1}', "{}"), ("{}", "{ n = 1 }"), ("[]", "{}"), ("{}", "(ls.array {})"), ('{"a":[]}', "{ a = {} }"), ("{}", "{ a = ls.null }"),
+            ('{"a":null}', "{}"), ("[1]", "(ls.array { 1, ls.null })"),
+            ('{"a":1' + 30 * "0" + "}", "{ a = 1 }"), ('{"a":1' + 30 * "0" + "}", "(ls.null)"))]
+        other += [("list = ls.array { %s }" % a, "list = %s" % b) for a, b in (
+            ("1", "{ 1, ls.null }"), ("1, ls.null", "{ 1 }"), ("1, 2", '{ 1, "2" }'), ("1, { a = 1, n = 7 }", "{ 1, { a = 1, n = 8 } }"), ("", "{ a = 1 }"))]
+        given = 'ls.case { name = "m", stage = "shop", give = { table = "public.docs", new = { id = 1, list = ls.array {} } }, want = { topic = { "wal" }, message = %s } }\n'
+        out = self.try_(head + "".join(case % (i, a, b) for i, (a, b) in enumerate(same)) + given % message % "")
+        self.assertEqual(out, "%d passed, 0 failed\n" % (len(same) + 1))
+        self.write("orders.lua", self.read("orders.lua").replace('topic = "wal",', 'topic = "wal", format = "protobuf",', 1))  # shown and wanted as print shows it
+        self.assertEqual(self.try_(head + given % message % ""), "1 passed, 0 failed\n")
+        out = self.try_(head + "".join(case % (i, a, b) for i, (a, b) in enumerate(other)) + given % message % ", n = 1" + given % message % ", x = ls.null", code=1)
+        self.assertTrue(out.endswith("0 passed, %d failed\n" % (len(other) + 2)), out)
+
     def test_where_and_how_it_is_sent(self):
         self.write("orders.lua", SCRIPT.replace('topic = "wal",\n', 'topic = function(row) return { "a." .. row.action, "all" } end, key = function(row) return row.action ~= "D" and row:text "id" or nil end,\n'
                    '  headers = function(row) return { kind = row.action, none = ls.null } end,\n', 1))
@@ -133,6 +160,21 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         self.assertIn("one word too many", self.run_to_end("test", "orders.lua", "a.lua", "b.lua", code=2).log())
         self.assertIn("an option does not go with", self.run_to_end("check", "orders.lua", "--update", code=2).log())
 
+    def test_nothing_is_tested(self):
+        """A file that asserts nothing does not pass."""
+        self.assertIn("orders.cases.lua: there is no case in it: ls.case {", self.try_("", code=2))
+        log = self.try_('ls.case { name = "a", stage = "shop", give = { old = { id = 7 } }, want = {} }\n', "--only", "out", code=2)
+        self.assertIn("orders.cases.lua: there is no case of these stages in it", log)
+
+    def test_what_came_before_a_hook_that_hangs(self):
+        """... is told, also into a pipe."""
+        self.write("orders.lua", SCRIPT.replace('topic = "wal",', 'topic = "wal", hook_timeout = "200ms",', 1).replace("seen = seen + 1", "while row.image.id == 3 do end"))
+        case = 'ls.case { name = "%d", stage = "shop", give = { old = { id = %d } }, want = {} }\n'
+        self.write("orders.cases.lua", HEAD + case % (1, 1) + case % (3, 3))
+        p = self.run_to_end("test", "orders.lua", code=1)
+        self.assertIn('orders.cases.lua:3: case "1": wanted no row, got 1 row', p.out())
+        self.assertRegex(p.log(), r'map of connector "shop" has run for 0\.. s on one row .* \(row 1 of the batch that begins with public\.orders\): see')
+
     def test_only_and_another_file(self):
         self.write("more.lua", HEAD + 'ls.case { name = "a", stage = "shop", give = { new = { id = 7, status = "draft" } }, want = {} }\n'
                    'ls.case { name = "b", stage = "out", give = { old = { id = 7 } }, want = {} }\n')
@@ -158,6 +200,23 @@ ls.case { name = "a consumer knows the table's columns", stage = "out", give = {
         self.assertEqual(self.read(), HEAD + after)
         self.assertEqual(self.run_to_end("test", "orders.lua").out(), "4 passed, 0 failed\n")
         self.assertEqual(self.run_to_end("test", "orders.lua", "--update").out(), "4 passed, 0 failed\n")
+
+    def test_update_keeps_lines_and_comments(self):
+        """A file with CRLF stays one, and what is said of give stays behind it."""
+        before = 'ls.case {\r\n  name = "a", stage = "shop",\r\n  give = { old = { id = 7 } } -- what is given\r\n}\r\nls.case {\n  name = "b", stage = "shop",\n  give = { old = { id = 7 } }, -- this\n}'
+        after = before.replace("} -- what is given\r\n", '}, -- what is given\r\n  want = { action = "D", old = { id = 7 } },\r\n')
+        after = after.replace("-- this\n", '-- this\n  want = { action = "D", old = { id = 7 } },\n')
+        self.try_(before, "--update")
+        self.assertEqual(self.read(), HEAD + after)
+        self.assertEqual(self.run_to_end("test", "orders.lua").out(), "2 passed, 0 failed\n")
+
+    def test_update_of_several_tables(self):
+        """A row that is not of the table that its place in give says names its own."""
+        self.write("orders.lua", SCRIPT.replace("seen = seen + 1", 'if row.table == "audit" then return false end row:clone()').replace('row.new.total', 'row.new.x'))
+        self.try_('ls.table { "public.audit", { "id", "integer", key = 1 }, { "status", "string" } }\n'
+                  'ls.case { name = "a", stage = "shop", give = { { table = "public.orders", old = { id = 7 } }, { table = "public.audit", new = { id = 7 } } } }\n', "--update")
+        self.assertIn('  { action = "D", table = "public.orders", old = { id = 7 } },\n', self.read())
+        self.assertEqual(self.run_to_end("test", "orders.lua").out(), "1 passed, 0 failed\n")
 
     def test_update_that_is_not_safe(self):
         for text, why in (

@@ -56,6 +56,9 @@ class Commands(Case):
         self.assertRegex(log, r'error: connector "%s": .*brokers do not answer' % self.name("mysql"))
         log = self.run_to_end("check", self.script(self.consumer())).log()
         self.assertRegex(log, "topic %s does not exist yet" % self.topic)
+        log = self.run_to_end("check", self.script(self.connector("postgres", topic="user_items", kafka_conf="memory"), self.consumer(topic_list=["user_itms"], kafka_conf="memory")),
+                              "--offline").log()
+        self.assertIn('topic user_itms: no connector of this script sends to it; did you mean "user_items"?', log)
         for folder, what in (("/proc/1/x/y", "folder /proc/1"), ("test.lua/out", r"test\.lua is no folder")):
             log = self.run_to_end("check", self.script(self.consumer(csv={"filename": folder})), code=2).log()
             self.assertRegex(log, r'error: consumer "out": .*' + what)

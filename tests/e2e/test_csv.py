@@ -88,6 +88,19 @@ class Csv(Case):
             self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds(db, t))
 
 
+class Unchanged(Case):
+    def test_it_is_told_once_a_table(self):
+        """A large value that an update leaves alone: its cell is `absent`, and is not taken for NULL's in silence."""
+        self.databases("create table t (id int primary key, big text, n int)")
+        script = self.script(self.connector("postgres", topic=self.topic), self.consumer("plain"), self.consumer("told", csv={"filename": "told", "absent": "(unchanged)"}))
+        self.run_to_end(script, "--until-caught-up")
+        self.pg("alter table t alter big set storage external; insert into t values (1, repeat('x', 5000), 1); update t set n = 2; update t set n = 3")
+        log = self.run_to_end(script, "--until-caught-up").log()
+        self.assertEqual(log.count("their cells look like NULL's"), 1)
+        self.assertIn("plain: table public.t", log.replace("warning: ", ""))
+        self.assertEqual(self.lines("told_told.csv")[-1], "I,public.t,1,(unchanged),3")
+
+
 class FormulaGuard(Csv):
     VALUES = ("=1+1", "+1", "-1", "-1.50", "-1-1", "@a", "'=1", "\t=1", "a=1", "=\"x\",1", "-", "")
 

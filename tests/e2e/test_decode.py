@@ -238,6 +238,28 @@ class RawMessages(Case):
             self.assertRegex(row[4], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$")
             self.assertEqual(run(["date", "-u", "-d", row[4], "+%s%3N"]).strip(), str(ms))
 
+    def test_cases(self):
+        """A row of kafka.<topic> in a case is the message itself: what print recorded passes."""
+        self.databases("create table t (id int primary key)")
+        self.run_to_end(self.script(self.connector("postgres", topic=self.topic), name="connector.lua"), "--until-caught-up")
+        self.pg("insert into t values (1)")
+        self.run_to_end("connector.lua", "--until-caught-up")
+        self.produce()
+        script = self.script(self.consumer("raw", decode="raw", map=Raw("""function(row)
+            row.new.bytes, row.new.from, row.new.ms = row.new.value and #row:bytes "value", row.topic, row:time "timestamp" / 1000 end""")))
+        self.run_to_end("print", script, "-n", str(1 + len(self.SENT)), "--cases", "c.lua")
+        self.assertEqual(self.run_to_end("test", script, "c.lua").out(), "%d passed, 0 failed\n" % (1 + len(self.SENT)))
+        with open(self.path("one.lua"), "w", encoding="utf-8") as f:
+            f.write('local ls = require "list_sync"\nls.table { "kafka.logins", { "value", "string" }, { "timestamp", "timestamp" }, { "offset", "integer" } }\n'
+                    'ls.case { name = "a", give = { new = { value = "ada", timestamp = "1970-01-01T00:00:01.5Z", offset = 7 }, topic = "logins", partition = 2 }, want = { new = {\n'
+                    '  value = "YWRh", timestamp = "1970-01-01T00:00:01.5Z", partition = 2, offset = 7, bytes = 3, from = "logins", ms = 1500 } } }\n'
+                    'ls.case { name = "no message is a delete", give = { old = { value = "x" } }, want = {} }\n')
+        self.assertEqual(self.run_to_end("test", script, "one.lua").out(), "2 passed, 0 failed\n")
+        os.rename(self.path("c.lua"), self.path("test.cases.lua"))
+        self.run_to_end("check", script, "--offline")
+        script = self.script(self.consumer("raw", decode="raw", map=Raw("function(row) row.new.bytes = #row:bytes 'value' end")))
+        self.assertIn("made-up insert with NULLs)", self.run_to_end("check", script, "--offline", code=2).log())
+
     def test_a_connectors_messages(self):
         """Of a connector's own topic, raw rows hold the messages to the byte."""
         self.databases("create table t (id int primary key)")

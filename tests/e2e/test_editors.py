@@ -31,7 +31,7 @@ class Pages(Shell):
         self.assertRegex(self.run_to_end("x.lua", "--log-format", "xml", code=2).log(), "error: --log-format is one of text json, not \"xml\"")
 
     def test_usage_names_what_a_command_takes(self):
-        for command in ("run", "check", "print", "options"):
+        for command in ("run", "check", "print", "test", "options"):
             text = self.run_to_end(command, "--help").out()
             usage, own = text.split("\n")[0], text.split("\neverywhere:")[0].split("\n", 1)[1]
             self.assertEqual(sorted(re.findall(r"\[(--?[\w-]+)", usage)), sorted(re.findall(r"^  (--?[\w-]+)", own, re.M)), command)
@@ -76,7 +76,7 @@ class Bash(Shell):
         everywhere = ["--help", "--log-format", "--version", "-h", "-q", "-v"]
         scripts = ["folder", "one.lua", "two words.lua"]
         for words, want in (
-                (("",), ["check", "options", "print", "run"] + scripts),
+                (("",), ["check", "options", "print", "run", "test"] + scripts),
                 (("pr",), ["print"]),
                 (("o",), ["one.lua", "options"]),
                 (("check", ""), scripts),

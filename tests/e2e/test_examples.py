@@ -293,6 +293,15 @@ class Examples(Case):
         wait_until(lambda: ids() == [1, 2, 4, 5], "one partition's truncate", programs=[p])
         put(0, ("I", 6), ("T", 0), ("I", 7))
         wait_until(lambda: ids() == [4, 5, 7], "the other's", programs=[p])
+        # another member has gone on with partition 2 meanwhile: what this one has of it is thrown away
+        put(2, ("I", 20))
+        wait_until(lambda: ids() == [4, 5, 7, 20], "the third partition", programs=[p])
+        with sqlite3.connect(self.path("items.db"), timeout=10) as db:
+            db.execute("update positions set offset = 2 where partition = 2")
+        put(2, ("I", 21))
+        p.wait_log(r"writer\.flush of consumer .*/2: another member of the group has gone on with it")
+        put(2, ("I", 22))
+        wait_until(lambda: ids() == [4, 5, 7, 20, 22], "what comes behind the other's", programs=[p])
         self.assertEqual(p.stop(), 0)
 
     def sqlite_rows(self):

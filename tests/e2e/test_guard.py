@@ -36,7 +36,7 @@ class HookTimeout(Case):
             self.run_to_end(self.script(self.connector_of(db)), "--until-caught-up")
             got = [values(m["columns"])["id"] for m in messages(self.topic_of(db))]
             self.assertEqual(sorted(set(got)), [1, 2, 3, 4])
-            self.assertEqual(got[-2:], [3, 4])
+            self.assertEqual([i for i in got if i > 2], [3, 4])  # a request of the dead program may reach its broker's log behind them
 
     def test_print(self):
         self.databases(TABLE)

@@ -61,6 +61,13 @@ class MadeUp(Case):
             log = self.check(db, 2, key=["n"])
             self.assertRegex(log, r'column "n": a key column came without a value.* \(%s, made-up delete with its key only\)' % self.table(db))
 
+    def test_a_key_column_that_is_dropped(self):
+        """Wrong whatever the values are: check refuses it as the run does."""
+        script = self.script(self.connector("postgres", columns=Raw('{ drop = { "id" } }')))
+        log = self.run_to_end("check", script, code=2).log()
+        self.assertIn('columns.drop names "id", which is part of the key of table public.t', log)
+        self.assertNotIn("its values are examples", log)
+
     def test_a_consumer_of_what_connectors_send(self):
         """Its hooks meet the columns that the connector's hooks have made."""
         for db in BOTH:
@@ -85,12 +92,27 @@ class MadeUp(Case):
             log = self.check(db, 0, map=Raw("function(row) if row.new and row.new.v ~= nil and row.new.v ~= ls.absent then assert(({ paid = 1 })[row.new.v], 'no such v') end end"))
             self.assertRegex(log, r"warning: test\.lua:\d+: map of connector .*no such v \(%s, made-up insert; its values are examples" % self.table(db))
 
+    def test_texts_of_a_delete_are_examples(self):
+        """... also where a hook looks at them for deletes alone, and what a place or time is made of is there."""
+        for db in BOTH:
+            code = "if row.action == 'D' then return tonumber(row.old.%s) > 5 end"
+            log = self.check(db, 0, identity="full", filter=Raw("function(row) if row:has('v') and row.image.v then %s end end" % code % "v")) if db == "mysql" else ""
+            self.assertNotIn(": error: ", log)
+            log = self.check(db, 0, map=Raw("function(row) assert(tonumber(row.source.pos:sub(1, 8), 16) + tonumber(row.source.tx) > 0 and row.ts > 1e15) end"))
+            self.assertNotIn("made-up", log)
+        self.finds("mysql", "compare", "delete", identity="full", filter=Raw("function(row) if row.action == 'D' then return (row.new and row.new.n) > 5 end end"))
+
     def test_nothing_is_left_and_nothing_is_made(self):
         for db in BOTH:
             self.check(db, 2, filter=Raw("function(row) return row.nwe == nil end"))
             self.assertEqual(topic_partitions(self.topic_of(db)), 0)
         self.assertEqual(pg("select count(*) from pg_replication_slots where database = '%s'" % self.id_), "0")
         self.assertEqual(self.pg("select count(*) from t"), "0")
+
+    def test_system_versioning(self):
+        """A table of MariaDB's with its history is one like others."""
+        self.my("drop table t; create table t (id bigint primary key, v varchar(20)) with system versioning")
+        self.finds("mysql", "NULL reads as nil", "insert with NULLs", map=Raw("function(row) if row.new then row.new.v = row.new.v:lower() end end"))
 
     def test_several_tables(self):
         """The same error is told once, of a table that others do not have it is told, and a table that is left out is not tried."""
@@ -166,6 +188,16 @@ class Declared(Case):
         script = self.script(self.connector("postgres", tables=["public.*"], topic=self.topic, map=Raw("function(row) row:rename('v', 'w') end")),
                              self.consumer(map=Raw("function(row) return row.action == 'D' or row.new.w ~= 1 end")))
         self.assertNotIn("not tried", self.run_to_end("check", script, "--offline").log())
+
+    def test_an_error_behind_many_warnings(self):
+        script = self.script(self.connector("mysql", tables=["shop.*"], map=Raw(
+            "function(row) if row.table ~= 'z' then error('odd ' .. row.table) elseif row.new then row.new.v = row.new.v:lower() end end")))
+        with open(self.path("test.cases.lua"), "w", encoding="utf-8") as f:
+            f.write('local ls = require "list_sync"\nfor i = 1, 100 do ls.table { "shop.t" .. i, { "id", "integer", key = 1 } } end\n'
+                    'ls.table { "shop.z", { "id", "integer", key = 1 }, { "v", "string" } }\n')
+        log = self.run_to_end("check", script, "--offline", code=2).log()
+        self.assertEqual(log.count("its values are examples"), 64)
+        self.assertRegex(log, r"error: test\.lua:\d+: map of .*NULL reads as nil \(shop\.z, made-up insert with NULLs\)")
 
     def test_a_writer_is_not_run(self):
         self.write(self.CASES)

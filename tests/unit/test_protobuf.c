@@ -530,6 +530,22 @@ static void test_unknown_fields(void **state) {
     assert_string_equal(as_json(f, f->got, 0), messages[0]);
 }
 
+/* Of a field that comes twice the last one counts; a message within is put together. */
+static void test_fields_that_come_twice(void **state) {
+    fixture *f = *state;
+    whole w;
+    begin(&w, LIST_SYNC__CHANGE__ACTION__ACTION_INSERT);
+    w.source.connector = b("shop");
+    w.source.seq = 3;
+    w.m.n_columns = 1;
+    pack(f, &w.m);
+    ls_buf_add(&f->out, "\x2a\x0f\x0a\x01q\x0a\x01" "a\x10\x01\x20\x02\x4a\x01x\x18\x01", 17); /* named q, then a; 1, "x", then NULL */
+    ls_buf_add(&f->out, "\x1a\x01s\x1a\x01u\x52\x05\x38\x09\x32\x01z", 13); /* table s, then u; in another source seq 9 and pos */
+    assert_int_equal(reads(f), 0);
+    assert_string_equal(as_json(f, f->got, 0), "{\"action\":\"I\",\"schema\":\"p\",\"table\":\"u\"," PK "\"columns\":[" COL("id", "1") "," COL("a", "null") "],"
+                        "\"source\":{\"v\":1,\"connector\":\"shop\",\"db\":\"\",\"ts\":0,\"tx\":\"\",\"pos\":\"z\",\"seq\":9}}");
+}
+
 /* What a message unpacks to is bounded by what a table may have, not by what it says. */
 static void test_more_columns_than_a_table_can_have(void **state) {
     fixture *f = *state;
@@ -577,7 +593,7 @@ int main(void) {
         TEST(test_all_of_a_message), TEST(test_without_source), TEST(test_each_type), TEST(test_cells_are_those_of_json),
         TEST(test_formats_by_turns), TEST(test_columns_without_a_type), TEST(test_types_are_known),
         TEST(test_names_and_sections), TEST(test_values_that_are_none), TEST(test_documents_are_made_compact),
-        TEST(test_bytes_that_are_no_message), TEST(test_spoilt_messages), TEST(test_unknown_fields),
+        TEST(test_bytes_that_are_no_message), TEST(test_spoilt_messages), TEST(test_unknown_fields), TEST(test_fields_that_come_twice),
         TEST(test_more_columns_than_a_table_can_have), TEST(test_the_other_format)};
     return cmocka_run_group_tests_name("protobuf", tests, NULL, NULL);
 }
