@@ -60,6 +60,7 @@ typedef struct csv {
     ls_csv_disk disk;
     ls_csv_lane *lanes; /* the writer's own, then those of its layouts */
     size_t nlanes;
+    const ls_csv_conf **confs; /* theirs */
     const char **patterns; /* of the layouts */
     struct {
         uint32_t id; /* of the schema; 0: empty */
@@ -414,7 +415,7 @@ static int start_anew(csv *c, ls_error *err) {
     ls_csv_disk_close(&c->disk);
     for (size_t i = 0; i < c->nlanes; i++)
         if (ls_csv_routes_again(&c->lanes[i].routes, err)) return -1;
-    return 0;
+    return ls_csv_disk_find(&c->disk, c->confs, c->nlanes, err);
 }
 
 static int write_change(csv *c, const ls_work *w, uint32_t number, ls_error *err) {
@@ -450,6 +451,7 @@ static void close_writer(ls_writer *w) {
     ls_csv_disk_close(&c->disk);
     for (size_t i = 0; i < c->nlanes; i++) ls_csv_lane_close(&c->lanes[i]);
     free(c->lanes);
+    free(c->confs);
     free(c->patterns);
     ls_buf_free(&c->row);
     ls_buf_free(&c->header);
@@ -461,15 +463,17 @@ static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .clo
 
 static int open_lanes(csv *c, const ls_csv_conf *conf, ls_error *err) {
     c->lanes = calloc(conf->nlayouts + 1, sizeof *c->lanes);
+    c->confs = calloc(conf->nlayouts + 1, sizeof(ls_csv_conf *));
     c->patterns = malloc((conf->nlayouts + 1) * sizeof *c->patterns);
-    if (!c->lanes || !c->patterns) return ls_fail_memory(err, "opening CSV files");
+    if (!c->lanes || !c->confs || !c->patterns) return ls_fail_memory(err, "opening CSV files");
     c->disk.conf = &c->lanes[0].conf;
     for (size_t i = 0; i < conf->nlayouts; i++) c->patterns[i] = conf->layouts[i].what.pattern;
     while (c->nlanes <= conf->nlayouts) {
         const ls_csv_layout *y = c->nlanes ? &conf->layouts[c->nlanes - 1] : NULL;
+        c->confs[c->nlanes] = &c->lanes[c->nlanes].conf;
         if (ls_csv_lane_open(&c->lanes[c->nlanes++], &c->disk, y ? &y->conf : conf, y ? &y->what : NULL, err)) return -1;
     }
-    return 0;
+    return ls_csv_disk_find(&c->disk, c->confs, c->nlanes, err);
 }
 
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {

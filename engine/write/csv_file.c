@@ -113,7 +113,7 @@ static uint64_t hash(uint64_t h, const char *p, size_t n) { /* FNV-1a, from LS_F
 #define LS_FNV 0xcbf29ce484222325u
 
 /* The files of the name that is these two texts, one behind the other. */
-static ls_csv_files *known(ls_csv_disk *d, const char *p, size_t n, const char *more) {
+static ls_csv_files *known(const ls_csv_disk *d, const char *p, size_t n, const char *more) {
     size_t m = strlen(more);
     ls_csv_files *f = d->names[hash(hash(LS_FNV, p, n), more, m) % LS_CSV_NAME_BUCKETS];
     while (f && (strlen(f->base) != n + m || memcmp(f->base, p, n) != 0 || strcmp(f->base + n, more) != 0)) f = f->next;
@@ -202,18 +202,22 @@ static void free_files(ls_csv_files *f) {
     free(f);
 }
 
-/* Is a file of the one read back by the other as it was written? */
-static bool same_form(const ls_csv_conf *a, const ls_csv_conf *b) {
+bool ls_csv_same_form(const ls_csv_conf *a, const ls_csv_conf *b) {
     bool begins = a->begins && b->begins ? strcmp(a->begins, b->begins) == 0 : !a->begins && !b->begins;
     return begins && a->bare == b->bare && a->delimiter == b->delimiter && a->quote == b->quote && strcmp(a->newline, b->newline) == 0 &&
            a->header == b->header && a->bom == b->bom && a->formula_guard == b->formula_guard;
+}
+
+bool ls_csv_files_differ(const ls_csv_disk *d, const ls_csv_conf *conf, const char *base) {
+    const ls_csv_files *f = known(d, base, strlen(base), "");
+    return f && f->conf != conf && !ls_csv_same_form(f->conf, conf);
 }
 
 int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) {
     size_t n = strlen(base);
     ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[hash(LS_FNV, base, n) % LS_CSV_NAME_BUCKETS];
     *out = f;
-    if (f && f->conf != conf && !same_form(f->conf, conf))
+    if (f && f->conf != conf && !ls_csv_same_form(f->conf, conf))
         return ls_fail(err, LS_USAGE,
                        "two layouts write to %s%s in different forms (delimiter, quote, newline, header, bom, formula_guard, prefix, or without prefix "
                        "the titles): give one of them another filename", base, ls_csv_end(conf));

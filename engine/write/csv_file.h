@@ -82,8 +82,13 @@ int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err)
 int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
 /* Rows of this commit time come next: with rotate_every this may end files. */
 int ls_csv_disk_time(ls_csv_disk *d, int64_t ts, ls_error *err) LS_MUST_CHECK;
-/* The files that an earlier run was adding to, where the conf's filename is a template and they do not come up of themselves. */
-int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
+/* The files that an earlier run was adding to, where a conf's filename is a template and they do not come up of themselves. A name that
+ * templates of confs in different forms make waits for its rows, which tell whose it is. */
+int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *const *confs, size_t n, ls_error *err) LS_MUST_CHECK;
+/* Is a file of the one read back by the other as it was written? */
+bool ls_csv_same_form(const ls_csv_conf *a, const ls_csv_conf *b);
+/* Are the files of that name in use by a conf of another form? */
+bool ls_csv_files_differ(const ls_csv_disk *d, const ls_csv_conf *conf, const char *base);
 /* Closes and forgets all files, without a flush. */
 void ls_csv_disk_close(ls_csv_disk *d);
 

@@ -139,7 +139,14 @@ int ls_csv_find_rotated(ls_csv_files *f, ls_error *err) {
 
 /* ---- a template's files that an earlier run was writing */
 
-static int walk(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, int depth, ls_error *err);
+/* Whose files are looked for: those of confs[which]. */
+typedef struct search {
+    ls_csv_disk *disk;
+    const ls_csv_conf *const *confs;
+    size_t n, which;
+} search;
+
+static int walk(const search *s, ls_buf *path, int depth, ls_error *err);
 
 /* The base of a path, its part's number taken off where the template allows. 1; 0: the template makes no such name; -1. */
 static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
@@ -157,20 +164,38 @@ static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
     return ls_path_matches(conf->filename, conf->consumer, path, err);
 }
 
-static int look_at(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, bool is_folder, int depth, ls_error *err) {
+/* 1: the file may as well be another conf's, whose form is another. */
+static int is_doubtful(const search *s, const char *path, const char *base, ls_error *err) {
+    const ls_csv_conf *own = s->confs[s->which];
+    if (ls_csv_files_differ(s->disk, own, base)) return 1;
+    for (size_t i = 0; i < s->n; i++) {
+        if (i == s->which || !strchr(s->confs[i]->filename, '{') || ls_csv_same_form(s->confs[i], own)) continue;
+        char *other = strdup(path);
+        int is = other ? base_of(s->confs[i], other, err) : ls_fail_memory(err, "opening CSV files");
+        bool same = is == 1 && strcmp(other, base) == 0;
+        free(other);
+        if (is < 0 || same) return is;
+    }
+    return 0;
+}
+
+static int look_at(const search *s, ls_buf *path, bool is_folder, int depth, ls_error *err) {
+    ls_csv_disk *d = s->disk;
+    const ls_csv_conf *conf = s->confs[s->which];
     ls_csv_files *f;
-    if (is_folder) return depth ? walk(d, conf, path, depth - 1, err) : 0;
+    if (is_folder) return depth ? walk(s, path, depth - 1, err) : 0;
     if (path->len < 5 || memcmp(path->data + path->len - 5, ".part", 5) != 0) return 0;
     if (d->nnames >= LS_CSV_NAMES_MAX / 2) return 0;
     char *base = strdup(path->data); /* it is NUL-terminated */
     int is = base ? base_of(conf, base, err) : ls_fail_memory(err, "opening CSV files");
-    int rc = is == 1 ? ls_csv_files_of(d, conf, base, &f, err) : is;
+    int doubt = is == 1 ? is_doubtful(s, path->data, base, err) : 0;
+    int rc = doubt < 0 ? -1 : is == 1 && !doubt ? ls_csv_files_of(d, conf, base, &f, err) : is < 0 ? -1 : 0;
     free(base);
     return rc;
 }
 
 /* path: a folder, with a slash at the end or empty; as it was in the end. */
-static int walk(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, int depth, ls_error *err) {
+static int walk(const search *s, ls_buf *path, int depth, ls_error *err) {
     size_t len = path->len;
     const char *folder = ls_buf_cstr(path);
     DIR *dir = folder ? opendir(len ? folder : ".") : NULL;
@@ -183,26 +208,33 @@ static int walk(ls_csv_disk *d, const ls_csv_conf *conf, ls_buf *path, int depth
         ls_buf_str(path, e->d_name);
         const char *there = ls_buf_cstr(path);
         if (!there) rc = ls_fail_memory(err, "opening CSV files");
-        else if (lstat(there, &st) == 0 && S_ISDIR(st.st_mode)) ls_buf_char(path, '/'), rc = look_at(d, conf, path, true, depth, err);
-        else rc = look_at(d, conf, path, false, depth, err);
+        else if (lstat(there, &st) == 0 && S_ISDIR(st.st_mode)) ls_buf_char(path, '/'), rc = look_at(s, path, true, depth, err);
+        else rc = look_at(s, path, false, depth, err);
         path->len = len;
     }
     closedir(dir);
     return rc;
 }
 
-int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *conf, ls_error *err) {
-    const char *template_ = conf->filename;
+static int find_files_of(const search *s, ls_error *err) {
+    const char *template_ = s->confs[s->which]->filename;
     size_t fixed = strcspn(template_, "{");
     ls_buf path = {0};
     int depth = 0;
-    if (!ls_csv_rotates(d->conf)) return 0;
+    if (!template_[fixed]) return 0;
     while (fixed && template_[fixed - 1] != '/') fixed--;
     for (const char *p = template_ + fixed; *p; p++) depth += *p == '/';
     ls_buf_add(&path, template_, fixed);
-    int rc = walk(d, conf, &path, depth, err);
+    int rc = walk(s, &path, depth, err);
     ls_buf_free(&path);
     return rc;
+}
+
+int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *const *confs, size_t n, ls_error *err) {
+    search s = {.disk = d, .confs = confs, .n = n};
+    for (; ls_csv_rotates(d->conf) && s.which < n; s.which++)
+        if (find_files_of(&s, err)) return -1;
+    return 0;
 }
 
 /* ---- the end of a file */

@@ -36,7 +36,7 @@ int ls_csv_routes_open(ls_csv_routes *r, ls_csv_disk *d, const ls_csv_conf *conf
 int ls_csv_routes_again(ls_csv_routes *r, ls_error *err) {
     const ls_csv_conf *conf = r->conf;
     memset(r->recent, 0, sizeof r->recent);
-    if (r->uses) return look_at_folder(conf->filename, err) || ls_csv_disk_find(r->disk, conf, err) ? -1 : 0;
+    if (r->uses) return look_at_folder(conf->filename, err);
     if (open_named(r, conf->split_files ? "_insert" : "", &r->always.inserts, err)) return -1;
     r->always.deletes = r->always.inserts;
     return conf->split_files ? open_named(r, "_delete", &r->always.deletes, err) : 0;

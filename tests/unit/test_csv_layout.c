@@ -318,6 +318,30 @@ static void test_rotation_by_the_rows_time(void **state) {
     assert_file(f, "3/orders.csv.20260103T000000Z.part", "action;table;b;number\nI;public.orders;y;1\n");
 }
 
+/* Templates of two forms make the same name: the file that is left open waits for its rows, and is gone on with. */
+static void test_a_name_that_two_templates_make(void **state) {
+    fixture *f = *state;
+    char template_[120];
+    snprintf(template_, sizeof template_, "%s/{table}", f->folder);
+    f->conf.rotate_every = 86400;
+    f->conf.filename = template_;
+    ls_csv_conf *own = &lay_out(f, "public.orders", plain, 2, NULL)->conf;
+    own->filename = template_;
+    own->delimiter = ';';
+    open_csv(f);
+    for (int run = 0; run < 3; run++) {
+        ls_change *c = change(f, f->orders, 'I', NULL, "1|x|y");
+        ls_tx tx = *c->tx;
+        tx.ts = INT64_C(1767225600) * 1000000;
+        c->tx = ls_work_tx(f->work, &tx);
+        write_all(f);
+        if (run < 2) restart(f);
+    }
+    flush(f);
+    strcpy(f->filename + strlen(f->folder), "/orders");
+    assert_file(f, ".csv.20260101T000000Z.part", "action;table;b;number\nI;public.orders;y;1\nI;public.orders;y;1\nI;public.orders;y;1\n");
+}
+
 static void test_few_open_files(void **state) {
     fixture *f = *state;
     ls_schema *other = schema(f, "others", "id a b", "0");
@@ -362,7 +386,7 @@ int main(void) {
         T(test_a_column_that_went),
         T(test_an_optional_column),
         T(test_computed_cells),
-        T(test_rotation_by_the_rows_time),
+        T(test_rotation_by_the_rows_time), T(test_a_name_that_two_templates_make),
         T(test_few_open_files),
         T(test_formula_guard),
     };
