@@ -50,6 +50,9 @@ end
 -- strftime's conversions, as ls.date takes them, but %s, which goes by the machine's time zone.
 local function check_date(at, name, format, fail)
     check_text(at, "columns", ("date of %q"):format(name), format, DATE_MAX, fail)
+    if not format:find "%%" then
+        fail(at, "columns", '%s: date of %q has no conversion of strftime, and would be the text %q in each cell: as in "%%d/%%m/%%Y"', at.title, name, format)
+    end
     for conversion in (format:gsub("%%[-_0^#]?" .. CONVERSIONS, "")):gmatch "%%.?.?" do
         fail(at, "columns", '%s: date of %q has %q, which is no conversion of strftime: as in "%%d/%%m/%%Y %%H:%%M", a percent sign is %%%%', at.title,
             name, conversion)

@@ -345,9 +345,9 @@ function methods.time(row, name)
 end
 
 function methods.json(row, name)
-    local v = value_there(row, name)
+    local v, column_type = value_there(row, name)
     if v == nil then return nil end
-    local value, why = json.decode(text_of_value(v))
+    local value, why = json.decode(column_type == C.LS_TYPE_BYTES and methods.bytes(row, name) or text_of_value(v))
     if value == nil then raise("column %q: %s", name, why) end
     return value
 end
