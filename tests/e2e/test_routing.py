@@ -2,7 +2,7 @@
 import json
 import random
 
-from lib import Case, KCAT, Raw, delete_topic, messages, read_topic, run, topic_partitions, values
+from lib import Case, KCAT, Raw, checkpoint, delete_topic, messages, read_topic, run, topic_partitions, values, wait_until
 
 DATABASES = ("postgres", "mysql")
 
@@ -160,6 +160,38 @@ class Functions(Case):
             for name, tables in {"a": ["t", "t"], "b": ["t", "t"], "c": ["t", "t"], "u": []}.items():
                 self.assertEqual([m["table"] for m in messages(topic + "_" + name) if m["action"] == "T"], tables, (db, name))
             self.assertEqual(topic_partitions(topic + "_gone"), 0)
+
+    def test_a_truncate_after_a_kill(self):
+        """As soon as the rows are in their topics, and behind the checkpoint that passes over them; without a function nothing of it is kept."""
+        self.databases("create table t (id int primary key, name varchar(20))")
+        for db in DATABASES:
+            topic, name, table = self.topic_of(db), self.name(db), "public.t" if db == "postgres" else self.id_ + ".t"
+            script = self.script(self.connector(db, topic=Raw('function(row) return "%s_" .. row.image.name end' % topic), partitions=2))
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (1, 'a'), (2, 'b')")
+            p = self.start_connector(script)
+            wait_until(lambda t=topic: messages(t + "_a") and messages(t + "_b"), "the rows", programs=[p])
+            p.kill()
+            self.sql(db, "truncate t")
+            self.run_to_end(script, "--until-caught-up")
+            self.sql(db, "insert into t values (3, 'c')")
+            p = self.start_connector(script)
+            place = wait_until(lambda t=topic: messages(t + "_c"), "the row", programs=[p])[0]["source"]["pos"]
+            stored = wait_until(lambda n=name, at=place: (c := checkpoint(n))["delivered"]["pos"] >= at and c, "a checkpoint", programs=[p])
+            p.kill()
+            self.assertEqual(stored["sent"][::2], [table] * 3)
+            self.assertEqual(sorted(stored["sent"][1::2]), ["%s_%s" % (topic, n) for n in "abc"])
+            self.sql(db, "truncate t")
+            self.run_to_end(script, "--until-caught-up")
+            places = {n: sorted(p for p, _, value in read_topic("%s_%s" % (topic, n)) if json.loads(value)["action"] == "T") for n in "abc"}
+            self.assertEqual(places, {"a": [0, 0, 1, 1], "b": [0, 0, 1, 1], "c": [0, 1]}, db)
+            self.assertEqual([m["action"] for m in messages(topic + "_c")].count("I"), 1, "the row did not come again: the checkpoint alone knew of its topic")
+        other = self.script(self.connector("postgres", name=self.id_ + "_plain", topic=self.topic + ".{table}"))
+        self.run_to_end(other, "--until-caught-up")
+        self.pg("insert into t values (1, 'a'); truncate t")
+        self.run_to_end(other, "--until-caught-up")
+        self.assertEqual([m["action"] for m in messages(self.topic + ".t")], ["I", "T"])
+        self.assertFalse(checkpoint(self.id_ + "_plain").get("sent"))
 
     def test_drops_and_renames(self):
         """They go to where the table's rows went, and what comes of it under its new name goes there, too; a database's end to the topics of all its tables, once."""
