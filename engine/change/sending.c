@@ -47,13 +47,17 @@ int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n) {
     return 0;
 }
 
+/* A text, or that there is none. */
+static int say(ls_batch *b, const char *p, size_t n, ls_said *said, const char **text, size_t *len) {
+    *said = p ? LS_SAID : LS_SAID_NONE;
+    *len = n;
+    *text = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
+    return p && !*text ? no_memory(b) : 0;
+}
+
 int ls_row_send_key(ls_batch *b, uint32_t change, const char *p, size_t n) {
     ls_sending *s = sending_of(b, change);
-    if (!s) return no_memory(b);
-    s->has_key = p ? LS_SAID : LS_SAID_NONE;
-    s->key_len = n;
-    s->key = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
-    return p && !s->key ? no_memory(b) : 0;
+    return s ? say(b, p, n, &s->has_key, &s->key, &s->key_len) : no_memory(b);
 }
 
 int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t name_len, const char *value, size_t n) {
@@ -75,11 +79,7 @@ int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t na
 
 int ls_row_send_message(ls_batch *b, uint32_t change, const char *p, size_t n) {
     ls_sending *s = sending_of(b, change);
-    if (!s) return no_memory(b);
-    s->has_message = p ? LS_SAID : LS_SAID_NONE;
-    s->message_len = n;
-    s->message = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
-    return p && !s->message ? no_memory(b) : 0;
+    return s ? say(b, p, n, &s->has_message, &s->message, &s->message_len) : no_memory(b);
 }
 
 /* ---- halves ---- */

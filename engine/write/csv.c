@@ -1,6 +1,7 @@
 /* The CSV writer: RFC 4180 rows of changes. The files are csv_file.c's, and csv_route.c says which; csv_layout.c knows the layouts. */
 #include "write/csv_layout.h"
 
+#include "base/hash.h"
 #include "base/pattern.h"
 
 #include <stdlib.h>
@@ -132,12 +133,6 @@ static void forget_all(csv *c) {
     c->ntables = 0;
 }
 
-static uint64_t hash(const char *p, size_t n) { /* FNV-1a */
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
-    return h;
-}
-
 static bool same_route(const ls_csv_route *a, const ls_csv_route *b) { return a->inserts == b->inserts && a->deletes == b->deletes; }
 
 /* The table of that name on the change's route; NULL when memory is out. */
@@ -148,7 +143,7 @@ static table *table_of(csv *c, const ls_schema *s) {
     ls_buf_add(&c->text, s->table, s->table_len);
     const char *name = ls_buf_cstr(&c->text);
     if (!name) return NULL;
-    table **bucket = &c->tables[(hash(name, c->text.len) + c->at.inserts->serial) % LS_CSV_BUCKETS];
+    table **bucket = &c->tables[(ls_hash(LS_HASH_START, name, c->text.len) + c->at.inserts->serial) % LS_CSV_BUCKETS];
     for (table *t = *bucket; t; t = t->next)
         if (same_route(&t->route, &c->at) && strcmp(t->cell.data + t->name, name) == 0) return t;
     if (c->ntables == LS_CSV_TABLES_MAX) forget_all(c);
@@ -351,7 +346,7 @@ static int write_laid(csv *c, plan *l, const ls_work *w, uint32_t number, int im
 
 /* A message that does not say where it comes from is never taken for another. */
 static bool seen_truncate(csv *c, const ls_change *ch) {
-    truncate_seen now = {.files = c->at.deletes->serial, .connector = hash(ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
+    truncate_seen now = {.files = c->at.deletes->serial, .connector = ls_hash(LS_HASH_START, ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
     size_t n = c->ntruncates < LS_CSV_TRUNCATES ? c->ntruncates : LS_CSV_TRUNCATES;
     if (!*ch->tx->pos) return false;
     memcpy(now.pos, ch->tx->pos, strlen(ch->tx->pos));

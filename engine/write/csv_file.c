@@ -1,5 +1,6 @@
 #include "write/csv_parts.h"
 
+#include "base/hash.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -106,16 +107,10 @@ int ls_csv_add_part(ls_csv_files *f, ls_csv_part *p) {
     return 0;
 }
 
-static uint64_t hash(uint64_t h, const char *p, size_t n) { /* FNV-1a, from LS_FNV on */
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
-    return h;
-}
-#define LS_FNV 0xcbf29ce484222325u
-
 /* The files of the name that is these two texts, one behind the other. */
 static ls_csv_files *known(const ls_csv_disk *d, const char *p, size_t n, const char *more) {
     size_t m = strlen(more);
-    ls_csv_files *f = d->names[hash(hash(LS_FNV, p, n), more, m) % LS_CSV_NAME_BUCKETS];
+    ls_csv_files *f = d->names[ls_hash(ls_hash(LS_HASH_START, p, n), more, m) % LS_CSV_NAME_BUCKETS];
     while (f && (strlen(f->base) != n + m || memcmp(f->base, p, n) != 0 || strcmp(f->base + n, more) != 0)) f = f->next;
     return f;
 }
@@ -215,7 +210,7 @@ bool ls_csv_files_differ(const ls_csv_disk *d, const ls_csv_conf *conf, const ch
 
 int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) {
     size_t n = strlen(base);
-    ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[hash(LS_FNV, base, n) % LS_CSV_NAME_BUCKETS];
+    ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[ls_hash(LS_HASH_START, base, n) % LS_CSV_NAME_BUCKETS];
     *out = f;
     if (f && f->conf != conf && !ls_csv_same_form(f->conf, conf))
         return ls_fail(err, LS_USAGE,

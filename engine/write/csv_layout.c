@@ -1,5 +1,6 @@
 #include "write/csv_layout.h"
 
+#include "base/hash.h"
 #include "base/pattern.h"
 #include "base/text.h"
 #include "change/value.h"
@@ -64,14 +65,9 @@ static int refuse(const ls_csv_lane *l, const ls_schema *s, const char *from, ls
     return -1;
 }
 
-static uint64_t hash(uint64_t h, const char *p) { /* FNV-1a, with the NUL */
-    do h = (h ^ (uint8_t)*p) * 0x100000001b3u;
-    while (*p++);
-    return h;
-}
-
 static void warn_once(ls_csv_lane *l, const ls_schema *s, const char *from) {
-    uint64_t what = hash(hash(hash(0xcbf29ce484222325u, s->schema), s->table), from);
+    uint64_t what = ls_hash(LS_HASH_START, s->schema, s->schema_len + 1); /* with the NULs, which part the names */
+    what = ls_hash(ls_hash(what, s->table, s->table_len + 1), from, strlen(from) + 1);
     for (size_t i = 0; i < l->nwarned; i++)
         if (l->warned[i] == what) return;
     if (l->nwarned == LS_CSV_WARNED) return;

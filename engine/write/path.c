@@ -1,5 +1,6 @@
 #include "write/path.h"
 
+#include "base/hash.h"
 #include "change/time.h"
 
 #include <inttypes.h>
@@ -77,18 +78,12 @@ static void keep_apart(ls_buf *out, size_t from) {
     out->len += 2;
 }
 
-static uint64_t hash(const char *p, size_t n) { /* FNV-1a */
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)p[i]) * 0x100000001b3u;
-    return h;
-}
-
 static void put_shortened(ls_buf *out, const char *p, size_t n) {
     for (const char *end = p + n; p <= end; p++) {
         const char *slash = memchr(p, '/', (size_t)(end - p));
         size_t len = (size_t)((slash ? slash : end) - p);
         ls_buf_add(out, p, len > LS_PATH_NAME_MAX ? LS_PATH_NAME_MAX - HASH_ROOM : len);
-        if (len > LS_PATH_NAME_MAX) ls_buf_fmt(out, "-%016" PRIx64, hash(p, len));
+        if (len > LS_PATH_NAME_MAX) ls_buf_fmt(out, "-%016" PRIx64, ls_hash(LS_HASH_START, p, len));
         if (slash) ls_buf_char(out, '/');
         p += len;
     }

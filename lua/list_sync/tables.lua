@@ -7,6 +7,7 @@ require("jit").off(true, true) -- runs a few times: not worth a trace
 
 local tables = {}
 
+local NAME_MAX = 255 -- bytes of what `as` says
 local RULES_MAX = 999 -- under LS_RULES_MAX of change/schema.h
 
 -- Splits the list from the map. What comes back: { patterns = { ... }, own = { { key =, pattern =, given = } ... } }: key as it was given.
@@ -108,8 +109,8 @@ end
 function send.as(at, option, value, check)
     local schema, name = (type(value) == "string" and value or ""):match "^([^.]+)%.([^.]+)$"
     local rest = schema and (schema .. name):gsub("{schema}", ""):gsub("{table}", "")
-    if not schema or rest:find "[{}%z]" or #value > 255 or not C.ls_utf8_valid(value, #value) then
-        check.must(at, option, 'a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces', value)
+    if not schema or rest:find "[{}%z]" or #value > NAME_MAX or not C.ls_utf8_valid(value, #value) then
+        check.must(at, option, 'a text such as "bank.accounts" or "bank.{table}", of at most 255 bytes, with {schema} and {table} alone in braces', value)
     end
     return { schema = schema, table = name }
 end

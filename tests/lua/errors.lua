@@ -120,8 +120,8 @@ return {
     { script = (tables '"public.*", ["public.a"] = { topic = "x" },':gsub('topic = "wal",', "")),
       want = 'case.lua:3: option "topic" is missing in connector "shop": add topic = "{database}.{schema}.{table}"' },
 
-    { script = connector '  as = "bank",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank"' },
-    { script = connector '  as = "bank.{tabel}",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", with {schema} and {table} alone in braces, not the text "bank.{tabel}"' },
+    { script = connector '  as = "bank",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", of at most 255 bytes, with {schema} and {table} alone in braces, not the text "bank"' },
+    { script = connector '  as = "bank.{tabel}",', want = 'case.lua:7: option "as" in connector "shop" must be a text such as "bank.accounts" or "bank.{table}", of at most 255 bytes, with {schema} and {table} alone in braces, not the text "bank.{tabel}"' },
 
     -- where rows are sent, and as what
     { script = (connector "":gsub('"wal"', "5")), want = 'case.lua:5: option "topic" in connector "shop" must be a text, a list of texts or a function, not 5' },
