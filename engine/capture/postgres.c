@@ -111,6 +111,7 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
         snprintf(doing, sizeof doing, "streaming from replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
+        ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
     }
     PQclear(res);
     return rc;

@@ -113,6 +113,9 @@ int ls_pg_publication(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 /* postgres_slot.c */
 int ls_pg_slot_vacant(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST_CHECK;
+/* The server says that a session has the slot (state, of what it refused): with conf->takes_over that session is ended, so that the
+ * next try has it. */
+void ls_pg_slot_free(ls_pg *s, const char *state);
 /* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
 int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;
 

@@ -200,8 +200,12 @@ int ls_producer_health(ls_producer *p, ls_error *err) {
 
 int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
 
+void ls_producer_purge(ls_producer *p) {
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 void ls_producer_close(ls_producer *p) {
-    if (p->rk) rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    if (p->rk) ls_producer_purge(p);
     for (ls_topic *t = p->topics, *next; t; t = next) {
         next = t->next;
         rd_kafka_topic_destroy(t->rkt);

@@ -41,6 +41,8 @@ int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, con
 int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
 /* Messages that no report was taken for. */
 int ls_producer_outstanding(ls_producer *p);
+/* Forgets what waits to be sent; failed reports come of it. Any thread. */
+void ls_producer_purge(ls_producer *p);
 void ls_producer_close(ls_producer *p); /* does not wait: what is undelivered is forgotten */
 
 #endif

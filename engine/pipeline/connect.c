@@ -14,7 +14,8 @@
 enum {
     LS_READ_WAIT_MS = 100,   /* longest wait for a change */
     LS_PAUSE_MS = 50,        /* wait between two looks at a full budget */
-    LS_CONFIRM_MS = 1000     /* the source is answered at least this often */
+    LS_CONFIRM_MS = 1000,    /* the source is answered at least this often */
+    LS_TURN_LOOK_MS = 100    /* a standby looks this often whether it is its turn */
 };
 
 typedef struct connector {
@@ -85,6 +86,24 @@ static int open_kafka_once(connector *c, ls_error *err) {
     size_t queue = c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX;
     if (!c->producer && ls_producer_open(&c->producer, &c->kafka, queue + LS_BATCH_BYTES, &c->worker->log, err)) return -1;
     return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
+}
+
+/* standby = true: until it is this program's turn. Only from then on a checkpoint is read: until then others write it. */
+static int await_turn(connector *c, ls_error *err) {
+    ls_worker *w = c->worker;
+    ls_retry retry = {0};
+    int turn;
+    if (!c->opt->standby) return 0;
+    while (!w->standby && ls_standby_open(&w->standby, &c->kafka, c->opt->name, &w->log, err))
+        if (ls_retry_wait(&retry, w, err)) return -1;
+    ls_retry_ok(&retry, w, "Kafka answers");
+    while ((turn = ls_standby_turn(w->standby, err)) == 0) {
+        atomic_store(&w->waits, true);
+        ls_run_wait(w->run, LS_TURN_LOOK_MS);
+        if (ls_run_stopping(w->run)) return ls_fail(err, LS_OK, "stopping");
+    }
+    atomic_store(&w->waits, false);
+    return turn < 0 ? -1 : 0;
 }
 
 static int open_kafka(connector *c, ls_error *err) {
@@ -283,7 +302,7 @@ static int send_batch(connector *c, ls_error *err) {
     if (ls_routes_prepare(c->routes, b, pause_for_room, c, err)) return -1;
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
-    int rc = send_rows(c, s, err);
+    int rc = ls_delivery_check(c->delivery, err) || send_rows(c, s, err) ? -1 : 0; /* hooks may have taken long */
     if (rc) s->has_place = false; /* the batch's marks are not reached */
     ls_inflight_close(ls_delivery_inflight(c->delivery), s);
     return rc;
@@ -308,7 +327,9 @@ static int pump(connector *c, ls_retry *retry, ls_error *err) {
 static int sessions(connector *c, ls_error *err) {
     ls_retry retry = {0};
     for (;;) {
-        int rc = open_session(c, err);
+        int rc = c->worker->standby ? ls_standby_check(c->worker->standby, err) : 0;
+        if (rc) return -1;
+        rc = open_session(c, err);
         if (rc == 0) rc = pump(c, &retry, err);
         if (rc == 0 || err->code == LS_OK) return 0;
         close_session(c);
@@ -316,7 +337,8 @@ static int sessions(connector *c, ls_error *err) {
     }
 }
 
-int ls_connect_run(ls_worker *w, ls_error *err) {
+/* From a checkpoint to the end of the run, or of the program's turn. */
+static int take_turn(ls_worker *w, ls_error *err) {
     connector c = {.worker = w, .run = w->run, .opt = &w->stage->as.connector, .kafka = ls_stage_kafka(w->stage, w->run->memory)};
     ls_error late;
     if (ls_connector_rules(&c.schemas, &c.rules, w->stage, err)) return -1;
@@ -327,7 +349,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         goto out;
     }
     if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
-    if (open_kafka(&c, err)) {
+    if (await_turn(&c, err) || open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
         goto out;
     }
@@ -353,5 +375,16 @@ out:
     ls_progress_free(&c.progress);
     ls_buf_free(&c.gtid);
     free(c.rules);
+    return rc;
+}
+
+/* A turn that the group was silent about is begun anew if it is this program's again: what was sent meanwhile, by whomever, is in the checkpoint. */
+int ls_connect_run(ls_worker *w, ls_error *err) {
+    ls_error over;
+    int rc;
+    do rc = take_turn(w, err);
+    while (rc && err->code == LS_FENCED && w->standby && ls_standby_check(w->standby, &over) && ls_standby_turn(w->standby, &over) >= 0);
+    if (w->standby) ls_standby_close(w->standby);
+    w->standby = NULL;
     return rc;
 }

@@ -144,6 +144,22 @@ static void leave_undelivered(ls_delivery *d) {
         ls_log_line(&d->worker->log, LS_WARN, "%s", err.text);
 }
 
+/* Its turn is over: what waits in the client is the next program's to send. */
+static void look_at_turn(ls_delivery *d) {
+    ls_error err;
+    if (!d->worker->standby || atomic_load(&d->failed) || ls_standby_check(d->worker->standby, &err) == 0) return;
+    fail(d, &err);
+    ls_producer_purge(d->producer);
+}
+
+static bool is_fenced(ls_delivery *d) {
+    if (!atomic_load(&d->failed)) return false;
+    pthread_mutex_lock(&d->mutex);
+    bool fenced = d->err.code == LS_FENCED;
+    pthread_mutex_unlock(&d->mutex);
+    return fenced;
+}
+
 static void *body(void *arg) {
     ls_delivery *d = arg;
     ls_error err;
@@ -151,6 +167,7 @@ static void *body(void *arg) {
     for (;;) {
         int64_t finish_by = atomic_load(&d->finish_by);
         int taken = ls_producer_reports(d->producer, LS_REPORT_WAIT_MS, take_report, d);
+        look_at_turn(d);
         if (ls_producer_health(d->producer, &err)) fail(d, &err);
         look_for_silence(d, taken);
         advance(d);
@@ -160,10 +177,10 @@ static void *body(void *arg) {
             pthread_mutex_unlock(&d->mutex);
         }
         if (finish_by && (ls_inflight_bytes(&d->inflight) == 0 || ls_clock_ms() >= finish_by || atomic_load(&d->failed))) break;
-        store_if_due(d, false);
+        if (!is_fenced(d)) store_if_due(d, false);
     }
     if (ls_inflight_bytes(&d->inflight) && !atomic_load(&d->failed)) leave_undelivered(d);
-    store_if_due(d, true);
+    if (!is_fenced(d)) store_if_due(d, true);
     return NULL;
 }
 
@@ -210,6 +227,7 @@ void ls_delivery_wait(ls_delivery *d, int ms) {
 }
 
 int ls_delivery_check(ls_delivery *d, ls_error *err) {
+    if (d->worker->standby && ls_standby_check(d->worker->standby, err)) return -1; /* the capture thread may see it first */
     if (!atomic_load_explicit(&d->failed, memory_order_relaxed)) return 0;
     pthread_mutex_lock(&d->mutex);
     *err = d->err;

@@ -25,7 +25,7 @@ ls_inflight *ls_delivery_inflight(ls_delivery *d);
 
 /* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
 void ls_delivery_wait(ls_delivery *d, int ms);
-/* 0, or -1 with why the delivery thread stopped. */
+/* 0, or -1 with why the delivery thread stopped: a standby's turn that is over, too. */
 int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 /* The restart place of the last acknowledged checkpoint; the server may forget what is below. */
 ls_place ls_delivery_confirmed(ls_delivery *d);

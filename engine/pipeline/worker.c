@@ -124,6 +124,7 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .publication = o->publication,
                             .partition_root = o->partition_root,
                             .temporary_slot = stage->kafka.memory,
+                            .takes_over = o->standby,
                             .ddl = o->ddl,
                             .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
                             .whole_before = wants_whole(o),

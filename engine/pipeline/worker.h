@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "capture/source.h"
 #include "format/format.h"
-#include "kafka/client.h"
+#include "kafka/standby.h"
 #include "script/script.h"
 
 #include <pthread.h>
@@ -49,6 +49,8 @@ typedef struct ls_worker {
     atomic_uint_fast64_t invalid; /* connector: rows with text that was not valid in its character set, mended or left out */
     atomic_int_fast64_t lag;    /* connector: microseconds from commit to delivery of the newest row; consumer: messages; -1 unknown */
     atomic_size_t script;       /* bytes that the stage's Lua state holds */
+    ls_standby *standby;        /* connector with standby = true; NULL: none. Of the capture thread, which closes it last of all */
+    atomic_bool waits;          /* it is not its turn: for the status line */
     pthread_mutex_t place_lock; /* checkpoint below */
     char checkpoint[64];        /* for the status line; "" before the first */
 } ls_worker;

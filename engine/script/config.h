@@ -55,7 +55,7 @@ typedef struct ls_connector_options {
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
-    bool partition_root, ddl;
+    bool partition_root, ddl, standby;
     size_t memory; /* bytes */
 } ls_connector_options;
 
