@@ -12,7 +12,8 @@
 enum {
     LS_TXN_TIMEOUT_MS = 15000,      /* after which the broker aborts the transaction of a program that is silent or dead */
     LS_TXN_ROWS_TIMEOUT_MS = 30000, /* ... with rows in it, which must outlive a broker's death: another takes its place within 10 to 20 s */
-    LS_TXN_END_MS = 1000,           /* one try to end a transaction that has rows: reports are taken in between */
+    LS_TXN_COMMIT_MS = 1000,        /* one try to commit a transaction that has rows */
+    LS_TXN_ABORT_MS = 100,          /* one to abort it: reports are taken in between, or it would wait for them */
     LS_DRAIN_LOOK_MS = 20
 };
 
@@ -206,7 +207,7 @@ int ls_checkpoints_put(ls_checkpoints *c, const char *value, size_t n, int64_t b
 int ls_checkpoints_end(ls_checkpoints *c, bool wanted, ls_error *err) {
     if (c->txn == TXN_NONE) return ls_fail(err, LS_FAIL, "there is no transaction to be ended");
     if (c->txn == TXN_OPEN || !wanted) c->txn = wanted ? TXN_COMMIT : TXN_ABORT;
-    return end(c, LS_TXN_END_MS, err);
+    return end(c, c->txn == TXN_COMMIT ? LS_TXN_COMMIT_MS : LS_TXN_ABORT_MS, err);
 }
 
 int ls_checkpoints_renew(ls_checkpoints *c, ls_buf *value, ls_error *err) {

@@ -95,7 +95,6 @@ void ls_producer_release(ls_producer *p) {
 int ls_producer_renew(ls_producer *p, rd_kafka_t *rk, ls_error *err) {
     p->rk = rk;
     p->events = rd_kafka_queue_get_main(rk);
-    p->fatal = false;
     for (ls_topic *t = p->topics; t; t = t->next)
         if (!(t->rkt = rd_kafka_topic_new(rk, t->name, NULL))) return ls_fail(err, LS_FAIL, "topic %s: %s", t->name, rd_kafka_err2str(rd_kafka_last_error()));
     return 0;
@@ -260,6 +259,12 @@ int ls_producer_health(ls_producer *p, ls_error *err) {
     if (!p->owns) p->fatal = false;
     pthread_mutex_unlock(&p->mutex);
     return fatal ? -1 : 0;
+}
+
+void ls_producer_anew(ls_producer *p) {
+    pthread_mutex_lock(&p->mutex);
+    p->fatal = false;
+    pthread_mutex_unlock(&p->mutex);
 }
 
 int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }

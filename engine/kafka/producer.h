@@ -53,6 +53,8 @@ void ls_producer_wake(ls_producer *p);
 bool ls_producer_flush(ls_producer *p);
 /* The last fatal error of the client, if there is one: -1 with it. Over a transactional client: that its transaction has failed, said once. */
 int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
+/* Over a transactional client: a transaction begins, and what failed in the one before is of no interest. */
+void ls_producer_anew(ls_producer *p);
 /* Messages that no report was taken for. */
 int ls_producer_outstanding(ls_producer *p);
 void ls_producer_close(ls_producer *p); /* does not wait: what is undelivered is forgotten */
