@@ -1,9 +1,9 @@
 #include "kafka/standby.h"
 
 #include "base/clock.h"
-#include "kafka/checkpoint.h"
 #include "kafka/consumer_error.h"
 #include "kafka/leave.h"
+#include "kafka/offsets.h"
 #include "kafka/presence.h"
 
 #include <pthread.h>

@@ -50,16 +50,20 @@ def number_of(message):
 
 
 class Standby(Case):
-    delivery = None  # the default
-
     def test_postgres(self):
-        self.take_over_thrice("postgres")
+        self.take_over_thrice("postgres", "at_least_once")
 
     def test_mariadb(self):
-        self.take_over_thrice("mysql")
+        self.take_over_thrice("mysql", "at_least_once")
+
+    def test_postgres_exactly_once(self):
+        self.take_over_thrice("postgres", "exactly_once")
+
+    def test_mariadb_exactly_once(self):
+        self.take_over_thrice("mysql", "exactly_once")
 
     def pair_script(self, db, **options):
-        return self.script(self.connector(db, standby=True, delivery=self.delivery, headers={"by": Raw('ls.env "WHO"')}, **options))
+        return self.script(self.connector(db, standby=True, headers={"by": Raw('ls.env "WHO"')}, **options))
 
     def start_as(self, who, *args):
         return self.start(*args, env={"WHO": who})
@@ -73,9 +77,9 @@ class Standby(Case):
         """Seconds from `since` to the first message of that program, by Kafka's own time stamps."""
         return wait_until(lambda: self.tail.first_of(who), "a message of " + who, 2 * TAKEN_OVER_S, [program]) / 1000 - since
 
-    def take_over_thrice(self, db):
+    def take_over_thrice(self, db, delivery):
         self.databases("create table t (id int primary key, v int)")
-        script = self.pair_script(db)
+        script = self.pair_script(db, delivery=delivery)
         if db == "postgres":
             writer = Writer(psql_command(self.id_), {"PGPASSWORD": PG["password"]})
         else:
@@ -123,9 +127,9 @@ class Standby(Case):
         self.assertEqual(four.stop(), 0, four.log()[-3000:])
         self.assertEqual(self.start_as("five", script, "--until-caught-up").wait(), 0)
         wait_until(lambda: any(number_of(m) == (writer.committed, 2) for _, _, m in self.tail.sent()), "the last delete")
-        self.check(db, writer.committed)
+        self.check(db, delivery, writer.committed)
 
-    def check(self, db, committed):
+    def check(self, db, delivery, committed):
         last, highest, repeats, late, seen = None, {}, 0, 0, set()
         order = ["one", "two", "three", "four", "five"]
         for who, ms, message in self.tail.sent():
@@ -142,8 +146,8 @@ class Standby(Case):
             seen.add(n)
         wanted = {(n, k) for n in range(1, committed + 1) for k, behind in enumerate((0, 5, 10)) if n > behind}
         self.assertEqual(wanted - seen, set(), "changes that were lost")
-        report("%s: %d transactions, %d repeats; the halted program sent %d messages when it woke up" % (db, committed, repeats, late))
-        if self.delivery == "exactly_once":
+        report("%s, %s: %d transactions, %d repeats; the halted program sent %d messages when it woke up" % (db, delivery, committed, repeats, late))
+        if delivery == "exactly_once":
             self.assertEqual((repeats, late), (0, 0))
 
     def test_a_waiting_program_is_stopped(self):
