@@ -114,7 +114,7 @@ static int make(ls_pg *s, ls_place *at, ls_error *err) {
 static int drop(ls_pg *s, ls_error *err) {
     static const char doing[] = "dropping the replication slot of a start that did not finish";
     const char *name = s->slot;
-    PGresult *res = PQexecParams(s->side, "SELECT pg_drop_replication_slot($1)", 1, NULL, &name, NULL, NULL, 0);
+    PGresult *res = ls_pg_ask(s, s->side, "SELECT pg_drop_replication_slot($1)", 1, &name);
     int rc = PQresultStatus(res) == PGRES_TUPLES_OK ? 0 : ls_pg_failed(s->side, res, err, doing);
     if (rc) ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
     PQclear(res);
@@ -203,7 +203,7 @@ static int verify_timeline(ls_pg *s, unsigned then, uint64_t restart, ls_error *
     uint64_t left = 0;
     if (then > s->timeline) return not_in_past(s, then, err);
     snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", s->timeline);
-    PGresult *res = PQexec(s->repl, sql);
+    PGresult *res = ls_pg_ask(s, s->repl, sql, -1, NULL);
     int rc = 0;
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2)
         rc = ls_pg_failed(s->repl, res, err, sql);

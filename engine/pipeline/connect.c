@@ -405,7 +405,7 @@ static int renew_once(connector *c, ls_error *err) {
 
 /* exactly_once: the transaction was undone. What was captured since the stored checkpoint is forgotten, and captured again. */
 static int go_back(connector *c, ls_error *err) {
-    ls_retry retry = {0};
+    ls_retry retry = {.said = true}; /* by the delivery thread */
     uint64_t commits = ls_delivery_commits(c->delivery);
     c->undone_ms = commits != c->commits || !c->undone_ms ? LS_UNDONE_FIRST_MS : c->undone_ms * 2 < LS_UNDONE_MAX_MS ? c->undone_ms * 2 : LS_UNDONE_MAX_MS;
     c->commits = commits;
@@ -451,8 +451,10 @@ static int take_turn(ls_worker *w, ls_error *err) {
     rc = sessions(&c, err);
     uint64_t invalid = atomic_load(&w->invalid);
     if (invalid) ls_log_line(&w->log, LS_WARN, "rows with text that was not valid in its character set: %" PRIu64 " in this run", invalid);
-    settle_all(&c, ls_clock_ms() + LS_DRAIN_MS);
-    if (c.delivery && ls_delivery_finish(c.delivery, LS_DRAIN_MS, &late) && rc == 0) {
+    int64_t until = ls_clock_ms() + LS_DRAIN_MS, left;
+    settle_all(&c, until);
+    left = until - ls_clock_ms();
+    if (c.delivery && ls_delivery_finish(c.delivery, left > 0 ? (int)left : 0, &late) && rc == 0) {
         *err = late;
         rc = -1;
     }

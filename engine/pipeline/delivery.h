@@ -16,7 +16,8 @@ enum {
     LS_CHECKPOINT_MS = 1000,       /* a checkpoint this often while rows are delivered */
     LS_IDLE_CHECKPOINT_MS = 10000, /* ... and this often while only the place in the log moves */
     LS_ALIVE_MS = 10000,           /* ... and this often in any case: storing is how a program learns that another took over */
-    LS_REPORT_WAIT_MS = 100        /* longest wait for a report */
+    LS_REPORT_WAIT_MS = 100,       /* longest wait for a report */
+    LS_UNHEARD_MS = 10000          /* a Kafka that has acknowledged nothing for so long is spoken of */
 };
 
 typedef struct ls_delivery ls_delivery;

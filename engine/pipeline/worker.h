@@ -73,6 +73,7 @@ void ls_worker_show_checkpoint(ls_worker *w, const char *text);
 typedef struct ls_retry {
     int wait_ms;
     int64_t since; /* ls_clock_ms() of the first failure; 0: none */
+    bool said;     /* the fault has been spoken of already: no warning */
 } ls_retry;
 /* 0: waited, try again. -1: *err is final (not LS_AGAIN, the run stops, or --until-caught-up heard nothing for LS_SILENCE_MS). */
 int ls_retry_wait(ls_retry *t, ls_worker *w, ls_error *err) LS_MUST_CHECK;
