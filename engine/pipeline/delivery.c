@@ -24,6 +24,7 @@ struct ls_delivery {
 
     atomic_int_fast64_t finish_by; /* ls_clock_ms() until which to drain; 0: go on */
     atomic_bool failed;
+    atomic_uint_fast64_t epoch; /* of the last stored checkpoint */
 
     pthread_mutex_t mutex; /* below */
     pthread_cond_t room;   /* something was acknowledged, or failed */
@@ -53,17 +54,27 @@ static void take_report(void *ctx, const ls_report *r) {
     ls_inflight_done(&d->inflight, r->opaque, r->bytes);
 }
 
+static void move(ls_delivery *d, const ls_moved *to) {
+    pthread_mutex_lock(&d->mutex);
+    d->server = to->server;
+    pthread_mutex_unlock(&d->mutex);
+    d->progress->epoch = to->epoch;
+    d->rows_moved = true; /* rows of the new epoch wait for it to be stored */
+}
+
 /* Moves the position over every segment of which nothing is outstanding. */
 static void advance(ls_delivery *d) {
     ls_progress *p = d->progress;
     for (ls_segment *s; (s = ls_inflight_oldest(&d->inflight)); ls_inflight_pop(&d->inflight)) {
         if (s->pos[0]) {
             memcpy(p->delivered_pos, s->pos, sizeof p->delivered_pos);
+            memcpy(p->delivered_gtid, s->tx, sizeof p->delivered_gtid);
             p->delivered_seq = s->seq;
             d->rows_moved = true;
             atomic_fetch_add(&d->worker->rows, s->rows);
             if (s->ts) atomic_store(&d->worker->lag, ls_clock_wall_us() - s->ts);
         }
+        if (s->moved) move(d, s->moved);
         if (s->has_place) {
             p->restart = s->place;
             d->place_moved = true;
@@ -92,6 +103,7 @@ static int store(ls_delivery *d, ls_error *err) {
     if (failed || d->json.failed || d->progress->gtid.failed) return ls_fail_memory(err, "writing the checkpoint");
     if (ls_checkpoints_store(d->checkpoints, d->json.data, d->json.len, err)) return -1;
     d->rows_moved = d->place_moved = false;
+    atomic_store(&d->epoch, d->progress->epoch);
     pthread_mutex_lock(&d->mutex);
     d->confirmed = d->progress->restart;
     pthread_mutex_unlock(&d->mutex);
@@ -223,6 +235,8 @@ ls_place ls_delivery_confirmed(ls_delivery *d) {
     pthread_mutex_unlock(&d->mutex);
     return p;
 }
+
+uint64_t ls_delivery_epoch(ls_delivery *d) { return atomic_load(&d->epoch); }
 
 void ls_delivery_server(ls_delivery *d, const ls_source_identity *server) {
     pthread_mutex_lock(&d->mutex);
