@@ -25,6 +25,7 @@ struct ls_checkpoints {
     const char *connector;
     unended unended;
     int64_t begun_at;   /* the last transaction: ls_clock_ms() */
+    int64_t stored_at;  /* of the value that was read last: milliseconds since 1970 */
     ls_buf known, sent; /* values: the newest that is known to be stored, and the last that was sent */
 };
 
@@ -113,17 +114,20 @@ static int take_over(ls_checkpoints *c, ls_error *err) {
     return -1;
 }
 
+static int name_key(ls_checkpoints *c, ls_error *err) {
+    ls_buf_str(&c->key, "[1,");
+    ls_json_string(&c->key, c->connector, strlen(c->connector));
+    ls_buf_char(&c->key, ']');
+    return c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : 0;
+}
+
 int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const char *connector, const ls_log *log, ls_error *err) {
     ls_checkpoints *c = calloc(1, sizeof *c);
     if (!c) return ls_fail_memory(err, "opening the checkpoints");
     c->conf = *conf;
     c->log = log;
     c->connector = connector;
-    ls_buf_str(&c->key, "[1,");
-    ls_json_string(&c->key, connector, strlen(connector));
-    ls_buf_char(&c->key, ']');
-    int rc = c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : 0;
-    if (rc || open_producer(c, err) || make_topic(c, err) || take_over(c, err)) {
+    if (name_key(c, err) || open_producer(c, err) || make_topic(c, err) || take_over(c, err)) {
         ls_checkpoints_close(c);
         return -1;
     }
@@ -153,14 +157,15 @@ static int whole_end(const ls_checkpoints *c, int64_t *end, ls_error *err) {
     return e ? ls_fail(err, ls_kafka_code(e), "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : 0;
 }
 
-static void take(const ls_checkpoints *c, const rd_kafka_message_t *m, ls_buf *value, int *found) {
+static void take(ls_checkpoints *c, const rd_kafka_message_t *m, ls_buf *value, int *found) {
     if (m->key_len != c->key.len || memcmp(m->key, c->key.data, m->key_len) != 0) return;
     ls_buf_clear(value);
     *found = m->payload != NULL;
     ls_buf_add(value, m->payload, m->len);
+    c->stored_at = rd_kafka_message_timestamp(m, NULL);
 }
 
-static int scan(const ls_checkpoints *c, rd_kafka_topic_t *t, int64_t end, ls_buf *value, ls_error *err) {
+static int scan(ls_checkpoints *c, rd_kafka_topic_t *t, int64_t end, ls_buf *value, ls_error *err) {
     int found = 0;
     int64_t until = ls_clock_ms() + LS_STABLE_WAIT_MS;
     for (int64_t at = 0; at < end;) {
@@ -181,7 +186,7 @@ static int scan(const ls_checkpoints *c, rd_kafka_topic_t *t, int64_t end, ls_bu
 
 /* The newest committed value of the connector's key, appended: 1, or 0 when there is none. Read without a consumer group,
  * which would only cost the time to find its coordinator. */
-static int read_newest(const ls_checkpoints *c, ls_buf *value, ls_error *err) {
+static int read_newest(ls_checkpoints *c, ls_buf *value, ls_error *err) {
     rd_kafka_t *rk;
     int64_t end, low, stable;
     if (whole_end(c, &end, err)) return -1;
@@ -212,6 +217,18 @@ int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) {
     int found = read_newest(c, value, err);
     if (found > 0) keep(&c->known, value->data + from, value->len - from);
     return found > 0 && c->known.failed ? ls_fail_memory(err, "reading the checkpoint") : found;
+}
+
+int ls_checkpoints_peek(const ls_kafka_conf *conf, const char *connector, const ls_log *log, ls_buf *value, int64_t *stored_at, ls_error *err) {
+    ls_checkpoints c = {.conf = *conf, .log = log, .connector = connector};
+    rd_kafka_t *rk = NULL;
+    int has = 0;
+    int found = name_key(&c, err) || open_reader(&c, "read_committed", &rk, err) || ls_topic_partitions(rk, LS_OFFSETS_TOPIC, &has, err) ? -1 : 0;
+    if (rk) rd_kafka_destroy(rk);
+    if (found == 0 && has) found = read_newest(&c, value, err);
+    *stored_at = c.stored_at;
+    ls_buf_free(&c.key);
+    return found;
 }
 
 static void drop_producer(ls_checkpoints *c) {
