@@ -150,23 +150,25 @@ static bool is_between(const char *type) {
     return false;
 }
 
-static int is_end(ls_my *s, const ls_place *at, bool *is, ls_error *err) {
+int ls_my_file_size(const ls_my *s, uint64_t file, uint64_t *size, ls_error *err) {
     char name[LS_BINLOG_NAME_MAX + 24];
     MYSQL_RES *res;
     MYSQL_ROW row;
-    *is = false;
-    snprintf(name, sizeof name, "%s.%06" PRIu64, s->base, at->file);
+    *size = 0;
+    snprintf(name, sizeof name, "%s.%06" PRIu64, s->base, file);
     if (ls_my_query(s, s->side, &res, err, "listing the binary logs", "SHOW BINARY LOGS")) return -1;
     while ((row = mysql_fetch_row(res)))
-        if (row[0] && strcmp(row[0], name) == 0) *is = number(row[1]) == at->offset;
+        if (row[0] && strcmp(row[0], name) == 0) *size = number(row[1]);
     mysql_free_result(res);
     return 0;
 }
 
 int ls_my_transaction_at(ls_my *s, const ls_place *at, ls_buf *gtid, ls_error *err) {
     MYSQL_RES *res;
-    bool there, known = true;
-    if (is_end(s, at, &there, err)) return -1;
+    bool known = true;
+    uint64_t size;
+    if (ls_my_file_size(s, at->file, &size, err)) return -1;
+    bool there = size == at->offset;
     if (!there) {
         if (ask_events(s, at->file, at->offset, 1, &res, err)) return -1;
         MYSQL_ROW row = res ? mysql_fetch_row(res) : NULL;

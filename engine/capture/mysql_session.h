@@ -74,6 +74,8 @@ int ls_my_log_end(ls_my *s, ls_place *end, ls_buf *executed, ls_error *err) LS_M
 int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
 /* MariaDB: the GTID position at a place; *known false: nothing ends there. */
 int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
+/* Of one of the log's files, in bytes; 0: it is not there. */
+int ls_my_file_size(const ls_my *s, uint64_t file, uint64_t *size, ls_error *err) LS_MUST_CHECK;
 /* MySQL: the set of all before a file; *known false: it is not there. */
 int ls_my_gtid_before(const ls_my *s, uint64_t file, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
 /* A system variable's value, "@@..." */

@@ -166,11 +166,13 @@ static int no_such_place(ls_my *s, const ls_place *at, ls_error *err) {
     return lost(s, err);
 }
 
-/* The log's end is before the checkpoint. */
+/* Is the checkpoint's place in the log? A server that lost its log's end has begun another file since. */
 static int check_end(ls_my *s, const ls_place *at, ls_error *err) {
     ls_place end;
-    if (ls_my_log_end(s, &end, NULL, err)) return -1;
-    if (ls_place_cmp(&end, at) >= 0) return 0;
+    uint64_t size;
+    if (ls_my_log_end(s, &end, NULL, err) || ls_my_file_size(s, at->file, &size, err)) return -1;
+    if (ls_place_cmp(&end, at) >= 0 && (!size || size >= at->offset)) return 0;
+    if (size) end = (ls_place){.file = at->file, .offset = size};
     ls_fail(err, LS_LOST,
             "the server's binary log ends at %s.%06" PRIu64 ", offset %" PRIu64 ", before the checkpoint at %s.%06" PRIu64 ", offset %" PRIu64
             ": its log was begun anew (RESET MASTER, RESET BINARY LOGS AND GTIDS), lost its end in a crash (sync_binlog = 1 prevents that), or it was restored",

@@ -38,7 +38,7 @@ static int read_hex(const char *p, size_t n, uint64_t *out) {
 }
 
 static int read_epoch(const char *p, size_t n, uint64_t *epoch) {
-    if (n > 1 && p[0] - 'f' == (int)n - 2) return read_hex(p + 1, n - 1, epoch);
+    if (n > 2 && p[0] - 'f' == (int)n - 2) return read_hex(p + 1, n - 1, epoch);
     return n == 1 ? read_hex(p, 1, epoch) : -1;
 }
 

@@ -191,7 +191,7 @@ class Postgres(Server):
             as_user("postgres", [os.path.join(self.bin, "pg_basebackup"), "-D", self.data, "-h", "127.0.0.1", "-p", str(copy_of.port), "-U", "postgres",
                                  "-R", "-X", "stream", "-c", "fast", "-d", "dbname=postgres"])
         else:
-            share = os.path.join(self.bin.split("/usr/lib/")[0], "usr/share/postgresql", self.bin.split("/")[-2])
+            share = "%s/usr/share/postgresql/%s" % (self.bin.split("/usr/lib/")[0], self.bin.split("/")[-2])
             as_user("postgres", [os.path.join(self.bin, "initdb"), "-D", self.data, "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8",
                                  "--no-sync", "-L", share])
         self.configure("port = %d\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nexternal_pid_file = '%s/pid'\nwal_level = logical\n"

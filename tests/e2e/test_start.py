@@ -202,7 +202,7 @@ class Binlog:
         server, script = self.begin()
         stored = checkpoint(self.name("mysql"))["restart"]
         server.sql("drop database d; do sleep(1.1)")
-        server.sql(self.reset)
+        server.sql(self.reset_to % int(stored["file"].split(".")[1]))
         server.sql("create database d; create table d.t (id int primary key, v varchar(20))")
         server.sql("insert into d.t values (1, 'a')")
         end = server.sql("show binary logs").split("\n")[-1].split("\t")
@@ -256,11 +256,11 @@ class Binlog:
 
 
 class OnMariaDB(Binlog, Own):
-    make, reset = MariaDB, "reset master"
+    make, reset, reset_to = MariaDB, "reset master", "reset master to %d"
 
 
 class OnMySQL(Binlog, Own):
-    make, reset = MySQL, "reset binary logs and gtids"
+    make, reset, reset_to = MySQL, "reset binary logs and gtids", "reset binary logs and gtids to %d"
 
     def setUp(self):
         if not MYSQL_SCRIPT:
