@@ -94,7 +94,7 @@ static ls_code dump_code(unsigned e, const char *text, const char **mend) {
                 "name, which has taken over, or another replica, whose server_id must differ (option server_id)";
         return LS_FENCED;
     }
-    if (strstr(text, "not in the master's binlog") || strstr(text, "not in the source's binlog") || strstr(text, "has diverged")) {
+    if (strstr(text, "not in the master's binlog") || strstr(text, "is missing the GTID") || strstr(text, "has diverged")) {
         *mend = "the server's log is not the one that the checkpoint is of: it has other transactions in its place (RESET MASTER, a replica that diverged, a restored server)";
         return LS_LOST;
     }

@@ -187,6 +187,28 @@ class OnMariaDB(Gtid, Case):
         self.assertEqual(set(checkpoint(self.name("mysql"))["restart"]["gtid"].split(",")), set(replica.sql("select @@gtid_binlog_pos").split(",")))
 
 
+    def test_replica_of_a_backup(self):
+        """Its tables have more than its log: what the connector has not read from the primary is nowhere, though no file was purged."""
+        primary = self.make("primary")
+        replica = self.make("replica")
+        self.servers = (primary, replica)
+        for s in self.servers:
+            s.sql("create database d; create table d.t (id int primary key, v varchar(40))")
+        replica.sql("reset master")
+        self.run_to_end(self.at(primary), "--until-caught-up")
+        primary.sql("insert into d.t values (1, 'a')")
+        self.run_to_end(self.at(primary), "--until-caught-up")
+        primary.sql("insert into d.t values (2, 'only in the backup')")
+        replica.sql("insert into d.t values (1, 'a'), (2, 'only in the backup'); reset master")
+        replica.sql("set global gtid_slave_pos = '%s'" % primary.sql("select @@gtid_binlog_pos"))
+        replica.follow(primary)
+        primary.sql("insert into d.t values (3, 'c')")
+        replica.wait_for(primary)
+        log = self.run_to_end(self.at(replica), code=3).log()
+        self.assertRegex(log, r"list_sync position drop")
+        self.assertEqual(self.topic_ids(), [1])
+
+
 class OnMySQL(Gtid, Case):
     big = ("set cte_max_recursion_depth = 10000000; insert into t with recursive n as (select %d i union all select i + 1 from n where i < %d) "
            "select i, repeat('x', 30) from n")

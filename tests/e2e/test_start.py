@@ -135,7 +135,7 @@ class OnPostgres(Own):
         standby = self.have(Postgres, "standby", bin=self.bin, copy_of=server)
         wait_until(lambda: standby.sql("select count(*) from t") == "1", "the standby has all")
         standby.promote()
-        server.sql("insert into t values (2, 'the standby has it not')")
+        server.sql("insert into t values (2, 'not there')")
         self.run_to_end(script, "--until-caught-up")
         standby.sql("insert into t values (2, 'in its place')")
         standby.sql("select pg_create_logical_replication_slot('%s', 'pgoutput')" % self.name("postgres"))
