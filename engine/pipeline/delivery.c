@@ -32,13 +32,23 @@ static void take_report(void *ctx, const ls_report *r) {
     ls_inflight_done(&d->inflight, r->opaque, r->bytes);
 }
 
+static void move(ls_delivery *d, const ls_moved *to) {
+    pthread_mutex_lock(&d->mutex);
+    d->server = to->server;
+    pthread_mutex_unlock(&d->mutex);
+    d->progress->epoch = to->epoch;
+    d->rows_moved = true; /* rows of the new epoch wait for it to be stored */
+}
+
 void ls_delivery_pass(ls_delivery *d, const ls_segment *s) {
     ls_progress *p = d->progress;
     if (s->pos[0]) {
         memcpy(p->delivered_pos, s->pos, sizeof p->delivered_pos);
+        memcpy(p->delivered_gtid, s->tx, sizeof p->delivered_gtid);
         p->delivered_seq = s->seq;
         d->rows_moved = true;
     }
+    if (s->moved) move(d, s->moved);
     if (s->has_place) {
         p->restart = s->place;
         d->place_moved = true;
@@ -79,6 +89,7 @@ int ls_delivery_compose(ls_delivery *d, ls_error *err) {
 void ls_delivery_stored(ls_delivery *d) {
     char title[64];
     d->rows_moved = d->place_moved = false;
+    atomic_store(&d->epoch, d->progress->epoch);
     pthread_mutex_lock(&d->mutex);
     d->confirmed = d->progress->restart;
     pthread_mutex_unlock(&d->mutex);
@@ -222,6 +233,8 @@ ls_place ls_delivery_confirmed(ls_delivery *d) {
     pthread_mutex_unlock(&d->mutex);
     return p;
 }
+
+uint64_t ls_delivery_epoch(ls_delivery *d) { return atomic_load(&d->epoch); }
 
 void ls_delivery_server(ls_delivery *d, const ls_source_identity *server) {
     pthread_mutex_lock(&d->mutex);

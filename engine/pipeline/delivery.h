@@ -48,6 +48,8 @@ int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 ls_place ls_delivery_confirmed(ls_delivery *d);
 /* The server that is captured from now on: a promoted standby goes on on another timeline. The next checkpoint says so. */
 void ls_delivery_server(ls_delivery *d, const ls_source_identity *server);
+/* The epoch of the last acknowledged checkpoint, of those that this thread has stored. */
+uint64_t ls_delivery_epoch(ls_delivery *d);
 /* Rows go where they did not go before: pairs as ls_sent_write() gives them, with commas between. It is in each checkpoint from now on. */
 void ls_delivery_sent(ls_delivery *d, const ls_buf *pairs);
 /* Waits up to drain_ms for all that was sent, stores the last checkpoint, ends the thread. -1 with the first failure;

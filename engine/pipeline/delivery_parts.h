@@ -33,6 +33,7 @@ struct ls_delivery {
     atomic_int_fast64_t finish_by; /* ls_clock_ms() until which to drain; 0: go on */
     atomic_bool failed;
     atomic_uint_fast64_t commits;
+    atomic_uint_fast64_t epoch; /* of the last stored checkpoint */
 
     /* exact: the transaction. Sending holds `sending`, so that nothing is sent while the gate is shut. */
     pthread_mutex_t sending;

@@ -64,6 +64,7 @@ bool ls_delivery_is_undone(ls_delivery *d) { return d->exact && atomic_load(&d->
 int ls_delivery_again(ls_delivery *d, ls_error *err) {
     ls_inflight_reset(&d->inflight);
     ls_producer_anew(d->producer);
+    ls_delivery_server(d, &d->progress->server);
     atomic_store(&d->spoiled, false);
     d->began_at = 0;
     d->bytes = 0;

@@ -98,6 +98,27 @@ function types.choice(at, option, value)
     must(at, option, (#open > 1 and "one of " or "") .. quoted(open), value)
 end
 
+local POSITIONS = {
+    postgres = { wanted = 'a position such as "0/2A1F00"', "^%x+/%x+$" },
+    mysql = { wanted = 'a position such as "binlog.000003:1234" or GTIDs', "^.+%.%d+:%d+$", "^%d+%-%d+%-%d+[%d,%-]*$", "^%x+%-%x+%-%x+%-%x+%-%x+:" },
+}
+
+function types.start(at, option, value)
+    local positions = POSITIONS[at.db]
+    for _, pattern in ipairs(type(value) == "string" and positions or {}) do
+        if value:find(pattern) then return value end
+    end
+    local open = {}
+    for _, choice in ipairs(option.choices) do
+        local only = option.choice_only[choice]
+        if not only or only == at.db then
+            if value == choice then return value end
+            open[#open + 1] = choice
+        end
+    end
+    must(at, option, ("one of %s, or %s"):format(quoted(open), positions.wanted), value)
+end
+
 function types.char(at, option, value)
     if type(value) ~= "string" or #value ~= 1 or value:find "[%c\128-\255]" and value ~= "\t" then
         must(at, option, "one ASCII character", value)

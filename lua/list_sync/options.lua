@@ -113,10 +113,12 @@ local connector = {
         doc = [[The replica id under which the connector reads the binlog. No other replica of the server may have it.]],
     },
     {
-        name = "start", type = "choice", choices = { "now", "slot", "earliest" }, default = "now",
+        name = "start", type = "start", choices = { "now", "slot", "earliest" }, default = "now",
         choice_only = { slot = "postgres", earliest = "mysql" },
         doc = [[Where a connector without a checkpoint starts: "now"; "slot" (PostgreSQL): where its existing slot stands; "earliest"
-        (MySQL and MariaDB): the oldest binlog.]],
+        (MySQL and MariaDB): the oldest binlog; or a position that the server can serve from: on PostgreSQL one that its existing slot has kept
+        ("0/2A1F00"), on MySQL and MariaDB where a transaction begins in a binlog ("binlog.000003:1234"), or what was had before, as GTIDs
+        ("0-1-5"; "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5").]],
     },
     {
         name = "ddl", type = "boolean", only = "mysql", default = false,

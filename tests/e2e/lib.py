@@ -155,7 +155,7 @@ def checkpoint(connector):
     found = None
     for _, key, value in read_topic("__list_sync_offsets"):
         if json.loads(key) == [1, connector]:
-            found = json.loads(value)
+            found = json.loads(value) if value != "NULL" else None  # as kcat writes a message without a value
     return found
 
 
