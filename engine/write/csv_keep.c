@@ -385,13 +385,16 @@ int ls_csv_keep_lost(const ls_csv_keep *k, const char *path, const char *what, l
                    path, what, k->path, k->path);
 }
 
-/* The bytes that count end a line, or what stands behind them begins a frame: else the file was changed, and would be cut at a wrong place. */
+/* The bytes that count end a line, or what stands behind them begins a frame (or is zeros, after a power cut): else the file was changed, and
+ * would be cut at a wrong place. */
 static bool ends_there(const ls_csv_conf *conf, int fd, uint64_t bytes) {
     static const unsigned char begins[][2] = {[LS_CSV_ZSTD] = {0x28, 0xb5}, [LS_CSV_GZIP] = {0x1f, 0x8b}};
     unsigned char at[2] = {0};
     if (conf->compress == LS_CSV_PLAIN) return !bytes || (pread(fd, at, 1, (off_t)bytes - 1) == 1 && *at == '\n');
     ssize_t n = pread(fd, at, 2, (off_t)bytes);
-    return n >= 0 && memcmp(at, begins[conf->compress], (size_t)n) == 0;
+    for (ssize_t i = 0; i < n; i++)
+        if (at[i] && at[i] != begins[conf->compress][i]) return false;
+    return n >= 0;
 }
 
 /* Back to what the manifest counts. *there: it is there. */
