@@ -511,6 +511,11 @@ static int open_lanes(csv *c, const ls_csv_conf *conf, ls_error *err) {
     return ls_csv_disk_find(&c->disk, c->confs, c->nlanes, err);
 }
 
+const char *ls_csv_manifest(const ls_writer *w) {
+    const csv *c = (const csv *)(const void *)w;
+    return c->disk.keep ? ls_csv_keep_path(c->disk.keep) : NULL;
+}
+
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     csv *c = calloc(1, sizeof *c);
     if (!c) return ls_fail_memory(err, "opening CSV files");

@@ -76,6 +76,8 @@ typedef struct ls_csv_layout {
     ls_csv_conf conf;
 } ls_csv_layout;
 
+/* The manifest of a CSV writer; NULL: it has none. */
+const char *ls_csv_manifest(const ls_writer *w);
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -27,7 +27,7 @@ static const setting settings[] = {
     {.name = "settled at once", .filename = "out", .split = true, .settle_ms = 0},
     {.name = "rotation", .filename = "out", .rotate_rows = 3, .split = true, .settle_ms = 1000000},
     {.name = "rotation by time", .filename = "a/{kind}", .rotate_every = 2, .split = true, .settle_ms = 0},
-    {.name = "templates", .filename = "{topic}/{table}-{partition}", .max_open_files = 1, .a_file_a_partition = true, .settle_ms = 1000000},
+    {.name = "templates", .filename = "{topic}/{partition}/{table}", .max_open_files = 1, .a_file_a_partition = true, .settle_ms = 1000000},
     {.name = "templates, rotation", .filename = "{topic}/x-{table}", .max_open_files = 1, .rotate_rows = 2, .settle_ms = 0},
     {.name = "without headers", .filename = "out", .no_header = true, .split = true, .max_open_files = 1, .settle_ms = 0},
     {.name = "gzip", .filename = "out", .compress = LS_CSV_GZIP, .settle_ms = 1000000},
