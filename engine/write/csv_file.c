@@ -206,7 +206,9 @@ int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, l
     f->disk = d;
     f->conf = conf;
     f->serial = ++d->last_serial;
-    while ((rc = ls_csv_make_folders(base, err)) && ls_csv_wait(&d->conf->room, err) == 0) {}
+    bool waited = false;
+    while ((rc = ls_csv_make_folders(base, err)) && ls_csv_wait(&d->conf->room, err) == 0) waited = true;
+    if (waited && rc == 0) ls_csv_found_room(&d->conf->room);
     if (rc || find_parts(f, err)) {
         free_files(f);
         return -1;

@@ -153,8 +153,11 @@ static int reach(ls_csv_keep *k, const char *folder, ls_error *err) {
 }
 
 static int sync_folders(ls_csv_keep *k, ls_error *err) {
-    for (uint32_t i = 0; i < k->touched.n; i++)
-        if (ls_csv_sync_folder(k->touched.all[i].text, err) || reach(k, k->touched.all[i].text, err)) return -1;
+    for (uint32_t i = 0; i < k->touched.n; i++) {
+        const char *folder = k->touched.all[i].text;
+        if (*folder && access(folder, F_OK) && errno == ENOENT) continue; /* never made, or taken away with what had ended in it */
+        if (ls_csv_sync_folder(folder, err) || reach(k, folder, err)) return -1;
+    }
     ls_names_free(&k->touched);
     k->touched = (ls_names){0};
     return 0;

@@ -44,6 +44,7 @@ typedef struct crash_name {
 
 static char crash_root[CRASH_PATH]; /* below it changes are counted */
 static long crash_ops, crash_at;    /* calls so far; the first that is not done: 0: none */
+static int crash_error, crash_fails; /* with crash_error (an errno) so many calls fail from there on, and then the disk works again; 0: it is dead */
 static bool crash_counts, crash_tears /* a write that is cut off writes half */;
 static crash_file crash_files[CRASH_FILES];
 static crash_name crash_names[CRASH_NAMES]; /* that stay */
@@ -68,7 +69,7 @@ int __wrap_renameat2(int, const char *, int, const char *, unsigned);
 int __wrap_unlink(const char *);
 int __wrap_mkdir(const char *, mode_t);
 
-static bool crash_is_dead(void) { return crash_at && crash_ops >= crash_at; }
+static bool crash_is_dead(void) { return crash_at && crash_ops >= crash_at && (!crash_error || crash_ops < crash_at + crash_fails); }
 
 static bool crash_inside(const char *path) { return crash_counts && strncmp(path, crash_root, strlen(crash_root)) == 0; }
 
@@ -91,7 +92,7 @@ static void crash_join(char out[CRASH_PATH], const char *folder, const char *nam
 static bool crash_goes(void) {
     crash_ops++;
     if (!crash_is_dead()) return true;
-    errno = EIO;
+    errno = crash_error ? crash_error : EIO;
     return false;
 }
 
@@ -175,8 +176,10 @@ ssize_t __wrap_write(int fd, const void *p, size_t n) {
     if (!crash_fd_inside(fd)) return __real_write(fd, p, n);
     bool was_dead = crash_is_dead();
     if (crash_goes()) return __real_write(fd, p, n);
+    int e = errno;
     if (!was_dead && crash_tears && n > 1 && __real_write(fd, p, n / 2) < 0) abort();
-    errno = EIO;
+    if (!was_dead && crash_tears && n > 1 && crash_error) return (ssize_t)(n / 2); /* the next call fails */
+    errno = e;
     return -1;
 }
 

@@ -41,7 +41,7 @@ typedef struct bench {
     ls_csv_keep_conf keep;
     int64_t at[PLACES];
     unsigned chance;
-    char why[LS_ERROR_MAX];
+    int waits, found;
 } bench;
 
 static unsigned chance_of(bench *b, unsigned n) {
@@ -94,8 +94,17 @@ static bool all_read(const bench *b) {
     return true;
 }
 
-/* Opens the writer and reads on from its places to the end; -1: the power is gone. */
-static int run(bench *b) {
+static int wait_for_room(void *ctx, ls_error *err) {
+    bench *b = ctx;
+    assert_int_equal(err->code, LS_AGAIN);
+    b->waits++;
+    return 0;
+}
+
+static void found_room(void *ctx) { ((bench *)ctx)->found++; }
+
+/* Opens the writer and reads on from its places to the end. */
+static int attempt(bench *b) {
     fixture *f = b->f;
     int rc = ls_csv_open(&f->csv, &f->conf, &f->err);
     if (rc) f->csv = NULL;
@@ -106,6 +115,13 @@ static int run(bench *b) {
     while (rc == 0 && !all_read(b)) rc = write_some(b);
     if (rc == 0) rc = flush_places(b);
     close_csv(f);
+    return rc;
+}
+
+/* -1: the power is gone. */
+static int run(bench *b) {
+    fixture *f = b->f;
+    int rc = attempt(b);
     if (rc && !crash_is_dead()) fail_msg("%s: call %ld: %s", b->s->name, crash_ops, f->err.text);
     return rc;
 }
@@ -210,6 +226,7 @@ static bool crash_once(bench *b, long at, crash_way way) {
     crash_clear(b->f->folder);
     b->f->conf.keep = &b->keep;
     b->chance = 7;
+    crash_error = 0;
     crash_chance = (unsigned)at * 3u + (unsigned)way;
     crash_tears = at % 2;
     crash_begin(b->f->folder, at);
@@ -247,17 +264,74 @@ static void test_each_call(void **state) {
     f->conf.keep = NULL;
 }
 
-/* In memory where that is possible: thousands of runs make files. */
-static int setup_in_memory(void **state) {
-    static const char memory[] = "/dev/shm/test_csv.XXXXXX";
-    fixture *f = (setup(state), *state);
-    if (access("/dev/shm", W_OK)) return 0;
-    rmdir(f->folder);
-    strcpy(f->folder, memory);
-    return mkdtemp(f->folder) ? 0 : -1;
+/* ---- a disk that fails and works again */
+
+static void begin_with(bench *b, long at, int error, int fails) {
+    crash_clear(b->f->folder);
+    b->f->conf.keep = &b->keep;
+    b->f->conf.room = (ls_csv_room){.wait = wait_for_room, .found = found_room, .ctx = b};
+    b->chance = 7;
+    b->waits = b->found = 0;
+    crash_tears = at % 2;
+    crash_error = error;
+    crash_fails = fails;
+    crash_begin(b->f->folder, at);
+}
+
+/* The call fails once, and all later ones work: it is not passed over, and what was not certain then is not counted later. */
+static void test_an_error_at_each_call(void **state) {
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        bench b;
+        use(&b, *state, &settings[i]);
+        b.items = schema(*state, "items", "k v", "0");
+        for (long at = 1;; at++) {
+            begin_with(&b, at, EIO, 1);
+            int rc = attempt(&b);
+            if (crash_ops < at) break;
+            if (!rc && !crash_tears) fail_msg("%s: call %ld failed, and nobody said so", settings[i].name, at);
+            if (rc) assert_int_equal(b.f->err.code, LS_FAIL);
+            assert_int_equal(b.waits, 0);
+            if (rc) crash_happens(at % 3 ? CRASH_KILLED : CRASH_STRICT);
+            if (rc) crash_begin(b.f->folder, 0);
+            if (rc) assert_int_equal(run(&b), 0);
+            check_files(&b);
+        }
+        crash_counts = false;
+        ls_schema_unref(b.items);
+    }
+}
+
+/* There is no room for three calls: it is waited for, or what was not flushed is written anew. */
+static void test_a_full_disk_at_each_call(void **state) {
+    int waits = 0, again = 0;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        bench b;
+        use(&b, *state, &settings[i]);
+        b.items = schema(*state, "items", "k v", "0");
+        for (long at = 1;; at++) {
+            begin_with(&b, at, i % 2 ? ENOSPC : EDQUOT, 3);
+            int rc = attempt(&b);
+            if (crash_ops < at) break;
+            for (int more = 0; rc && more < 3; more++, again++) {
+                assert_int_equal(b.f->err.code, LS_AGAIN);
+                rc = attempt(&b);
+            }
+            assert_int_equal(rc, 0);
+            assert_true(!b.waits || b.found);
+            waits += b.waits;
+            check_files(&b);
+        }
+        crash_counts = false;
+        ls_schema_unref(b.items);
+    }
+    printf("    %d waits, %d new starts\n", waits, again);
+    assert_true(waits > 100);
+    assert_true(again > 20);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_each_call, setup_in_memory, teardown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_each_call, setup_in_memory, teardown),
+                                       cmocka_unit_test_setup_teardown(test_an_error_at_each_call, setup_in_memory, teardown),
+                                       cmocka_unit_test_setup_teardown(test_a_full_disk_at_each_call, setup_in_memory, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
