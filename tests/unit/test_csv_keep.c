@@ -151,11 +151,11 @@ static void test_more_names_than_are_known(void **state) {
     static char path[160];
     snprintf(path, sizeof path, "%s/{table}/r", f->folder);
     f->conf.filename = path;
-    f->conf.rotate_rows = 2;
+    f->conf.rotate_bytes = 70;
     f->conf.max_open_files = 500;
     begin(f, LS_CSV_SETTLE_MS);
     add_row(f, "1");
-    add_row(f, "2"); /* it ends */
+    add_row(f, "2345678901234567890"); /* which has no room there */
     for (int i = 0; i < LS_CSV_NAMES_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "t%d", i);
@@ -166,8 +166,9 @@ static void test_more_names_than_are_known(void **state) {
     add_row(f, "3");
     flush(f);
     snprintf(f->filename, sizeof f->filename, "%s/", f->folder);
-    assert_file(f, "orders/r.csv", HEAD ROW("1") ROW("2"));
-    assert_file(f, "orders/r-2.csv.part", HEAD ROW("3"));
+    assert_file(f, "orders/r.csv", HEAD ROW("1"));
+    assert_file(f, "orders/r-2.csv", HEAD ROW("2345678901234567890"));
+    assert_file(f, "orders/r-3.csv.part", HEAD ROW("3"));
     assert_file(f, "t0/r.csv.part", "action,table,k,v\nI,public.t0,1,v\n");
     assert_no_file(f, "orders/r.csv.part");
 }
