@@ -61,18 +61,21 @@ const ls_manifest *ls_csv_keep_found(const ls_csv_keep *k) { return &k->found; }
 
 /* filename_consumer.manifest.json; of a template what stands before its first brace, the consumer, and .manifest.json. number: of the
  * instance; 0: none. NULL: memory. */
-static char *path_of(const ls_csv_conf *conf, const char *consumer, int number, const char *end) {
+static const char *put_path(ls_buf *path, const ls_csv_conf *conf, const char *consumer, int number, const char *end) {
     size_t fixed = strcspn(conf->filename, "{");
-    ls_buf path = {0}, id = {0};
-    ls_buf_str(&id, consumer);
-    if (number) ls_buf_fmt(&id, "-%d", number);
-    ls_buf_add(&path, conf->filename, fixed);
-    if (!conf->filename[fixed]) ls_buf_char(&path, '_');
-    ls_path_escape(&path, ls_buf_cstr(&id) ? id.data : "");
-    ls_buf_str(&path, end);
-    path.failed |= id.failed;
-    ls_buf_free(&id);
-    if (ls_buf_cstr(&path)) return path.data;
+    ls_buf_clear(path);
+    ls_buf_add(path, conf->filename, fixed);
+    if (!conf->filename[fixed]) ls_buf_char(path, '_');
+    ls_path_escape(path, consumer);
+    if (number) ls_buf_fmt(path, "-%d", number);
+    ls_buf_str(path, end);
+    return ls_buf_cstr(path);
+}
+
+/* Of the conf's own instance; malloc'd. */
+static char *path_of(const ls_csv_conf *conf, const char *end) {
+    ls_buf path = {0};
+    if (put_path(&path, conf, conf->consumer, 0, end)) return path.data;
     ls_buf_free(&path);
     return NULL;
 }
@@ -472,29 +475,35 @@ static int load(const char *path, ls_manifest *out, ls_error *err) {
                                                           "and start again: all rows that the topics still have come again");
     }
     ls_buf_free(&text);
+    if (rc) ls_manifest_free(out);
     return rc ? -1 : 1;
+}
+
+/* Is this one, of the consumer's own name or of an instance's, in the way? */
+static int check_one(const ls_csv_keep *k, const char *path, ls_error *err) {
+    const ls_csv_keep_conf *own = k->conf.keep;
+    ls_manifest m;
+    int rc = access(path, F_OK) ? 0 : load(path, &m, err);
+    if (rc <= 0) return rc;
+    bool same = strcmp(m.consumer, own->consumer) == 0;
+    rc = 0;
+    if (same && m.instances != own->instances)
+        rc = ls_fail(err, LS_USAGE,
+                     "%s was written with instances = %d, and the consumer has %d: set instances = %d again; to change it begin with another filename, or move "
+                     "the files and manifests away: all rows that the topics still have come again", path, m.instances, own->instances, m.instances);
+    else if (strcmp(path, k->path) == 0 && (!same || m.instance != own->instance))
+        rc = ls_fail(err, LS_USAGE, "%s is the consumer_id \"%s\"'s: choose another consumer_id, or another filename", path, m.consumer);
+    ls_manifest_free(&m);
+    return rc;
 }
 
 /* Partitions are shared out by the number of instances: with another one the rows of some would be in two files, or in none. */
 static int check_instances(const ls_csv_keep *k, ls_error *err) {
-    const ls_csv_keep_conf *own = k->conf.keep;
+    ls_buf path = {0};
     int rc = 0;
-    for (int i = 0; rc == 0 && i <= LS_CSV_INSTANCES_MAX; i++) {
-        char *path = path_of(&k->conf, own->consumer, i, ".manifest.json");
-        ls_manifest m = {0};
-        int there = path ? access(path, F_OK) == 0 : no_memory(err);
-        bool ours = path && strcmp(path, k->path) == 0;
-        if (there > 0) there = load(path, &m, err);
-        if (there < 0) rc = -1;
-        else if (there && ours && (strcmp(m.consumer, own->consumer) != 0 || (m.instance != own->instance && m.instances == own->instances)))
-            rc = ls_fail(err, LS_USAGE, "%s is the consumer_id \"%s\"'s: choose another consumer_id, or another filename", path, m.consumer);
-        else if (there && strcmp(m.consumer, own->consumer) == 0 && m.instances != own->instances)
-            rc = ls_fail(err, LS_USAGE,
-                         "%s was written with instances = %d, and the consumer has %d: set instances = %d again; to change it begin with another filename, or "
-                         "move the files and manifests away: all rows that the topics still have come again", path, m.instances, own->instances, m.instances);
-        ls_manifest_free(&m);
-        free(path);
-    }
+    for (int i = 0; rc == 0 && i <= LS_CSV_INSTANCES_MAX; i++)
+        rc = put_path(&path, &k->conf, k->conf.keep->consumer, i, ".manifest.json") ? check_one(k, path.data, err) : no_memory(err);
+    ls_buf_free(&path);
     return rc;
 }
 
@@ -510,7 +519,7 @@ static int refuse_old_files(const ls_csv_keep *k, ls_error *err) {
 }
 
 static int take_lock(ls_csv_keep *k, ls_error *err) {
-    char *path = path_of(&k->conf, k->conf.consumer, 0, ".manifest.lock");
+    char *path = path_of(&k->conf, ".manifest.lock");
     int rc = !path ? no_memory(err) : ls_csv_make_folders(path, err);
     if (rc == 0 && (k->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) rc = ls_csv_io_error(err, "open", path);
     if (rc == 0 && (rc = ls_csv_hold(k->lock, path, err)) && err->code == LS_FENCED)
@@ -546,8 +555,8 @@ int ls_csv_keep_open(ls_csv_keep **out, const ls_csv_conf *conf, ls_error *err) 
     if (!k) return no_memory(err);
     k->conf = *conf;
     k->lock = -1;
-    k->path = path_of(conf, conf->consumer, 0, ".manifest.json");
-    k->next_path = path_of(conf, conf->consumer, 0, ".manifest.json.new");
+    k->path = path_of(conf, ".manifest.json");
+    k->next_path = path_of(conf, ".manifest.json.new");
     k->folder_len = k->path ? folder_of(k->path) : 0;
     int rc = k->path && k->next_path ? start(k, err) : no_memory(err);
     if (rc == 0) *out = k;
@@ -570,7 +579,7 @@ void ls_csv_keep_close(ls_csv_keep *k) {
 }
 
 int ls_csv_keep_refuse(const ls_csv_conf *conf, ls_error *err) {
-    char *path = path_of(conf, conf->consumer, 0, ".manifest.json");
+    char *path = path_of(conf, ".manifest.json");
     if (!path) return no_memory(err);
     int rc = access(path, F_OK) == 0
                  ? ls_fail(err, LS_USAGE, "%s is there: these files were written with delivery = \"exactly_once\", and another delivery would have rows twice in them: "
