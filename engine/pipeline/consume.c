@@ -5,6 +5,7 @@
 #include "pipeline/csv_conf.h"
 #include "pipeline/incoming.h"
 #include "pipeline/lua_writer.h"
+#include "write/csv_keep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,10 @@ typedef struct instance {
     ls_decoder *decoder;
     ls_writer *writer;
     ls_csv_layout *layouts; /* the CSV writer's; NULL: none */
+    ls_csv_keep_conf keep;  /* the CSV writer's, with delivery = "exactly_once" */
+    bool exact;             /* ... */
+    size_t noted;           /* exact: partitions whose places the writer has */
+    ls_retry room;          /* the disk is full */
     ls_script *script;
     ls_schemas schemas;
     ls_work *work;
@@ -62,13 +67,15 @@ static int positions(instance *in, size_t *n, ls_error *err) {
 }
 
 /* Written rows are made to stay first, then their offsets are committed: a crash in between repeats rows, unless the writer keeps the
- * positions with them. */
+ * positions with them. Such a one is told where partitions begin before there are rows: with auto_offset_reset = "latest" it is another place
+ * at the next start. */
 static int flush(instance *in, ls_error *err) {
     size_t n;
     in->flushed_at = ls_clock_ms();
-    if (!in->dirty) return 0;
+    if (!in->dirty && !(in->exact && ls_consumer_places(in->consumer, NULL, 0) > in->noted)) return 0;
     if (positions(in, &n, err) || in->writer->ops->flush(in->writer, in->at, n, err) || ls_consumer_commit(in->consumer, err)) return -1;
     in->dirty = false;
+    in->noted = n;
     in->unflushed = 0;
     return 0;
 }
@@ -103,7 +110,7 @@ static int begin(void *ctx, const char *topic, int32_t partition, int64_t *offse
     int rc = in->writer->ops->begin(in->writer, &at, &in->why);
     in->broken = rc < 0;
     *offset = at.offset;
-    return rc == 1;
+    return rc;
 }
 
 /* The changes from number `from` on are of this message. */
@@ -210,6 +217,16 @@ static int pump(instance *in, ls_retry *again, ls_error *err) {
     return flush(in, err);
 }
 
+static int wait_for_room(void *ctx, ls_error *err) {
+    instance *in = ctx;
+    return ls_retry_wait(&in->room, in->worker, err);
+}
+
+static void found_room(void *ctx) {
+    instance *in = ctx;
+    ls_retry_ok(&in->room, in->worker, "rows are written");
+}
+
 static int open_writer(instance *in, ls_error *err) {
     if (in->opt->lua_writer) return ls_lua_writer_open(&in->writer, in->script, in->worker->stage->name, &in->worker->log, err);
     if (in->opt->instances > 1)
@@ -221,6 +238,9 @@ static int open_writer(instance *in, ls_error *err) {
     ls_csv_conf conf = ls_csv_conf_of(&in->opt->csv, in->id, &in->worker->log);
     conf.layouts = in->layouts;
     conf.nlayouts = in->opt->csv.nlayouts;
+    conf.room = (ls_csv_room){.wait = wait_for_room, .found = found_room, .ctx = in};
+    in->keep = (ls_csv_keep_conf){in->opt->consumer_id, in->worker->instance, in->opt->instances, LS_CSV_SETTLE_MS};
+    if (in->exact) conf.keep = &in->keep;
     return ls_csv_open(&in->writer, &conf, err);
 }
 
@@ -234,6 +254,9 @@ static int open_consumer(instance *in, ls_error *err) {
                              .revoked = revoked,
                              .lost = lost,
                              .begin = begin,
+                             .instance = in->exact ? in->worker->instance : 0,
+                             .instances = in->exact ? in->opt->instances : 0,
+                             .places = in->exact ? ls_csv_manifest(in->writer) : NULL,
                              .ctx = in};
     ls_retry retry = {0};
     while (ls_consumer_open(&in->consumer, &conf, &in->worker->log, err))
@@ -251,6 +274,7 @@ static void close_session(instance *in, bool failed) {
     in->writer = NULL;
     in->broken = in->dirty = false;
     in->assigned = 0;
+    in->noted = 0;
 }
 
 /* A writer that fails to flush goes back to its last flush: all is opened anew, and the group's offsets, or the writer's own positions,
@@ -272,6 +296,7 @@ int ls_consume_run(ls_worker *w, ls_error *err) {
     if (!in) return ls_fail_memory(err, "starting a consumer");
     in->worker = w;
     in->opt = &w->stage->as.consumer;
+    in->exact = strcmp(in->opt->delivery, "exactly_once") == 0;
     in->decoder = ls_decoder_for(&in->schemas, in->opt->decode);
     in->work = ls_work_new(&in->schemas, "", "");
     if (!in->decoder || !in->work) {

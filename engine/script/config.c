@@ -67,6 +67,7 @@ static const field consumer_fields[] = {
      .at = offsetof(ls_consumer_options, topics),
      .count_at = offsetof(ls_consumer_options, ntopics)},
     {.name = "instances", .kind = INT, .at = offsetof(ls_consumer_options, instances)},
+    {.name = "delivery", .kind = TEXT, .at = offsetof(ls_consumer_options, delivery)},
     {.name = "consumer_id", .kind = TEXT, .at = offsetof(ls_consumer_options, consumer_id)},
     {.name = "auto_offset_reset", .kind = TEXT, .at = offsetof(ls_consumer_options, auto_offset_reset)},
     {.name = "decode", .kind = TEXT, .at = offsetof(ls_consumer_options, decode)},

@@ -88,6 +88,7 @@ typedef struct ls_consumer_options {
     const char *const *topics;
     size_t ntopics;
     int instances;
+    const char *delivery; /* "at_least_once" | "exactly_once", which a CSV writer knows */
     bool lua_writer; /* ls.writer or callback; else csv is set */
     ls_csv_options csv;
     ls_flush_every flush_every; /* of a Lua writer */

@@ -235,6 +235,13 @@ local consumer = {
         doc = [[How many members of the group this process runs, each in a thread of its own and with files of its own.]],
     },
     {
+        name = "delivery", type = "choice", choices = { "at_least_once", "exactly_once" }, default = "at_least_once",
+        doc = [[What a crash does to the rows of ls.csv_writer. "at_least_once": some come again. "exactly_once": each is in the files once, after a
+        power cut, too. For it the consumer is no member of a group: partition p is read by the instance p mod instances, and <filename>_<consumer_id>.manifest.json
+        (of a template what stands before its first brace, then <consumer_id>.manifest.json) keeps the files' lengths and the offsets; the group's are committed to show
+        its lag alone. docs/files.md tells how files are taken away. A writer in Lua has each row once when its flush keeps the positions.]],
+    },
+    {
         name = "consumer_id", type = "text", max = 200, default_doc = "the consumer's name",
         doc = [[What stands in the names of the files; of several instances the k-th has -k behind it.]],
     },
