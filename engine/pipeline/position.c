@@ -104,7 +104,7 @@ int ls_position_show(const ls_stage *stage, const char *script, bool json, const
 /* From here on a program that ran under the name stores nothing more. */
 static int take_over(position *p, bool must_read, ls_error *err) {
     ls_buf json = {0};
-    if (ls_checkpoints_open(&p->checkpoints, &p->kafka, p->stage->name, p->log, err)) return -1;
+    if (ls_checkpoints_open(&p->checkpoints, &p->kafka, p->stage->name, 0, p->log, err)) return -1;
     int found = ls_checkpoints_load(p->checkpoints, &json, err);
     int rc = found < 0 ? -1 : 0;
     p->stored = found > 0;
