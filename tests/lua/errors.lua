@@ -212,6 +212,12 @@ return {
     { script = csv '    rotate = { rows = 0 },', want = 'case.lua:6: option "rotate.rows" in ls.csv_writer must be an integer from 1 to 1000000000000, not 0' },
     { script = connector '  hook_timeout = 5,', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not 5' },
     { script = connector '  hook_timeout = "99ms",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "99ms"' },
+    { script = consumer '  delivery = "exactly_once",\n  callback = function(row) end,',
+      want = 'case.lua:4: consumer "reports" has delivery = "exactly_once", which is for ls.csv_writer: take it out; a writer of the script has each row once '
+          .. "when its flush stores the positions with the rows, and its open gives them back" },
+    { script = consumer '  delivery = "exactly_once",\n  writer = ls.csv_writer { filename = "out" },',
+      want = 'case.lua:4: consumer "reports" has delivery = "exactly_once" and kafka_conf = "memory", a broker that ends with the program, whose offsets mean '
+          .. "nothing to the next start: give it brokers, or take delivery out" },
     { script = consumer '  hook_timeout = "61m",', want = 'case.lua:4: option "hook_timeout" in consumer "reports" must be a text from "100ms" to "1h", such as "1m", not the text "61m"' },
     { script = connector '  hook_timeout = "1 week",', want = 'case.lua:7: option "hook_timeout" in connector "shop" must be a text from "100ms" to "1h", such as "1m", not the text "1 week"' },
     { script = connector '  script_memory = "3MiB",', want = 'case.lua:7: option "script_memory" in connector "shop" must be from 4 MiB to 1024 MiB, not the text "3MiB"' },
