@@ -1,6 +1,7 @@
 #include "pipeline/delivery.h"
 
 #include "base/clock.h"
+#include "pipeline/refused.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@ struct ls_delivery {
     ls_producer *producer;
     ls_checkpoints *checkpoints;
     ls_inflight inflight;
+    ls_refused *refused; /* NULL: a message that Kafka refuses for its size is an error like any other */
     pthread_t thread;
     bool running;
 
@@ -43,6 +45,7 @@ static void fail(ls_delivery *d, const ls_error *err) {
 
 static void take_report(void *ctx, const ls_report *r) {
     ls_delivery *d = ctx;
+    if (r->failed && r->too_large && d->refused && ls_refused_take(d->refused, r)) return; /* its segment waits for the letter */
     if (r->failed) { /* the segment keeps its count: the position stays before the lost message */
         ls_error err;
         ls_fail(&err, r->code == LS_AGAIN ? LS_FAIL : r->code,
@@ -50,7 +53,7 @@ static void take_report(void *ctx, const ls_report *r) {
         fail(d, &err);
         return;
     }
-    ls_inflight_done(&d->inflight, r->opaque, r->bytes);
+    ls_inflight_done(&d->inflight, ls_refused_segment(d->refused, r->opaque), r->bytes);
 }
 
 /* Moves the position over every segment of which nothing is outstanding. */
@@ -151,7 +154,7 @@ static void *body(void *arg) {
     for (;;) {
         int64_t finish_by = atomic_load(&d->finish_by);
         int taken = ls_producer_reports(d->producer, LS_REPORT_WAIT_MS, take_report, d);
-        if (ls_producer_health(d->producer, &err)) fail(d, &err);
+        if (ls_producer_health(d->producer, &err) || (d->refused && ls_refused_send(d->refused, &err))) fail(d, &err);
         look_for_silence(d, taken);
         advance(d);
         if (taken) {
@@ -197,6 +200,18 @@ int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls
 }
 
 ls_inflight *ls_delivery_inflight(ls_delivery *d) { return &d->inflight; }
+
+int ls_delivery_letters(ls_delivery *d, ls_dead *dead, ls_topic *letters, ls_error *err) {
+    if (ls_dead_on_oversize(dead) == LS_POLICY_STOP) return 0;
+    d->refused = ls_refused_new(dead, d->producer, letters, &d->inflight);
+    return d->refused ? 0 : ls_fail_memory(err, "starting the delivery thread");
+}
+
+void *ls_delivery_opaque(ls_delivery *d, ls_segment *s, const ls_change *change, size_t bytes, ls_error *err) {
+    void *opaque = d->refused && change ? ls_refused_opaque(d->refused, s, change, bytes) : s;
+    if (!opaque) ls_fail_memory(err, "sending a message");
+    return opaque;
+}
 
 void ls_delivery_wait(ls_delivery *d, int ms) {
     struct timespec until;
@@ -247,6 +262,7 @@ int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) {
 
 void ls_delivery_free(ls_delivery *d) {
     if (!d) return;
+    ls_refused_free(d->refused);
     ls_inflight_free(&d->inflight);
     ls_buf_free(&d->json);
     ls_buf_free(&d->sent);

@@ -5,6 +5,7 @@
 
 #include "kafka/checkpoint.h"
 #include "kafka/producer.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/inflight.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
@@ -22,6 +23,11 @@ typedef struct ls_delivery ls_delivery;
 int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
                       ls_progress *progress, ls_error *err) LS_MUST_CHECK;
 ls_inflight *ls_delivery_inflight(ls_delivery *d);
+/* Before the first message is sent: what becomes of rows whose messages Kafka refuses for their size. letters: the topic of the dead letters, or NULL.
+ * Borrowed. -1: memory. */
+int ls_delivery_letters(ls_delivery *d, ls_dead *dead, ls_topic *letters, ls_error *err) LS_MUST_CHECK;
+/* Capture thread. What a message of so many bytes is sent with. change: NULL for a dead letter. NULL: memory is out. */
+void *ls_delivery_opaque(ls_delivery *d, ls_segment *s, const ls_change *change, size_t bytes, ls_error *err);
 
 /* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
 void ls_delivery_wait(ls_delivery *d, int ms);
