@@ -207,7 +207,7 @@ local wrong_answer -- what was last said of a thing that `open` returned
 -- works with; "attempt to call ...", "bad argument #1 to ..." and a module that is not there are the script's own.
 local function is_mistake(e)
     if type(e) ~= "string" then return false end
-    if e == wrong_answer or e:find "bad argument #%d+ to '" or e:find "module '[^']*' not found" then return true end
+    if e == wrong_answer or e:find "bad argument #%d+ to '[^']*' %(.- expected" or e:find "module '[^']*' not found" then return true end
     local raiser = debug.getinfo(3, "S") -- 1: this function, 2: the handler
     return raiser ~= nil and raiser.what ~= "C"
 end
