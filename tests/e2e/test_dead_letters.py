@@ -340,6 +340,47 @@ class InvalidText(Case):
         self.check(p, name, self.id_, {2: {"id": 2, "g": "a\ufffdb"}})
 
 
+class Refused(Case):
+    """A topic for dead letters that takes none: its max.message.bytes are 100."""
+    NOTHING = {"max.message.bytes": "100"}
+
+    def test_the_checkpoint_waits(self):
+        self.databases("create table t (id int primary key)")
+        for db in DATABASES:
+            dead, topic = self.topic_of(db) + ".dead", self.topic_of(db)
+            lib.make_topic(dead, self.NOTHING)
+            failing = Raw('function(row) if row.new.id == 2 then error "two" end end')
+            script = self.script(self.connector(db, on_error="dead_letter", dead_letter_topic=dead, map=failing))
+            self.run_to_end(script, "--until-caught-up")
+            for i in (1, 2, 3):
+                self.sql(db, "insert into t values (%d)" % i)
+            log = self.run_to_end(script, "--until-caught-up", code=1).log()
+            self.assertRegex(log, "Kafka did not take a message: topic %s, partition 0: .*nothing after the last checkpoint is passed over" % dead)
+            script = self.script(self.connector(db, on_error="dead_letter", dead_letter_topic=dead + "2", map=failing))
+            self.run_to_end(script, "--until-caught-up")
+            self.assertEqual([key for key, _, _, _ in letters(dead + "2")], ["2"], "it is not passed over")
+            self.assertEqual({values(m["columns"])["id"] for m in messages(topic)}, {1, 3})
+
+    def test_the_offsets_wait(self):
+        """Neither the writer's flush, whose positions would pass over the message, nor the commit comes before the letter."""
+        dead = self.topic + ".dead"
+        lib.make_topic(self.topic, {})
+        lib.make_topic(dead, self.NOTHING)
+        writer = Raw("""ls.writer {
+    flush_every = { ms = 1 },
+    write = function(w, row) if row.image.id == 2 then error "two" end end,
+    flush = function(w, positions) local f = io.open("flushed", "a") f:write(positions[1].offset, "\\n") f:close() end,
+  }""")
+        Consumers.produce(self, [Consumers.row(self, i) for i in (1, 2, 3)])
+        p = self.start(self.script(self.consumer(on_error="dead_letter", dead_letter_topic=dead, writer=writer)))
+        self.assertEqual(p.wait(), 1)
+        self.assertRegex(p.log(), "Kafka did not take a dead letter: topic %s, partition 0: .*its message is not passed over" % dead)
+        self.assertIn(self.lines("flushed")[-1:], ([], ["0"], ["1"]))  # the first message may have come alone
+        self.run_to_end(self.script(self.consumer(on_error="dead_letter", dead_letter_topic=dead + "2", writer=writer)), "--until-caught-up")
+        self.assertEqual([key for key, _, _, _ in letters(dead + "2")], ["2"])
+        self.assertEqual(self.lines("flushed")[-1], "3")
+
+
 class Killed(Case):
     ROWS = 3000
     KILLS = 6
