@@ -214,6 +214,17 @@ class Functions(Case):
         got = letters(self.name("postgres") + ".dead_letters")
         self.assertEqual([(h["hook"], h["table"], json.loads(v)["action"]) for _, _, h, v in got], [("max_topics", "public.b", "I"), ("max_topics", "public.b", "T")])
 
+    def test_check_warns(self):
+        """Of what would stop it otherwise; names that no table has are in `columns` errors as ever."""
+        self.databases("create table t (id int primary key, n int)")
+        failing = Raw("function(row) if row.image.n > 1 then return false end end")
+        for policy, code, what in ((None, 2, "error: "), ("dead_letter", 0, "such a row goes to the dead letters"), ("skip", 0, 'on_error = "skip" leaves such a row out')):
+            log = self.run_to_end("check", self.script(self.connector("postgres", on_error=policy, filter=failing)), code=code).log()
+            self.assertIn(what, log)
+            self.assertIn("attempt to compare number with nil", log)
+        log = self.run_to_end("check", self.script(self.connector("postgres", on_error="skip", columns=Raw('{ drop = "m" }'))), code=2).log()
+        self.assertIn('has no such column', log)
+
     def test_what_is_no_rows_error_stops(self):
         """hook_timeout and script_memory end the program under whatever policy."""
         self.databases("create table t (id int primary key)")
