@@ -360,7 +360,8 @@ local writer = {
         name = "flush", type = "hook",
         doc = [[function(w, positions): makes what was written stay; positions is a list of { topic =, partition =, offset = } with the next
         offsets to read. Afterwards they are committed to the group. A store that keeps them with its rows, and gives them back in
-        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again.]],
+        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again; one that Lua itself finds
+        ("attempt to call ...") ends the program.]],
     },
     { name = "discard", type = "hook", doc = [[function(w): throws away what was written since the last flush.]] },
     { name = "close", type = "hook", doc = [[function(w): called at the end.]] },
