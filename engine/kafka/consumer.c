@@ -349,11 +349,17 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
                                .key = m->key,
                                .value = m->payload,
                                .key_len = m->key_len,
-                               .value_len = m->len};
+                               .value_len = m->len,
+                               .raw = m};
         bytes += m->len + m->key_len;
     }
     reach_ends(c);
     return 0;
+}
+
+bool ls_message_header(const ls_message *m, size_t i, const char **name, const void **value, size_t *len) {
+    rd_kafka_headers_t *all;
+    return !rd_kafka_message_headers(m->raw, &all) && !rd_kafka_header_get_all(all, i, name, value, len);
 }
 
 void ls_consumer_release(ls_consumer *c) {

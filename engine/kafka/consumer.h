@@ -36,7 +36,10 @@ typedef struct ls_message {
     int64_t offset, time; /* time: milliseconds since 1970 UTC; -1: the message has none */
     const void *key, *value;
     size_t key_len, value_len;
+    const rd_kafka_message_t *raw;
 } ls_message;
+/* Header number i of the message, in its order; value NULL: a null one. false: it has no more. Lives as long as the message. */
+bool ls_message_header(const ls_message *m, size_t i, const char **name, const void **value, size_t *len);
 
 /* Subscribes (or takes its share of the partitions): cooperative-sticky group, no auto commit, read_committed. */
 int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;

@@ -32,6 +32,7 @@ typedef struct connector {
     ls_delivery *delivery;
     ls_encoder *encoder;
     ls_routes *routes;
+    ls_dead *dead;
     ls_columns *columns; /* NULL: none */
     ls_script *script; /* NULL: no hooks */
     const ls_source_ops *ops;
@@ -113,7 +114,8 @@ static int open_kafka_once(connector *c, ls_error *err) {
     if (!c->producer && (exact ? ls_producer_over(&c->producer, ls_checkpoints_client(c->checkpoints), &c->kafka, &c->worker->log, err)
                                : ls_producer_open(&c->producer, &c->kafka, queue, &c->worker->log, err)))
         return -1;
-    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
+    if (!c->routes && ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err)) return -1;
+    return ls_routes_open_letters(c->routes, c->dead, err);
 }
 
 static int open_kafka(connector *c, ls_error *err) {
@@ -200,7 +202,14 @@ static int stand_at_checkpoint(connector *c, ls_error *err) {
 
 static int start_delivery(connector *c, ls_error *err) {
     if (note_tables(c, err) || (c->stored ? next_start(c, err) : first_start(c, err)) || stand_at_checkpoint(c, err)) return -1;
-    return ls_delivery_start(&c->delivery, c->worker, c->producer, c->checkpoints, &c->progress, c->exact, err);
+    const ls_delivery_conf conf = {.worker = c->worker,
+                                   .producer = c->producer,
+                                   .checkpoints = c->checkpoints,
+                                   .progress = &c->progress,
+                                   .exact = c->exact,
+                                   .dead = c->dead,
+                                   .letters = ls_routes_letters(c->routes)};
+    return ls_delivery_start(&c->delivery, &conf, err);
 }
 
 static int confirm(connector *c, ls_error *err) {
@@ -252,6 +261,8 @@ static int open_session(connector *c, ls_error *err) {
     ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
     if (!c->delivery && start_delivery(c, err)) return -1;
     if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
+    c->work->isolate = ls_dead_on_error(c->dead) != LS_POLICY_STOP;
+    c->work->keep = ls_dead_on_error(c->dead) == LS_POLICY_DEAD_LETTER;
     const char *gtid = ls_buf_cstr(&c->gtid);
     if (!gtid) return ls_fail_memory(err, "starting");
     ls_resume from = {.restart = c->place,
@@ -321,12 +332,13 @@ static void note_sent(connector *c, ls_segment *s, uint32_t i) {
 static int send_rows(connector *c, ls_segment *s, ls_error *err) {
     ls_batch *b = &c->work->seen;
     for (uint32_t i = 0; i < b->count; i++) {
-        if (b->changes[i].flags & LS_DROPPED) continue;
+        const ls_change *row = &b->changes[i];
+        if (row->flags & LS_DROPPED && !row->fault) continue;
         if (ls_routes_send(c->routes, b, i, c->delivery, s, pause_for_room, c, err)) {
             note_sent(c, s, i);
             return -1;
         }
-        s->rows++;
+        s->rows += !row->fault;
     }
     return note_place(c, s, err);
 }
@@ -459,6 +471,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", c.opt->db_type);
         goto out;
     }
+    if (ls_dead_new(&c.dead, w, err)) goto out;
     if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
     if (open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
@@ -472,6 +485,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         *err = late;
         rc = -1;
     }
+    ls_dead_total(c.dead);
     /* the slot follows the last checkpoint; a server that is gone by now hears it at the next start */
     if (c.source && c.delivery && confirm(&c, &late)) ls_log_line(&w->log, LS_DEBUG, "last confirmation: %s", late.text);
 out:
@@ -483,6 +497,7 @@ out:
     if (c.producer) ls_producer_close(c.producer);
     ls_delivery_free(c.delivery);
     if (c.checkpoints) ls_checkpoints_close(c.checkpoints);
+    ls_dead_free(c.dead);
     ls_script_close(c.script);
     ls_progress_free(&c.progress);
     ls_buf_free(&c.gtid);

@@ -8,6 +8,7 @@
 
 #include "kafka/checkpoint.h"
 #include "kafka/producer.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/inflight.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
@@ -21,11 +22,24 @@ enum {
 
 typedef struct ls_delivery ls_delivery;
 
-/* progress: the stored checkpoint to go on from; borrowed, and the delivery thread's own until ls_delivery_finish(). exact: exactly_once, with a producer over the
- * checkpoints' client. */
-int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
-                      ls_progress *progress, bool exact, ls_error *err) LS_MUST_CHECK;
+/* All is borrowed. */
+typedef struct ls_delivery_conf {
+    ls_worker *worker;
+    ls_producer *producer; /* exact: over the checkpoints' client */
+    ls_checkpoints *checkpoints;
+    ls_progress *progress; /* the stored checkpoint to go on from; the delivery thread's own until ls_delivery_finish() */
+    bool exact;            /* exactly_once */
+    ls_dead *dead;         /* what becomes of rows whose messages Kafka refuses for their size */
+    ls_topic *letters;     /* of the dead letters, or NULL */
+} ls_delivery_conf;
+
+int ls_delivery_start(ls_delivery **out, const ls_delivery_conf *conf, ls_error *err) LS_MUST_CHECK;
 ls_inflight *ls_delivery_inflight(ls_delivery *d);
+/* Capture thread. What a message of so many bytes is sent with. change: NULL for a dead letter. NULL: memory is out. */
+void *ls_delivery_opaque(ls_delivery *d, ls_segment *s, const ls_change *change, size_t bytes, ls_error *err);
+
+/* Capture thread, exactly_once: was a message of this row refused for its size, in a transaction that is undone? *err says why. */
+bool ls_delivery_refused(ls_delivery *d, const ls_change *change, ls_error *err);
 
 /* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
 void ls_delivery_wait(ls_delivery *d, int ms);

@@ -3,6 +3,7 @@
 #define LS_DELIVERY_PARTS_H
 
 #include "pipeline/delivery.h"
+#include "pipeline/refused.h"
 
 /* exactly_once: who may do what with the transaction. */
 typedef enum ls_gate {
@@ -16,6 +17,7 @@ struct ls_delivery {
     ls_producer *producer;
     ls_checkpoints *checkpoints;
     ls_inflight inflight;
+    ls_refused *refused; /* NULL: a message that Kafka refuses for its size is an error like any other */
     pthread_t thread;
     bool running;
     bool exact; /* delivery = "exactly_once" */

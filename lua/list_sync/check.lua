@@ -378,6 +378,13 @@ local function finish_set(at, set, unused)
     set.send_functions = set.send_functions or set.moves == "split" and set.own_key or nil
 end
 
+-- Where dead letters go unless the script says it.
+local function name_dead_letters(at, out)
+    local name = out.name:gsub("[^%w._-]", "_")
+    out.dead_letter_topic = out.dead_letter_topic or name .. ".dead_letters"
+    check_topic_name(at, "dead_letter_topic", out.dead_letter_topic, out.dead_letter_topic)
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -405,6 +412,7 @@ function rules.connector(at, out)
     end)
     formats.check(at, out, fail)
     if at.db == "postgres" then check_partition_root(at, out) end
+    name_dead_letters(at, out)
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 
@@ -439,6 +447,12 @@ function rules.consumer(at, out)
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name
+    name_dead_letters(at, out)
+    for _, topic in ipairs(out.topic_list) do
+        if topic == out.dead_letter_topic and out.on_error == "dead_letter" then
+            fail(at, "dead_letter_topic", "%s reads its own dead letters: take %q out of topic_list, or give it another dead_letter_topic", at.title, topic)
+        end
+    end
     csv.check_consumer(at, out, fail)
 end
 
