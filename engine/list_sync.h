@@ -129,6 +129,8 @@ typedef struct ls_change {
     const char *to_schema, *to_table; /* R: the new name, NUL-terminated; else NULL */
     const ls_origin *origin; /* consumers; else NULL */
     struct ls_sending *sending; /* change/sending.h: what the script's functions said of how it is sent; NULL: nothing */
+    const struct ls_change *original; /* change/fault.h: as it was before its hooks wrote to it; NULL: they did not, or nobody wants to know */
+    const struct ls_fault *fault; /* change/fault.h: why it is LS_DROPPED, where that is an error; else NULL */
 } ls_change;
 
 /* What Lua sees of a batch; the rest is change/batch.h's. */
@@ -213,6 +215,8 @@ int ls_row_split(ls_batch *b, uint32_t change);
 
 /* Why the last ls_row_* call on this batch gave -1. */
 const char *ls_row_error(const ls_batch *b);
+/* A function of the script has raised an error for the row at hand: which one, as options name it, and where; path NULL: that is not known. */
+void ls_row_blame(ls_batch *b, const char *hook, const char *path, int line);
 
 /* The cells of CSV layouts that functions give. Between begin and end the change is one half of itself, a D of its row before (image 0) or an I
  * of its row after (1), and no row can be written; its cells, all absent at first, are set by number.
@@ -243,6 +247,7 @@ typedef struct ls_hook_place {
     uint32_t clones; /* changes from this number on are the row's clones: alive as it is */
     uint32_t hook; /* enum ls_hook */
     uint32_t rule; /* of a connector whose tables have options of their own: the row's table's, as in ls_schema; of a layout: its number */
+    uint32_t mistake; /* the last error is one that Lua itself found, and not one that was raised */
 } ls_hook_place;
 
 /* base/digest.c: an HMAC key, and the hash of bytes in hex, key NULL: plain SHA-256. */

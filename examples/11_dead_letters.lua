@@ -1,4 +1,5 @@
--- Rows that break a rule of the readers' go to a topic of their own, with what is wrong in a header, and hold nobody up.
+-- Rows that break a rule of the readers' go to a topic of their own, with what is wrong in a header, and hold nobody up. So does a row that meets
+-- a mistake of the script.
 --
 --   export PGPASSWORD=...
 --   list_sync examples/11_dead_letters.lua --set pg_host=db1 --set kafka=broker1:9092
@@ -25,9 +26,11 @@ ls.connector {
   database = ls.param("database", "shop"),
   table = "public.items",
   kafka_conf = ls.param("kafka", "memory"),
-  topic = function(row) return problem(row) and topic .. ".dead" or topic end,
-  headers = function(row)
+  topic = topic,
+  on_error = "dead_letter",
+  dead_letter_topic = topic .. ".dead",
+  filter = function(row)
     local what = problem(row)
-    return what and { problem = what, at = row.source.pos } or nil
+    if what then error(what) end
   end,
 }

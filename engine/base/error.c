@@ -12,13 +12,16 @@ int ls_fail(ls_error *err, ls_code code, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     err->code = code;
+    err->memory = false;
     mark_cut(err->text, vsnprintf(err->text, sizeof err->text, fmt, ap));
     va_end(ap);
     return -1;
 }
 
 int ls_fail_memory(ls_error *err, const char *what) {
-    return ls_fail(err, LS_FAIL, "out of memory: %s", what);
+    ls_fail(err, LS_FAIL, "out of memory: %s", what);
+    err->memory = true;
+    return -1;
 }
 
 int ls_fail_in(ls_error *err, const char *fmt, ...) {

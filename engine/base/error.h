@@ -2,6 +2,8 @@
 #ifndef LS_ERROR_H
 #define LS_ERROR_H
 
+#include <stdbool.h>
+
 #define LS_MUST_CHECK __attribute__((warn_unused_result))
 #define LS_PRINTF(a, b) __attribute__((format(printf, a, b)))
 
@@ -20,6 +22,7 @@ typedef enum ls_code {
 /* text says what failed, where, and how to mend it; no trailing full stop or line end. */
 typedef struct ls_error {
     ls_code code;
+    bool memory; /* memory is out: what was at hand is not to blame */
     char text[LS_ERROR_MAX];
 } ls_error;
 

@@ -84,10 +84,17 @@ void ls_binlog_start(ls_binlog *b, const ls_place *at, const char *delivered_pos
     b->file = at->file;
     b->offset = from_beginning ? FIRST_EVENT : at->offset;
     b->seeking = from_beginning;
-    b->sought = *at;
+    b->sought = b->from = *at;
     snprintf(b->delivered_pos, sizeof b->delivered_pos, "%s", delivered_pos);
     b->delivered_seq = delivered_seq;
     b->marked = true;
+}
+
+void ls_binlog_epoch(ls_binlog *b, uint64_t epoch, const char *gtid, uint64_t seq) {
+    b->epoch = epoch;
+    if (!*gtid) return;
+    snprintf(b->within, sizeof b->within, "%s", gtid);
+    b->delivered_seq = seq;
 }
 
 const char *ls_binlog_base(const ls_binlog *b) {
@@ -131,6 +138,7 @@ static int rotate(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) 
     bool behind = file == b->file && offset <= b->offset; /* started by GTID, it says where the file begins */
     if (!(h->flags & LS_FLAG_ARTIFICIAL) || !behind) {
         b->marked = b->marked && file == b->file && offset == b->offset;
+        if (file != b->file) b->created = 0;
         b->file = file;
         b->offset = offset;
         break_off(b);
@@ -140,7 +148,17 @@ static int rotate(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) 
     return 0;
 }
 
-static int format_description(ls_binlog *b, ls_cursor in, ls_error *err) {
+/* The same name is no proof: a log that was begun anew has the same ones again. */
+static int check_file(const ls_binlog *b, const ls_event *h, ls_error *err) {
+    if (b->described || !b->from.created || b->file > b->from.file) return 0;
+    if (b->file < b->from.file)
+        return ls_fail(err, LS_LOST, "the server begins with this file, and the checkpoint stands in a later one, number %" PRIu64 ": its log was begun anew (RESET MASTER, RESET BINARY LOGS AND GTIDS), or it was restored", b->from.file);
+    if (b->from.created == h->ts) return 0;
+    return ls_fail(err, LS_LOST, "the file was made at %" PRIu32 " (seconds since 1970), the one that the checkpoint is of at %" PRIu32 ": the server's log was begun anew (RESET MASTER, RESET BINARY LOGS AND GTIDS), or it was restored",
+                   h->ts, b->from.created);
+}
+
+static int format_description(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
     enum { VERSION = 4, SERVER_NAME = 50, CREATED = 4 };
     uint64_t version = ls_cursor_le(&in, 2);
     ls_cursor_take(&in, SERVER_NAME + CREATED);
@@ -150,6 +168,8 @@ static int format_description(ls_binlog *b, ls_cursor in, ls_error *err) {
         return ls_fail(err, LS_FAIL,
                        "binlog version %" PRIu64 " with headers of %u bytes; only version %d with %d is known", version,
                        header_len, VERSION, LS_EVENT_HEADER);
+    if (check_file(b, h, err)) return -1;
+    b->created = h->ts;
     b->described = true;
     b->statement_open = false;
     ls_maps_forget_ids(b->maps);
@@ -232,7 +252,7 @@ static int decode(ls_binlog *b, const ls_event *h, const uint8_t *event, size_t 
     case LS_EV_ROTATE:
         return rotate(b, h, in, err);
     case LS_EV_FORMAT_DESCRIPTION:
-        return format_description(b, in, err);
+        return format_description(b, h, in, err);
     case LS_EV_XA_PREPARE:
         return ls_bl_prepare(b, h, in, w, err);
     case LS_EV_INCIDENT:
@@ -317,7 +337,7 @@ static int read_header(ls_binlog *b, const uint8_t *event, size_t n, ls_event *h
 
 /* Is it the transaction that the stream was to begin with? What it leaves out may be longer than the header's 32 bits can tell. */
 static bool is_sought(const ls_binlog *b, const ls_event *h) {
-    bool begins = h->type == LS_EV_GTID_MYSQL || h->type == LS_EV_GTID_TAGGED;
+    bool begins = h->type == LS_EV_GTID_MYSQL || h->type == LS_EV_GTID_TAGGED || h->type == LS_EV_GTID;
     return begins && b->file == b->sought.file && h->next_pos - h->len == (uint32_t)b->sought.offset;
 }
 

@@ -8,6 +8,11 @@
 enum gtid_flag { GTID_STANDALONE = 1, GTID_PREPARED_XA = 0x40 };
 enum { UUID = 16, TAG_MAX = 32 }; /* bytes */
 
+/* A transaction that was begun on another server goes on where it was. */
+static void go_on_within(ls_binlog *b) {
+    if (*b->within && strcmp(b->gtid, b->within) == 0) b->drop_to = b->delivered_seq;
+}
+
 static int gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
     ls_gtid g = {.server = h->server_id};
     g.seq = ls_cursor_le(&in, 8);
@@ -17,6 +22,7 @@ static int gtid(ls_binlog *b, const ls_event *h, ls_cursor in, ls_error *err) {
     if (ls_bl_begin(b, h, err)) return -1;
     ls_gtid_print(b->gtid, &g);
     memcpy(b->tx.id, b->gtid, sizeof b->gtid);
+    go_on_within(b);
     b->standalone = flags & GTID_STANDALONE;
     b->xa = flags & GTID_PREPARED_XA;
     /* TRANSACTIONAL is no promise: a transaction that made or dropped a temporary table is logged with its rows and the
@@ -33,6 +39,7 @@ static int begin_mysql(ls_binlog *b, const ls_event *h, const uint8_t *u, const 
                  "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x:%s%s%" PRIu64, u[0], u[1], u[2], u[3],
                  u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15], tag, *tag ? ":" : "", number);
     memcpy(b->gtid, b->tx.id, sizeof b->gtid);
+    go_on_within(b);
     return 0;
 }
 

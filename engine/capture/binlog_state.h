@@ -60,6 +60,10 @@ struct ls_binlog {
     ls_event now; /* the event that is decoded, for errors */
     bool seeking;    /* the transaction at `sought`, with which the stream was to begin, has not come yet */
     ls_place sought;
+    ls_place from;    /* where the stream was to begin */
+    uint64_t epoch;   /* of the places */
+    uint32_t created; /* of the file, as in ls_place */
+    char within[LS_GTID_TEXT]; /* of this transaction the first rows up to delivered_seq are delivered, under another epoch; "": none */
     char delivered_pos[40];
     uint64_t delivered_seq;
 

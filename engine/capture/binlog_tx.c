@@ -22,7 +22,7 @@ static void warn_prepared(ls_binlog *b, ls_xa *xa) {
 }
 
 int ls_bl_mark(ls_binlog *b, ls_work *w, const char *gtid, ls_error *err) {
-    ls_place p = {.file = b->file, .offset = b->offset};
+    ls_place p = {.file = b->file, .offset = b->offset, .created = b->created};
     memcpy(p.gtid, gtid, strlen(gtid) + 1);
     b->marked = true;
     if (b->seeking && ls_place_cmp(&p, &b->sought) < 0) return 0;
@@ -46,7 +46,7 @@ int ls_bl_begin(ls_binlog *b, const ls_event *h, ls_error *err) {
     /* The commit's own event has its time in whole seconds too, and comes after the rows: the GTID event's, written at
      * the commit as well, is known before them. */
     b->tx = (ls_tx){.ts = (int64_t)h->ts * 1000000};
-    ls_place_pos_binlog(b->tx.pos, 0, b->file, h->start);
+    ls_place_pos_binlog(b->tx.pos, b->epoch, b->file, h->start);
     int order = b->delivered_pos[0] ? strcmp(b->tx.pos, b->delivered_pos) : 1;
     b->drop_to = order < 0 ? UINT64_MAX : order == 0 ? b->delivered_seq : 0;
     return 0;

@@ -92,3 +92,24 @@ int ls_gtid_same_log(const char *stored, const char *server) {
     }
     return more < 0 || find_domain(stored, 0, &here) < 0 ? -1 : same;
 }
+
+static int set_within(const char *inner, const char *outer) {
+    ls_gtid_set a = {0}, b = {0};
+    ls_error err;
+    int rc = ls_gtid_set_read(&a, inner, strlen(inner), &err) || ls_gtid_set_read(&b, outer, strlen(outer), &err) ? -1 : ls_gtid_set_contains(&b, &a);
+    ls_gtid_set_free(&a);
+    ls_gtid_set_free(&b);
+    return rc;
+}
+
+int ls_gtid_within(const char *inner, const char *outer) {
+    const char *at = inner, *end = inner + strlen(inner);
+    ls_gtid in, out;
+    int more, found, within = 1;
+    if (strchr(inner, ':') || strchr(outer, ':')) return set_within(inner, outer);
+    while ((more = ls_gtid_next(&at, end, &in)) == 1) {
+        if ((found = find_domain(outer, in.domain, &out)) < 0) return -1;
+        if (!found || out.seq < in.seq) within = 0;
+    }
+    return more < 0 || find_domain(outer, 0, &out) < 0 ? -1 : within;
+}

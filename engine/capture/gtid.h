@@ -23,4 +23,7 @@ int ls_gtid_add(ls_buf *position, const char *gtid, ls_error *err) LS_MUST_CHECK
  * the server has none at all. -1: one of them is no position. */
 int ls_gtid_same_log(const char *stored, const char *server) LS_MUST_CHECK;
 
+/* Is all that `inner` has in `outer`, both positions or both sets? 1 or 0; -1: one of them is neither, or memory. */
+int ls_gtid_within(const char *inner, const char *outer) LS_MUST_CHECK;
+
 #endif

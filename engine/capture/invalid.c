@@ -1,5 +1,6 @@
 #include "capture/invalid.h"
 
+#include "change/fault.h"
 #include "change/value.h"
 
 #include <inttypes.h>
@@ -63,11 +64,27 @@ static int tell(const ls_invalid *how, const ls_change *c, const ls_column *col,
     return rc;
 }
 
+/* The text names no value: `columns` have not masked any yet. */
+static int set_aside(ls_work *w, uint32_t from, const ls_column *col, ls_error *err) {
+    const ls_schema *s = w->seen.changes[from].schema;
+    ls_buf text = {0};
+    ls_buf_fmt(&text, "table %s.%s, column \"%s\": text that is not valid in its character set; U+FFFD stands for what is invalid", s->schema, s->table, col->name);
+    const ls_fault fault = {.hook = "text", .text = ls_buf_cstr(&text)};
+    int rc = fault.text ? 0 : -1;
+    for (uint32_t i = from; rc == 0 && i < w->seen.count; i++) rc = ls_fault_set(w, i, &fault);
+    ls_buf_free(&text);
+    return rc ? ls_fail_memory(err, "a row") : 0;
+}
+
 int ls_invalid_settle(const ls_invalid *how, ls_work *w, uint32_t from, bool *said, ls_error *err) {
     const ls_change *c = w->seen.changes + from, *end = w->seen.changes + w->seen.count;
     const ls_column *col = NULL;
     while (c < end && !(col = mended_column(c))) c++;
     if (!col) return 0;
+    if (how->policy == LS_INVALID_ASIDE) {
+        w->invalid++;
+        return set_aside(w, from, col, err);
+    }
     bool stop = how->policy == LS_INVALID_STOP;
     int rc = stop || !*said ? tell(how, c, col, err) : 0;
     *said = true;

@@ -2,7 +2,6 @@
 #include "capture/mysql_session.h"
 
 #include "base/clock.h"
-#include "capture/gtid.h"
 #include "capture/gtid_set.h"
 
 #include <inttypes.h>
@@ -70,6 +69,7 @@ static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_
     (void)again;
     ls_buf_clear(gtid);
     bool earliest = strcmp(s->conf.start, "earliest") == 0;
+    if (!earliest && strcmp(s->conf.start, "now") != 0) return ls_my_locate(s, s->conf.start, at, gtid, err) ? ls_my_lost(s, err) : 0;
     if (earliest ? ls_my_log_begin(s, at, err) : ls_my_log_end(s, at, s->gtids ? gtid : NULL, err)) return -1;
     if (earliest && s->gtids && ls_my_gtid_executed(s, true, gtid, err)) return -1;
     if (s->mariadb && ls_my_gtid_at(s, at, gtid, &known, err)) return -1;
@@ -77,64 +77,6 @@ static int create(ls_source *source, bool again, ls_place *at, ls_buf *gtid, ls_
 }
 
 /* ---- start ---- */
-
-static int check_identity(const ls_my *s, const ls_resume *from, ls_error *err) {
-    if (from->identity && strcmp(from->identity, s->identity) != 0)
-        return ls_fail(
-            err, LS_LOST,
-            "the server at %s port %d is another one (%s) than the checkpoint's (%s): its binary log is not the same; "
-            "connect to that server, or start anew under another connector name",
-            s->conf.host, s->conf.port, s->identity, from->identity);
-    if (from->binlog && *from->binlog && strcmp(from->binlog, s->base) != 0)
-        return ls_fail(
-            err, LS_LOST,
-            "the server's binary logs are named %s, the checkpoint's %s: give log_bin its former name, or start "
-            "anew under another connector name",
-            s->base, from->binlog);
-    return 0;
-}
-
-/* No event begins at the place: which way it was lost. */
-static int no_such_place(ls_my *s, const ls_place *at, ls_error *err) {
-    ls_place begin;
-    if (ls_my_log_begin(s, &begin, err)) return -1;
-    if (at->file < begin.file)
-        return ls_fail(
-            err, LS_LOST,
-            "the server's oldest binary log is %s.%06" PRIu64 ", the checkpoint stands in %s.%06" PRIu64
-            ": what it has not read yet was purged (expire_logs_days, PURGE BINARY LOGS); changes are missing; start "
-            "anew under another connector name",
-            s->base, begin.file, s->base, at->file);
-    return ls_fail(
-        err, LS_LOST,
-        "no event ends at offset %" PRIu64 " of %s.%06" PRIu64 " on the server: its log was begun anew (RESET "
-        "MASTER), lost its end in a crash (sync_binlog = 1 prevents that), or it was restored; start anew under "
-        "another connector name",
-        at->offset, s->base, at->file);
-}
-
-/* After RESET MASTER, or on a restored server, the same file and offset are of another log. */
-static int check_log(ls_my *s, const ls_resume *from, ls_error *err) {
-    ls_buf now = {0};
-    bool known;
-    int rc = 0;
-    if (s->gtids && *from->gtid) return ls_my_gtid_check(s, from->gtid, err);
-    if (!s->mariadb || from->restart.offset > UINT32_MAX) return 0; /* which the function cannot take */
-    if (ls_my_gtid_at(s, &from->restart, &now, &known, err)) return -1;
-    const char *text = ls_buf_cstr(&now);
-    if (!text)
-        rc = ls_fail_memory(err, "a GTID position");
-    else if (!known)
-        rc = no_such_place(s, &from->restart, err);
-    else if (ls_gtid_same_log(from->gtid, text) != 1)
-        rc = ls_fail(err, LS_LOST,
-                     "%s.%06" PRIu64 ", offset %" PRIu64
-                     " is GTID position \"%s\" on the server, the checkpoint says \"%s\": its "
-                     "log was begun anew (RESET MASTER) or it was restored; start anew under another connector name",
-                     s->base, from->restart.file, from->restart.offset, text, from->gtid);
-    ls_buf_free(&now);
-    return rc;
-}
 
 /* Session variables that the dump reads. */
 static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
@@ -150,7 +92,7 @@ static int prepare_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_
         (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u, (uint64_t)LS_MY_HEARTBEAT_S * 1000000000u);
     if (ls_my_query(s, s->dump, NULL, err, doing, sql)) return -1;
     if (!by_gtid || !s->mariadb) return 0; /* MySQL takes the set with the command */
-    ls_buf_str(&connect_state, "SET @slave_gtid_strict_mode = 0, @slave_connect_state = ");
+    ls_buf_str(&connect_state, "SET @slave_gtid_strict_mode = 1, @slave_connect_state = ");
     ls_my_quote(s, &connect_state, from->gtid, strlen(from->gtid));
     const char *text = ls_buf_cstr(&connect_state);
     int rc = text ? ls_my_query(s, s->dump, NULL, err, doing, text) : ls_fail_memory(err, doing);
@@ -206,20 +148,21 @@ static int send_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_err
     return rc;
 }
 
-/* By GTID where the offset is beyond the 32 bits that the other command has for it. Elsewhere file and offset are as good: that
- * the log there is the one that the checkpoint's GTIDs are of has been proven. */
-static int choose(const ls_my *s, const ls_resume *from, bool *by_gtid, ls_error *err) {
-    bool beyond = from->restart.offset > UINT32_MAX;
-    *by_gtid = beyond && *from->gtid && (s->gtids || s->mariadb);
-    if (*by_gtid || !beyond) return 0;
-    return ls_fail(err, LS_FAIL, "offset %" PRIu64 " of %s.%06" PRIu64 " is above 4 GiB, where a stream can begin only by a GTID%s", from->restart.offset,
-                   s->base, from->restart.file, s->mariadb ? "" : "; gtid_mode is not ON");
+/* What of the stream is delivered already: told by places where they are of the same epoch, else by its transaction's GTID. */
+static void set_begin(ls_my *s, const ls_resume *from, const ls_my_way *way) {
+    uint64_t epoch;
+    ls_place at;
+    bool same = *from->delivered_pos && ls_place_read_pos(from->delivered_pos, &epoch, &at) == 0 && epoch == way->epoch;
+    ls_binlog_start(s->decoder, &way->at, same ? from->delivered_pos : "", from->delivered_seq, way->by_gtid);
+    ls_binlog_epoch(s->decoder, way->epoch, same ? "" : from->delivered_gtid, from->delivered_seq);
+    s->source.epoch = way->epoch;
+    s->source.place = way->at;
 }
 
 static int start(ls_source *source, const ls_resume *from, ls_error *err) {
     ls_my *s = my_of(source);
-    bool by_gtid;
-    if (check_identity(s, from, err) || check_log(s, from, err) || choose(s, from, &by_gtid, err)) return -1;
+    ls_my_way way;
+    if (ls_my_find_way(s, from, &way, err)) return -1;
     const ls_binlog_conf conf = {.tables = s->conf.tables,
                                  .ntables = s->conf.ntables,
                                  .ddl = s->conf.ddl,
@@ -231,10 +174,8 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .schemas = s->conf.schemas,
                                  .ask = ls_my_ask(s)};
     if (ls_binlog_new(&s->decoder, &conf, err)) return -1;
-    ls_binlog_start(s->decoder, &from->restart, from->delivered_pos, from->delivered_seq, by_gtid && !s->mariadb);
-    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) ||
-        send_dump(s, from, by_gtid, err))
-        return -1;
+    set_begin(s, from, &way);
+    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, way.by_gtid, err) || send_dump(s, from, way.by_gtid, err)) return -1;
     ls_packets_init(&s->packets, mysql_get_socket(s->dump));
     s->heard_at = ls_clock_ms();
     return 0;
@@ -260,7 +201,7 @@ static int take_packet(ls_my *s, const uint8_t *p, size_t n, ls_work *w, ls_erro
         return ls_fail(err, LS_FAIL, "the server sent a packet that begins with %u where an event is due", first);
     int rc = ls_binlog_event(s->decoder, p + 1, n - 1, w, err);
     s->in_event = rc == 1;
-    return rc < 0 ? -1 : 0;
+    return rc < 0 ? ls_my_lost(s, err) : 0;
 }
 
 static int go_on(ls_my *s, ls_work *w, ls_error *err) {
@@ -325,6 +266,25 @@ static int log_end(ls_source *source, ls_place *end, ls_error *err) {
     return ls_my_log_end(my_of(source), end, NULL, err);
 }
 
+/* "now" and "earliest" are places, too. */
+static int locate(ls_source *source, const char *text, ls_place *at, ls_buf *gtid, ls_error *err) {
+    ls_my *s = my_of(source);
+    if (strcmp(text, "now") != 0 && strcmp(text, "earliest") != 0) return ls_my_locate(s, text, at, gtid, err);
+    s->conf.start = text;
+    return create(source, false, at, gtid, err);
+}
+
+static int look(ls_source *source, ls_source_state *now, ls_error *err) {
+    *now = (ls_source_state){0};
+    return ls_my_log_end(my_of(source), &now->end, NULL, err);
+}
+
+static int drop(ls_source *source, bool *dropped, ls_error *err) {
+    (void)source, (void)err;
+    *dropped = false;
+    return 0;
+}
+
 const ls_source_ops ls_source_mysql = {
     .db_type = "mysql",
     .open = open_session,
@@ -335,5 +295,8 @@ const ls_source_ops ls_source_mysql = {
     .read = read_batch,
     .confirm = confirm,
     .end = log_end,
+    .locate = locate,
+    .look = look,
+    .drop = drop,
     .close = close_session,
 };

@@ -1,7 +1,5 @@
 #include "capture/mysql_session.h"
 
-#include "capture/gtid_set.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,99 +115,6 @@ static int check_grants(const ls_my *s, ls_error *err) {
                    s->conf.user, s->conf.host, s->conf.port, grant);
 }
 
-/* ---- places ---- */
-
-static int read_place(ls_my *s, const char *name, const char *offset, ls_place *at, ls_error *err) {
-    char base[LS_BINLOG_NAME_MAX];
-    *at = (ls_place){.offset = offset ? strtoull(offset, NULL, 10) : 4};
-    if (!name || ls_binlog_name_read(name, strlen(name), base, sizeof base, &at->file))
-        return ls_fail(err, LS_USAGE, "\"%s\" is no binary log's name: it must end in a dot and a number",
-                       name ? name : "");
-    memcpy(s->base, base, sizeof s->base);
-    return 0;
-}
-
-static int ask_place(ls_my *s, const char *doing, const char *sql, bool with_offset, ls_place *at, ls_buf *executed, ls_error *err) {
-    enum { EXECUTED = 4 };
-    MYSQL_RES *res;
-    if (ls_my_query(s, s->side, &res, err, doing, sql)) return -1;
-    MYSQL_ROW row = mysql_fetch_row(res);
-    int rc = row ? read_place(s, row[0], with_offset ? row[1] : NULL, at, err)
-                 : ls_fail(err, LS_USAGE, "the server at %s port %d has no binary log: set log_bin", s->conf.host,
-                           s->conf.port);
-    if (executed) ls_buf_clear(executed);
-    if (rc == 0 && executed && mysql_num_fields(res) > EXECUTED && row[EXECUTED]) ls_buf_str(executed, row[EXECUTED]);
-    mysql_free_result(res);
-    return rc == 0 && executed && executed->failed ? ls_fail_memory(err, doing) : rc;
-}
-
-int ls_my_log_end(ls_my *s, ls_place *end, ls_buf *executed, ls_error *err) {
-    bool renamed = !s->mariadb && s->version >= 80200; /* MySQL dropped the old words then */
-    return ask_place(s, "asking for the binary log's end", renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS",
-                     true, end, executed, err);
-}
-
-int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) {
-    return ask_place(s, "asking for the oldest binary log", "SHOW BINARY LOGS", false, begin, NULL, err);
-}
-
-int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err) {
-    static const char doing[] = "reading the GTID set";
-    MYSQL_RES *res;
-    if (ls_my_query(s, s->side, &res, err, doing, purged ? "SELECT @@GLOBAL.gtid_purged" : "SELECT @@GLOBAL.gtid_executed")) return -1;
-    MYSQL_ROW row = mysql_fetch_row(res);
-    ls_buf_clear(out);
-    if (row && row[0]) ls_buf_str(out, row[0]);
-    mysql_free_result(res);
-    return out->failed ? ls_fail_memory(err, doing) : 0;
-}
-
-static int read_set(ls_gtid_set *set, const ls_buf *text, ls_error *err) {
-    return ls_gtid_set_read(set, text->data ? text->data : "", text->len, err);
-}
-
-int ls_my_gtid_check(const ls_my *s, const char *stored, ls_error *err) {
-    ls_gtid_set then = {0}, executed = {0}, purged = {0};
-    ls_buf text = {0};
-    int rc = -1;
-    if (ls_gtid_set_read(&then, stored, strlen(stored), err) || ls_my_gtid_executed(s, false, &text, err) || read_set(&executed, &text, err) ||
-        ls_my_gtid_executed(s, true, &text, err) || read_set(&purged, &text, err))
-        goto out;
-    if (!ls_gtid_set_contains(&executed, &then))
-        ls_fail(err, LS_LOST,
-                "the server at %s port %d lacks transactions that were captured: the checkpoint's GTID set \"%.500s\" is not within its "
-                "gtid_executed: its log was begun anew (RESET BINARY LOGS AND GTIDS), or it was restored; start anew under another connector "
-                "name", s->conf.host, s->conf.port, stored);
-    else if (!ls_gtid_set_contains(&then, &purged))
-        ls_fail(err, LS_LOST,
-                "the server at %s port %d has purged transactions (binlog_expire_logs_seconds, PURGE BINARY LOGS) that are not in the "
-                "checkpoint's GTID set \"%.500s\": changes are missing; start anew under another connector name",
-                s->conf.host, s->conf.port, stored);
-    else
-        rc = 0;
-out:
-    ls_gtid_set_free(&then);
-    ls_gtid_set_free(&executed);
-    ls_gtid_set_free(&purged);
-    ls_buf_free(&text);
-    return rc;
-}
-
-int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) {
-    char sql[LS_BINLOG_NAME_MAX * 2 + 96], name[LS_BINLOG_NAME_MAX * 2 + 1];
-    MYSQL_RES *res;
-    mysql_real_escape_string(s->side, name, s->base, strlen(s->base));
-    snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s.%06llu', %llu)", name, (unsigned long long)at->file,
-             (unsigned long long)at->offset);
-    if (ls_my_query(s, s->side, &res, err, "asking for the GTID position", sql)) return -1;
-    MYSQL_ROW row = mysql_fetch_row(res);
-    *known = row && row[0];
-    ls_buf_clear(gtid);
-    if (*known) ls_buf_str(gtid, row[0]);
-    mysql_free_result(res);
-    return gtid->failed ? ls_fail_memory(err, "a GTID position") : 0;
-}
-
 /* ---- tables ---- */
 
 static int table_exists(const ls_my *s, const char *schema, const char *table, bool *is, ls_error *err) {
@@ -257,9 +162,8 @@ static int check_tables(const ls_my *s, const char *known, ls_error *err) {
 /* ---- all of it ---- */
 
 static int check_conf(const ls_my *s, ls_error *err) {
-    if (strcmp(s->conf.start, "now") != 0 && strcmp(s->conf.start, "earliest") != 0)
-        return ls_fail(err, LS_USAGE, "start = \"%s\" is not for the binlog: take \"now\" or \"earliest\"",
-                       s->conf.start);
+    if (strcmp(s->conf.start, "slot") == 0)
+        return ls_fail(err, LS_USAGE, "start = \"slot\" is not for the binlog: take \"now\", \"earliest\" or a position");
     return 0;
 }
 
@@ -293,9 +197,9 @@ static void inspect(const ls_my *s, const settings *v) {
 int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     settings v;
     ls_place end;
-    if (check_conf(s, err) || read_settings(s, &v, err) || check_settings(s, &v, err) || check_grants(s, err))
+    if (check_conf(s, err) || read_settings(s, &v, err) || (!s->conf.bare && (check_settings(s, &v, err) || check_grants(s, err))))
         return -1;
     if (s->conf.inspect) inspect(s, &v);
     name_server(s, &v);
-    return ls_my_log_end(s, &end, NULL, err) || check_tables(s, known, err) ? -1 : 0;
+    return ls_my_log_end(s, &end, NULL, err) || (!s->conf.bare && check_tables(s, known, err)) ? -1 : 0;
 }

@@ -94,6 +94,10 @@ static ls_code dump_code(unsigned e, const char *text, const char **mend) {
                 "name, which has taken over, or another replica, whose server_id must differ (option server_id)";
         return LS_FENCED;
     }
+    if (strstr(text, "not in the master's binlog") || strstr(text, "is missing the GTID") || strstr(text, "has diverged")) {
+        *mend = "the server's log is not the one that the checkpoint is of: it has other transactions in its place (RESET MASTER, a replica that diverged, a restored server)";
+        return LS_LOST;
+    }
     if (e != READ_DUMP_FAILED) return code_of(e);
     if (strstr(text, "max_allowed_packet") && !strstr(text, "impossible position")) {
         *mend =
@@ -103,13 +107,10 @@ static ls_code dump_code(unsigned e, const char *text, const char **mend) {
     }
     if (strstr(text, "Could not find first log") || strstr(text, "purged")) {
         *mend = "the log was purged (expire_logs_days, binlog_expire_logs_seconds, PURGE BINARY LOGS) before it was "
-                "read: changes are "
-                "missing; start anew under another connector name";
+                "read: changes are missing";
         return LS_LOST;
     }
-    *mend = "the server's log is not the one that the checkpoint is of (RESET MASTER, a restored or damaged server): "
-            "start anew under "
-            "another connector name";
+    *mend = "the server's log is not the one that the checkpoint is of (RESET MASTER, a restored or damaged server)";
     return strstr(text, "impossible position") || strstr(text, "Could not open log") ||
                    strstr(text, "error reading log")
                ? LS_LOST
@@ -125,8 +126,9 @@ int ls_my_dump_failed(const ls_my *s, unsigned code, const char *text, ls_error 
         ls_my_grant_line(s, grant + n, sizeof grant - n);
         mend = grant;
     }
-    return ls_fail(err, c, "%s at %s port %d ends the binlog stream: %s (error %u)%s%s", db_name(s), s->conf.host,
-                   s->conf.port, text, code, mend ? "; " : "", mend ? mend : "");
+    ls_fail(err, c, "%s at %s port %d ends the binlog stream: %s (error %u)%s%s", db_name(s), s->conf.host, s->conf.port, text, code, mend ? "; " : "",
+            mend ? mend : "");
+    return ls_my_lost(s, err);
 }
 
 static void set_options(MYSQL *c) {

@@ -66,17 +66,37 @@ void ls_my_grant_line(const ls_my *s, char *out, size_t size);
 
 /* mysql_check.c: settings, grants, exact tables; fills version, base, identity, lower_case. */
 int ls_my_check(ls_my *s, const char *known, ls_error *err) LS_MUST_CHECK;
+
+/* mysql_place.c */
 /* The log's end; executed, if given, becomes the GTID set there (MySQL). It and the next notice the files' common name. */
 int ls_my_log_end(ls_my *s, ls_place *end, ls_buf *executed, ls_error *err) LS_MUST_CHECK;
 /* The oldest log's first event. */
 int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) LS_MUST_CHECK;
 /* MariaDB: the GTID position at a place; *known false: nothing ends there. */
 int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
-
+/* Of one of the log's files, in bytes; 0: it is not there. */
+int ls_my_file_size(const ls_my *s, uint64_t file, uint64_t *size, ls_error *err) LS_MUST_CHECK;
+/* MySQL: the set of all before a file; *known false: it is not there. */
+int ls_my_gtid_before(const ls_my *s, uint64_t file, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
+/* A system variable's value, "@@..." */
+int ls_my_variable(const ls_my *s, const char *name, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 /* MySQL: the set of what was executed, or purged from the log. */
 int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err) LS_MUST_CHECK;
-/* MySQL with GTIDs: has the server all that the checkpoint's set has, and its log all that it lacks? LS_LOST when not. */
-int ls_my_gtid_check(const ls_my *s, const char *stored, ls_error *err) LS_MUST_CHECK;
+/* Does a transaction begin at the place, or could one? LS_LOST when not; else the GTIDs there. */
+int ls_my_transaction_at(ls_my *s, const ls_place *at, ls_buf *gtid, ls_error *err) LS_MUST_CHECK;
+
+/* mysql_start.c */
+typedef struct ls_my_way { /* how the stream begins */
+    bool by_gtid;   /* behind the checkpoint's GTIDs, else at `at` */
+    ls_place at;    /* by GTID: the stream begins nowhere before it */
+    uint64_t epoch; /* greater than the checkpoint's: in another server's log */
+} ls_my_way;
+/* Can the server serve from the checkpoint on? LS_LOST when not, with what to do. */
+int ls_my_find_way(ls_my *s, const ls_resume *from, ls_my_way *way, ls_error *err) LS_MUST_CHECK;
+/* As ls_source_ops has it. */
+int ls_my_locate(ls_my *s, const char *text, ls_place *at, ls_buf *gtid, ls_error *err) LS_MUST_CHECK;
+/* Adds to an LS_LOST what to do. Gives -1. */
+int ls_my_lost(const ls_my *s, ls_error *err);
 
 /* mysql_tables.c: as ls_source_ops has it. */
 int ls_my_tables(ls_source *source, int (*each)(void *ctx, const ls_source_table *t, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;

@@ -55,8 +55,8 @@ static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *lo
     *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
     s->plugin = ls_pg_plugin_find(conf->plugin);
     if (!s->plugin) ls_fail(err, LS_USAGE, "there is no plugin \"%s\"", conf->plugin);
-    if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) || ls_pg_identity(s, err) ||
-        s->plugin->prepare(s, known != NULL, err)) {
+    if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) ||
+        (!conf->bare && (ls_pg_identity(s, err) || s->plugin->prepare(s, known != NULL, err)))) {
         pg_close(&s->source);
         return -1;
     }
@@ -83,6 +83,12 @@ static ls_code stream_code(const char *state, ls_code otherwise) {
     for (size_t i = 0; state && i < sizeof lost / sizeof *lost; i++)
         if (strcmp(state, lost[i]) == 0) return LS_LOST;
     return otherwise == LS_USAGE ? LS_FAIL : otherwise;
+}
+
+static void add_mend(const ls_pg *s, ls_error *err) {
+    char anew[LS_ANEW_MAX];
+    size_t n = strlen(err->text);
+    if (err->code == LS_LOST) snprintf(err->text + n, sizeof err->text - n, "; %s", ls_source_anew(s->conf, true, anew));
 }
 
 /* One START_REPLICATION: its result, or NULL: no answer, or no memory. */
@@ -112,6 +118,7 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
         rc = ls_pg_failed(s->repl, res, err, doing);
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
         ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
+        add_mend(s, err);
     }
     PQclear(res);
     return rc;
@@ -154,10 +161,11 @@ static int pg_confirm(ls_source *source, const ls_place *restart, ls_error *err)
 /* ---- reading */
 
 static int unpublished(const ls_pg *s, ls_error *err) {
+    char anew[LS_ANEW_MAX];
     return ls_fail(err, LS_LOST,
                    "publication \"%s\" did not exist at this place of the WAL: it was dropped, or made later than the "
-                   "replication slot, and what was changed without it is lost; drop slot and checkpoint to begin anew",
-                   s->publication);
+                   "replication slot, and what was changed without it is lost; %s",
+                   s->publication, ls_source_anew(s->conf, true, anew));
 }
 
 /* The stream has ended, which it does not do by itself. */
@@ -168,6 +176,7 @@ static int stream_ended(ls_pg *s, ls_error *err) {
     const char *state = failed ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
     ls_pg_failed(s->repl, failed ? res : NULL, err, doing);
     err->code = stream_code(state, err->code);
+    add_mend(s, err);
     if (!failed)
         ls_fail(err, LS_AGAIN, "%s: the server ended the stream", doing);
     else if (s->plugin->published && state && strcmp(state, "42704") == 0) /* undefined object: of a running stream the publication */
@@ -306,6 +315,20 @@ static int pg_end(ls_source *source, ls_place *end, ls_error *err) {
     return rc;
 }
 
+static int pg_locate(ls_source *source, const char *text, ls_place *at, ls_buf *gtid, ls_error *err) {
+    ls_buf_clear(gtid);
+    return ls_pg_slot_locate(session(source), text, at, err);
+}
+
+static int pg_look(ls_source *source, ls_source_state *now, ls_error *err) {
+    if (pg_end(source, &now->end, err)) return -1;
+    return ls_pg_slot_look(session(source), now, err);
+}
+
+static int pg_drop(ls_source *source, bool *dropped, ls_error *err) {
+    return ls_pg_slot_drop(session(source), dropped, err);
+}
+
 const ls_source_ops ls_source_postgres = {
     .db_type = "postgres",
     .open = pg_open,
@@ -316,5 +339,8 @@ const ls_source_ops ls_source_postgres = {
     .read = pg_read,
     .confirm = pg_confirm,
     .end = pg_end,
+    .locate = pg_locate,
+    .look = pg_look,
+    .drop = pg_drop,
     .close = pg_close,
 };

@@ -126,6 +126,10 @@ int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST
 void ls_pg_slot_free(ls_pg *s, const char *state);
 /* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
 int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;
+/* As ls_source_ops has them; of look() what is of the slot. */
+int ls_pg_slot_locate(ls_pg *s, const char *text, ls_place *at, ls_error *err) LS_MUST_CHECK;
+int ls_pg_slot_look(ls_pg *s, ls_source_state *now, ls_error *err) LS_MUST_CHECK;
+int ls_pg_slot_drop(ls_pg *s, bool *dropped, ls_error *err) LS_MUST_CHECK;
 
 /* postgres_tables.c: as ls_source_ops has it. */
 int ls_pg_tables(ls_source *source, int (*each)(void *ctx, const ls_source_table *t, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;

@@ -25,11 +25,8 @@ static int check_server(ls_pg *s, ls_error *err) {
 static int check_conf(const ls_pg *s, ls_error *err) {
     const ls_source_conf *o = s->conf;
     char schema[LS_NAME_MAX], table[LS_NAME_MAX];
-    if (strcmp(o->start, "now") != 0 && strcmp(o->start, "slot") != 0)
-        return ls_fail(err, LS_USAGE,
-                       "start = \"%s\" is not for PostgreSQL, whose log goes back no further than its slots: take "
-                       "\"now\" or \"slot\"",
-                       o->start);
+    if (strcmp(o->start, "earliest") == 0)
+        return ls_fail(err, LS_USAGE, "start = \"earliest\" is not for PostgreSQL, whose log goes back no further than its slots: take \"now\", \"slot\" or a position");
     for (size_t i = 0; i < o->ntables; i++) {
         const char *p = o->tables[i];
         if (ls_pattern_is_exact(p) && ls_pattern_split(p, schema, table))
@@ -103,5 +100,6 @@ static int find_tables(ls_pg *s, const char *known, ls_error *err) {
 }
 
 int ls_pg_check(ls_pg *s, const char *known, ls_error *err) {
+    if (s->conf->bare) return check_server(s, err);
     return check_conf(s, err) || check_server(s, err) || find_tables(s, known, err) ? -1 : 0;
 }

@@ -33,3 +33,9 @@ bool ls_source_knows(const char *known, const char *schema, const char *table) {
         if (is_named(&key, name)) return true;
     return false;
 }
+
+const char *ls_source_anew(const ls_source_conf *conf, bool slot, char out[LS_ANEW_MAX]) {
+    snprintf(out, LS_ANEW_MAX, "to begin anew without what is missing run: list_sync position drop %s %s%s", conf->script ? conf->script : "SCRIPT",
+             conf->name, slot ? " --slot" : "");
+    return out;
+}

@@ -30,10 +30,12 @@ typedef struct ls_source_conf {
     bool ddl;             /* binlog: X and R */
     bool partial_rows;    /* binlog: row_image = "any" */
     bool whole_before;    /* tables are to have whole rows before (schemas tells which): a server that does not send them is refused */
+    const char *script;   /* its path, for messages; NULL: not known */
+    bool bare;            /* the server, its log and the slot alone: tables, publication and grants are not looked at */
     bool inspect;         /* `check`: also warns of what a start need not speak of */
     ls_invalid_policy on_invalid_text;
     uint32_t server_id;   /* binlog; 0: made from the name */
-    const char *start;    /* "now" | "earliest" | "slot" */
+    const char *start;    /* "now" | "earliest" | "slot" | a position */
     ls_schemas *schemas;
     const atomic_bool *stop; /* set when the run is to end: long waits look at it and give up with LS_OK; NULL: never */
 } ls_source_conf;
@@ -50,12 +52,23 @@ typedef struct ls_source_identity {
 /* From the checkpoint: read from restart, drop rows up to and including (delivered_pos, delivered_seq). */
 typedef struct ls_resume {
     ls_place restart;
+    uint64_t epoch;            /* of restart */
     const char *gtid;          /* the GTID position at restart, "" without */
-    const char *delivered_pos; /* "" : none */
+    const char *delivered_pos; /* "" : none; of the same epoch or an earlier one */
     uint64_t delivered_seq;
+    const char *delivered_gtid; /* of the last delivered row's transaction, if all others that were delivered are in gtid; else "" */
     const char *identity; /* ls_source_identity.json of then, NULL: not compared */
     const char *binlog;   /* file base name of then */
 } ls_resume;
+
+/* The server's log and slot as they are now. */
+typedef struct ls_source_state {
+    ls_place end;            /* of the log */
+    bool has_slot;           /* PostgreSQL: it exists */
+    bool active, lost;       /* the slot: somebody reads it; it was invalidated */
+    uint64_t confirmed;      /* the slot: what the server may forget is below */
+    char slot[64];           /* its name; "" where there are no slots */
+} ls_source_state;
 
 /* A table as the server has it now. Borrowed for the call. */
 typedef struct ls_source_table {
@@ -90,17 +103,29 @@ typedef struct ls_source_ops {
     int (*confirm)(ls_source *s, const ls_place *restart, ls_error *err);
     /* The log's end now: for --until-caught-up. */
     int (*end)(ls_source *s, ls_place *end, ls_error *err);
+    /* The place of a position in the database's own words ("0/2A1F00"; "binlog.000003:1234" or GTIDs) and the GTID position there.
+     * LS_USAGE: it is none; LS_LOST: the server, or its slot, cannot serve from there. */
+    int (*locate)(ls_source *s, const char *text, ls_place *at, ls_buf *gtid, ls_error *err);
+    int (*look)(ls_source *s, ls_source_state *now, ls_error *err);
+    /* Drops the slot; *dropped false: there is none. LS_AGAIN: it is in use. */
+    int (*drop)(ls_source *s, bool *dropped, ls_error *err);
     void (*close)(ls_source *s); /* also after a failure; a temporary slot goes with it */
 } ls_source_ops;
 
 struct ls_source { /* stands first in each session's own struct */
     const ls_source_ops *ops;
+    /* After start(): a greater epoch than from->epoch, if another server's log is read from now on, and the place in it. */
+    uint64_t epoch;
+    ls_place place;
 };
 
 extern const ls_source_ops ls_source_postgres, ls_source_mysql;
 /* Is the table among those of a checkpoint? known: its "tables" object's members as JSON text, a member "schema.table" for
  * each; NULL: there is no checkpoint. */
 bool ls_source_knows(const char *known, const char *schema, const char *table);
+/* What begins the connector anew, for the end of a message; with its slot, where there are slots. Gives out. */
+enum { LS_ANEW_MAX = 512 };
+const char *ls_source_anew(const ls_source_conf *conf, bool slot, char out[LS_ANEW_MAX]);
 /* By db_type ("postgres", "mysql"); NULL if there is none. */
 const ls_source_ops *ls_source_find(const char *db_type);
 

@@ -78,6 +78,7 @@ void ls_work_reset(ls_work *w) {
     w->has_read_to = false;
     w->kept_bytes = 0;
     w->invalid = 0;
+    w->out_of_memory = false;
     w->last_schema = NULL;
     w->seen.frozen = 0;
     w->half = LS_WHOLE;
@@ -90,6 +91,11 @@ int ls_refuse(ls_batch *b, const char *fmt, ...) {
     vsnprintf(w->why, sizeof w->why, fmt, ap);
     va_end(ap);
     return -1;
+}
+
+int ls_refuse_memory(ls_batch *b) {
+    ls_work_of(b)->out_of_memory = true;
+    return ls_refuse(b, "out of memory");
 }
 
 bool ls_work_full(const ls_work *w) {

@@ -43,9 +43,14 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     const ls_value **cells; /* two a change: what functions gave for its row before, and after; NULL: none was asked */
     ls_value *half_cells;   /* of the half that a function is asked for; NULL: none is */
     const ls_value **half_at; /* where they go in `cells` */
-    uint32_t half_of;       /* the change that it is a half of */
+    uint32_t half_of;       /* the change that it, or the half that ls_row_look() shows, is a half of */
     ls_value *hidden;   /* the other half's image, while ls_row_look() shows one */
     uint8_t half;       /* enum ls_half: which is shown */
+    /* Errors of rows (change/fault.h). */
+    bool isolate; /* the stage goes on behind a row that is in error; set when the batch is made */
+    bool keep;    /* ... and wants it as it was before its hooks */
+    bool out_of_memory; /* an ls_row_* or ls_layout_* call gave up for want of memory: no row is to blame */
+    struct ls_blame { const char *hook, *path; int line; } blame; /* of the last error that a function raised; hook NULL: none was noted */
     ls_batch_memory *memory;
     const ls_schema *last_schema; /* the newest one held: a run of rows of one table takes one reference */
 } ls_work;
@@ -78,6 +83,7 @@ int ls_work_keep(ls_work *w, void *buffer, size_t bytes, void (*drop)(void *)) L
 
 /* Notes why an ls_row_* call gives -1, which it gives. */
 int ls_refuse(ls_batch *b, const char *fmt, ...) LS_PRINTF(2, 3);
+int ls_refuse_memory(ls_batch *b);
 
 static inline ls_work *ls_work_of(ls_batch *b) { return (ls_work *)(void *)b; }
 

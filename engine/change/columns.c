@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "change/fault.h"
 #include "change/number.h"
 #include "change/value.h"
 
@@ -36,6 +37,9 @@ struct ls_columns {
     plan *plans; /* by the schema's id */
     size_t nplans;
     ls_buf text;
+    ls_fault fault; /* of the row at hand; hook NULL: none */
+    bool *uncast;   /* its columns, as the source has them, with values that could not be cast; room for cap_uncast */
+    size_t cap_uncast;
 };
 
 static bool prepare(set *s, const ls_column_set *seen) {
@@ -78,6 +82,7 @@ void ls_columns_free(ls_columns *c) {
     }
     free(c->sets);
     free(c->plans);
+    free(c->uncast);
     ls_buf_free(&c->text);
     free(c);
 }
@@ -372,11 +377,23 @@ static int no_cast(const ls_change *ch, const plan *p, uint32_t col, const ls_va
     return -1;
 }
 
+/* The value stays uncast, and is masked like any other. */
+static int leave_uncast(ls_columns *c, ls_work *w, const ls_change *ch, const plan *p, uint32_t col, const ls_value *v, ls_error *err) {
+    no_cast(ch, p, col, v, err);
+    if (!w->isolate) return -1;
+    if (!c->fault.hook && !(c->fault.text = ls_arena_copy(&w->arena, err->text, strlen(err->text)))) return ls_fail_memory(err, "applying `columns`");
+    c->fault.hook = "columns.cast";
+    c->uncast[col] = p->of[col]->mask == LS_MASK_NONE;
+    return 0;
+}
+
 static int change_value(ls_columns *c, ls_work *w, const ls_change *ch, const plan *p, uint32_t col, ls_value *v, ls_error *err) {
     const ls_column_rule *r = p->of[col];
     if (!r || r->drop || v->state != LS_PRESENT) return 0;
+    const ls_value was = *v;
     int rc = r->cast >= 0 ? cast(c, w, r->cast, v) : 1;
-    if (rc == 0) return no_cast(ch, p, col, v, err);
+    if (rc == 0 && leave_uncast(c, w, ch, p, col, v, err)) return -1;
+    if (rc == 0) *v = was;
     if (rc < 0 || (r->mask != LS_MASK_NONE && mask(c, w, r, p->key_of[col], v))) return ls_fail_memory(err, "applying `columns`");
     return 0;
 }
@@ -406,6 +423,32 @@ static int change_moved(ls_columns *c, ls_work *w, ls_change *ch, const plan *p,
     return 0;
 }
 
+/* Room to say of each column whether it is uncast. */
+static int make_room(ls_columns *c, const plan *p, ls_error *err) {
+    if (p->from->ncols <= c->cap_uncast) return 0;
+    bool *more = calloc(p->from->ncols, sizeof *more);
+    if (!more) return ls_fail_memory(err, "applying `columns`");
+    free(c->uncast);
+    c->uncast = more;
+    c->cap_uncast = p->from->ncols;
+    return 0;
+}
+
+/* The row is in error: its columns that are uncast have the types that they came with. */
+static int set_aside(ls_columns *c, ls_work *w, uint32_t number, const plan *p, ls_error *err) {
+    const ls_schema *s = p->to;
+    for (uint32_t i = 0, to = 0; s && i < p->from->ncols; i++) {
+        if (c->uncast[i]) s = ls_schema_retyped(s, to, p->from->cols[i].type);
+        c->uncast[i] = false;
+        to += !p->of[i] || !p->of[i]->drop;
+    }
+    if (!s || ls_work_hold(w, s)) return ls_fail_memory(err, "applying `columns`");
+    w->seen.changes[number].schema = s;
+    const ls_fault fault = c->fault;
+    c->fault = (ls_fault){0};
+    return ls_fault_set(w, number, &fault) ? ls_fail_memory(err, "applying `columns`") : 0;
+}
+
 int ls_columns_run(ls_columns *c, ls_work *w, ls_error *err) {
     for (uint32_t i = 0; i < w->seen.count; i++) {
         ls_change *ch = &w->seen.changes[i];
@@ -416,11 +459,13 @@ int ls_columns_run(ls_columns *c, ls_work *w, ls_error *err) {
         const plan *p = plan_of(c, ch->schema, err);
         if (!p) return -1;
         if (!p->to) continue;
+        if (make_room(c, p, err)) return -1;
         if (change_image(c, w, ch, p, ch->after, err) || change_image(c, w, ch, p, ch->before, err) || change_moved(c, w, ch, p, err)) return -1;
         close_gaps(p, ch->after);
         close_gaps(p, ch->before);
         if (ls_work_hold(w, p->to)) return ls_fail_memory(err, "applying `columns`");
         ch->schema = p->to;
+        if (c->fault.hook && set_aside(c, w, i, p, err)) return -1;
     }
     return 0;
 }

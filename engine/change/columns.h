@@ -40,7 +40,8 @@ typedef struct ls_columns ls_columns; /* of one stage thread */
 ls_columns *ls_columns_new(const ls_column_set *sets, size_t n, ls_schemas *schemas, const ls_log *log);
 void ls_columns_free(ls_columns *c);
 /* Applies the rules to the batch's rows, in both images and in the keys of moved rows. NULL stays NULL, and what was not sent is not
- * made up. A value that cannot be cast: LS_FAIL with table, column, key and position. */
+ * made up. A value that cannot be cast: LS_FAIL with table, column, key and position; under ls_work.isolate it
+ * stays as it is, and its row is set aside (change/fault.h) with all else done. */
 int ls_columns_run(ls_columns *c, ls_work *w, ls_error *err) LS_MUST_CHECK;
 
 #endif

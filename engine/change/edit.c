@@ -1,7 +1,7 @@
 /* edit.c - what a hook does to a row: the ls_row_* functions of list_sync.h that write. */
 #include "base/json.h"
 #include "base/text.h"
-#include "change/batch.h"
+#include "change/fault.h"
 #include "change/number.h"
 #include "change/value.h"
 
@@ -47,16 +47,17 @@ const char *ls_type_name(int type) { return types[type].name; }
 
 const char *ls_row_error(const ls_batch *b) { return ((const ls_work *)(const void *)b)->why; }
 
-static int refuse_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
-
 static ls_change *change_at(ls_batch *b, uint32_t change) {
     if (b->frozen) {
         ls_refuse(b, "a row is not changed where it is asked for its topic, key, headers, message or CSV cells, nor by a filter under moves = \"split\": change it in map");
         return NULL;
     }
-    if (change < b->count && b->changes[change].schema) return &b->changes[change];
-    ls_refuse(b, "there is no row %u in this batch", change);
-    return NULL;
+    if (change >= b->count || !b->changes[change].schema) {
+        ls_refuse(b, "there is no row %u in this batch", change);
+        return NULL;
+    }
+    if (ls_work_of(b)->keep && ls_fault_keep(b, change)) return NULL;
+    return &b->changes[change];
 }
 
 /* The value to write, or NULL with the reason. */
@@ -185,7 +186,7 @@ static bool is_text_of(int type, const char *p, size_t n) {
 static int put_bytes(ls_batch *b, ls_value *v, enum ls_kind kind, const char *p, size_t n) {
     if (n >= UINT32_MAX) return ls_refuse(b, "a value of %zu bytes is too large: the limit is 4 GiB", n);
     const char *copy = ls_arena_copy(&ls_work_of(b)->arena, p, n);
-    if (!copy) return refuse_memory(b);
+    if (!copy) return ls_refuse_memory(b);
     *v = ls_value_bytes_of(kind, copy, n);
     return 0;
 }
@@ -193,7 +194,7 @@ static int put_bytes(ls_batch *b, ls_value *v, enum ls_kind kind, const char *p,
 static int put_base64(ls_batch *b, ls_value *v, const ls_column *c, const char *p, size_t n) {
     ls_buf bytes = {0};
     int rc = ls_base64_read(&bytes, p, n) ? refuse_type(b, c, "another text")
-             : bytes.failed               ? refuse_memory(b)
+             : bytes.failed               ? ls_refuse_memory(b)
                                           : put_bytes(b, v, LS_KIND_BYTES, bytes.data, bytes.len);
     ls_buf_free(&bytes);
     return rc;
@@ -299,7 +300,7 @@ static int put_whole(ls_batch *b, ls_value *v, const ls_column *c, ls_value of) 
     case LS_TYPE_UNKNOWN: *v = of; return 0;
     case LS_TYPE_DECIMAL:
         ls_value_print(&text, &of);
-        rc = text.failed ? refuse_memory(b) : put_bytes(b, v, LS_KIND_TEXT, text.data, text.len);
+        rc = text.failed ? ls_refuse_memory(b) : put_bytes(b, v, LS_KIND_TEXT, text.data, text.len);
         ls_buf_free(&text);
         return rc;
     case LS_TYPE_STRING:
@@ -363,7 +364,7 @@ static int take_schema(ls_batch *b, ls_change *c, const ls_schema *s) {
     if (!s && ls_schema_at_limit(c->schema))
         return ls_refuse(b, "hooks have made %d other tables and column lists, which is the limit: names of tables and columns must not be made "
                          "from the rows' data; put it into a column", LS_SHAPES_MAX);
-    if (!s || ls_work_hold(ls_work_of(b), s)) return refuse_memory(b);
+    if (!s || ls_work_hold(ls_work_of(b), s)) return ls_refuse_memory(b);
     c->schema = s;
     return 0;
 }
@@ -389,7 +390,7 @@ int ls_row_add(ls_batch *b, uint32_t change, const char *name, size_t n, int typ
     if (ls_schema_find(c->schema, name, n) >= 0) return ls_refuse(b, "there is a column \"%.*s\" already", (int)n, name);
     if (type < 0 || type > LS_TYPE_UNKNOWN) return ls_refuse(b, "there is no type %d", type);
     if (ncols >= LS_COLUMNS_MAX) return ls_refuse(b, "a row has at most %d columns", LS_COLUMNS_MAX);
-    if (widen(b, &after, ncols) || widen(b, &before, ncols)) return refuse_memory(b);
+    if (widen(b, &after, ncols) || widen(b, &before, ncols)) return ls_refuse_memory(b);
     if (take_schema(b, c, ls_schema_with(c->schema, name, n, type))) return -1;
     c->after = after;
     c->before = before;
@@ -439,7 +440,7 @@ int ls_row_swap_moved(ls_batch *b, uint32_t change, uint32_t at) {
     if (!c) return -1;
     if (!c->moved || !row || at >= c->schema->nkey) return ls_refuse(b, "the row has moved from and to no key with a column %u", at);
     ls_value *moved = ls_work_values(ls_work_of(b), c->schema->nkey), *own = &row[c->schema->key[at]], kept = *own;
-    if (!moved) return refuse_memory(b);
+    if (!moved) return ls_refuse_memory(b);
     memcpy(moved, c->moved, c->schema->nkey * sizeof *moved);
     *own = moved[at];
     moved[at] = kept;
@@ -458,11 +459,11 @@ int ls_row_clone(ls_batch *b, uint32_t change) {
     ls_change *c = change_at(b, change);
     if (!c) return -1;
     ls_change like = *c;
-    if (like.after && !(like.after = copy_of(w, like.after, like.schema->ncols))) return refuse_memory(b);
-    if (like.before && !(like.before = copy_of(w, like.before, like.schema->ncols))) return refuse_memory(b);
+    if (like.after && !(like.after = copy_of(w, like.after, like.schema->ncols))) return ls_refuse_memory(b);
+    if (like.before && !(like.before = copy_of(w, like.before, like.schema->ncols))) return ls_refuse_memory(b);
     int rc = ls_work_clone(w, change, &like, LS_CLONES_MAX);
     if (rc == -2) return ls_refuse(b, "a row is cloned %d times at most", LS_CLONES_MAX);
-    return rc < 0 ? refuse_memory(b) : rc;
+    return rc < 0 ? ls_refuse_memory(b) : rc;
 }
 
 /* What an update says of the row before, made from the row after: its key, or without a key all that is known. */
@@ -485,7 +486,7 @@ static int insert_of_update(ls_batch *b, ls_change *c) {
 
 static int update_of_insert(ls_batch *b, ls_change *c) {
     ls_value *before = identity_of(b, c);
-    if (!before) return refuse_memory(b);
+    if (!before) return ls_refuse_memory(b);
     c->before = before;
     c->action = 'U';
     c->flags &= (uint8_t)~LS_MOVED_FROM;

@@ -23,7 +23,7 @@ int ls_layout_begin(ls_batch *b, uint32_t change, int image, uint32_t ncells) {
     if (!(image ? c->after : c->before)) return 0;
     if (!w->cells) w->cells = ls_arena_zalloc(&w->arena, 2 * (size_t)b->count * sizeof(*w->cells));
     ls_value *cells = w->cells ? ls_work_values(w, ncells) : NULL;
-    if (!cells) return -1;
+    if (!cells) return ls_refuse_memory(b);
     w->half_of = change;
     w->half_cells = cells;
     w->half_at = &w->cells[2 * (size_t)change + (size_t)image];
@@ -44,7 +44,7 @@ void ls_layout_end(ls_batch *b, int keep) {
 static int put_bytes(ls_batch *b, uint32_t cell, enum ls_kind kind, const char *p, size_t n) {
     ls_work *w = ls_work_of(b);
     const char *copy = n < UINT32_MAX ? ls_arena_copy(&w->arena, p, n) : NULL;
-    if (!copy) return -1;
+    if (!copy) return ls_refuse_memory(b);
     w->half_cells[cell] = ls_value_bytes_of(kind, copy, n);
     return 0;
 }

@@ -12,6 +12,7 @@ enum { LS_GTID_TEXT = 96 }; /* bytes of one transaction's GTID in text, with the
 typedef struct ls_place {
     uint64_t file;   /* the number behind the binlog file's last dot; 0 on PostgreSQL */
     uint64_t offset; /* LSN, or byte offset in the file */
+    uint32_t created; /* when the binlog file was made: seconds since 1970; 0: not known. Another log's file of the same name has another */
     char gtid[LS_GTID_TEXT]; /* the last transaction before this place, "" without: adds to the GTID position */
 } ls_place;
 
@@ -22,7 +23,7 @@ static inline int ls_place_cmp(const ls_place *a, const ls_place *b) {
 
 /* source.pos of a message: fixed-width lower-case hex, so that comparing strings compares places.
  * PostgreSQL: 16 digits (the commit LSN). Binlog: 8 digits file number, 12 digits offset of the GTID event. With epoch
- * above 0 "epoch-" stands in front. */
+ * above 0 "1-" to "f-", "g10-" to "gff-", "h100-" ... stands in front: those of a later epoch are greater. */
 void ls_place_pos_postgres(char out[40], uint64_t epoch, uint64_t lsn);
 void ls_place_pos_binlog(char out[40], uint64_t epoch, uint64_t file, uint64_t offset);
 /* What such a text says; gtid stays as it is. -1: it is none (a message without source). */

@@ -1,12 +1,11 @@
 #include "change/sending.h"
 
+#include "change/fault.h"
 #include "change/value.h"
 
 #include <string.h>
 
 enum { LS_SPLITS_MAX = 513 }; /* changes made of one row: 256 clones, and a half of it and of each of them */
-
-static int no_memory(ls_batch *b) { return ls_refuse(b, "out of memory"); }
 
 /* What was said of the change, or of the half of it that is shown. NULL: memory. */
 static ls_sending *sending_of(ls_batch *b, uint32_t change) {
@@ -35,14 +34,14 @@ int ls_row_send_topic(ls_batch *b, uint32_t change, const char *p, size_t n) {
         return ls_refuse(b, "it gave \"%.*s\", which Kafka does not take for a topic's name: 1 to %d letters, digits, dots, _ and -; replace the others: "
                          "name:gsub(\"[^%%w._-]\", \"_\")", n > LS_TOPIC_MAX ? LS_TOPIC_MAX : (int)n, p, LS_TOPIC_MAX);
     ls_sending *s = sending_of(b, change);
-    if (!s) return no_memory(b);
+    if (!s) return ls_refuse_memory(b);
     ls_sent_topic **end = &s->topics;
     for (; *end; end = &(*end)->next)
         if ((*end)->len == n && memcmp((*end)->name, p, n) == 0) return 0; /* one message a topic */
     ls_sent_topic *t = ls_arena_alloc(a, sizeof *t);
-    if (!t) return no_memory(b);
+    if (!t) return ls_refuse_memory(b);
     *t = (ls_sent_topic){.name = ls_arena_copy(a, p, n), .len = n};
-    if (!t->name) return no_memory(b);
+    if (!t->name) return ls_refuse_memory(b);
     *end = t;
     return 0;
 }
@@ -52,12 +51,12 @@ static int say(ls_batch *b, const char *p, size_t n, ls_said *said, const char *
     *said = p ? LS_SAID : LS_SAID_NONE;
     *len = n;
     *text = p ? ls_arena_copy(&ls_work_of(b)->arena, p, n) : NULL;
-    return p && !*text ? no_memory(b) : 0;
+    return p && !*text ? ls_refuse_memory(b) : 0;
 }
 
 int ls_row_send_key(ls_batch *b, uint32_t change, const char *p, size_t n) {
     ls_sending *s = sending_of(b, change);
-    return s ? say(b, p, n, &s->has_key, &s->key, &s->key_len) : no_memory(b);
+    return s ? say(b, p, n, &s->has_key, &s->key, &s->key_len) : ls_refuse_memory(b);
 }
 
 int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t name_len, const char *value, size_t n) {
@@ -67,9 +66,9 @@ int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t na
     if (s && (s->header_bytes += name_len + n) > LS_HEADERS_BYTES)
         return ls_refuse(b, "the headers of a message are over %d KiB: what is long belongs into the message", LS_HEADERS_BYTES / 1024);
     ls_sent_header *h = s ? ls_arena_alloc(a, sizeof *h) : NULL;
-    if (!h) return no_memory(b);
+    if (!h) return ls_refuse_memory(b);
     *h = (ls_sent_header){.name = ls_arena_copy(a, name, name_len), .value = value ? ls_arena_copy(a, value, n) : NULL, .len = n};
-    if (!h->name || (value && !h->value)) return no_memory(b);
+    if (!h->name || (value && !h->value)) return ls_refuse_memory(b);
     ls_sent_header **at = &s->headers;
     while (*at && strcmp((*at)->name, h->name) < 0) at = &(*at)->next;
     h->next = *at;
@@ -79,7 +78,7 @@ int ls_row_send_header(ls_batch *b, uint32_t change, const char *name, size_t na
 
 int ls_row_send_message(ls_batch *b, uint32_t change, const char *p, size_t n) {
     ls_sending *s = sending_of(b, change);
-    return s ? say(b, p, n, &s->has_message, &s->message, &s->message_len) : no_memory(b);
+    return s ? say(b, p, n, &s->has_message, &s->message, &s->message_len) : ls_refuse_memory(b);
 }
 
 /* ---- halves ---- */
@@ -94,6 +93,7 @@ int ls_row_look(ls_batch *b, uint32_t change, int half) {
     if (half == LS_HALF_BEFORE) c->after = NULL;
     if (half == LS_HALF_AFTER) c->before = NULL;
     w->half = (uint8_t)half;
+    w->half_of = change;
     b->frozen = half != LS_WHOLE;
     return 0;
 }
@@ -121,6 +121,7 @@ int ls_row_differs(ls_batch *b, uint32_t change, uint32_t col) {
 
 int ls_row_split(ls_batch *b, uint32_t change) {
     ls_work *w = ls_work_of(b);
+    if (w->keep && ls_fault_keep(b, change)) return -1;
     ls_change like = b->changes[change];
     for (uint32_t i = 0; i < like.schema->ncols; i++)
         if (like.after[i].state > LS_NULL)
@@ -130,7 +131,7 @@ int ls_row_split(ls_batch *b, uint32_t change) {
     like.before = NULL;
     int rc = ls_work_clone(w, change, &like, LS_SPLITS_MAX);
     if (rc == -2) return ls_refuse(b, "a row is cloned %d times at most, its halves among them", LS_SPLITS_MAX);
-    if (rc < 0) return no_memory(b);
+    if (rc < 0) return ls_refuse_memory(b);
     ls_change *c = &b->changes[change];
     c->action = 'D';
     c->after = NULL;

@@ -20,7 +20,10 @@ int ls_row_text(ls_batch *b, const ls_value *v, const char **p, size_t *n) {
     ls_work *w = ls_work_of(b);
     ls_buf_clear(&w->text);
     ls_value_print(&w->text, v);
-    if (w->text.failed) return -1;
+    if (w->text.failed) {
+        ls_refuse_memory(b);
+        return -1;
+    }
     *p = w->text.len ? w->text.data : "";
     *n = w->text.len;
     return 0;

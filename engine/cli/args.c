@@ -8,13 +8,13 @@
 #include <string.h>
 
 static const ls_command *const commands[] = {&ls_command_run, &ls_command_check, &ls_command_print, &ls_command_test,
-                                           &ls_command_options};
+                                           &ls_command_position, &ls_command_options};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char about[] = "streams row changes from PostgreSQL, MariaDB and MySQL into Kafka, and from Kafka into files";
 
 /* What the command line may have. --help, the manual page and the completions are made of this table and of the commands' own. */
-enum { OPT_ONLY, OPT_UNTIL, OPT_OFFLINE, OPT_ROWS, OPT_CASES, OPT_UPDATE, OPT_SET, OPT_FORMAT, OPT_LOG, OPT_VERBOSE, OPT_QUIET, OPT_HELP, OPT_VERSION, OPTIONS };
+enum { OPT_ONLY, OPT_UNTIL, OPT_OFFLINE, OPT_ROWS, OPT_CASES, OPT_UPDATE, OPT_SET, OPT_FORMAT, OPT_JSON, OPT_SLOT, OPT_YES, OPT_LOG, OPT_VERBOSE, OPT_QUIET, OPT_HELP, OPT_VERSION, OPTIONS };
 enum { OPT_CODE = 256 }; /* getopt's code of the first: above all letters */
 
 static const ls_usage_option options[OPTIONS] = {
@@ -27,6 +27,9 @@ static const ls_usage_option options[OPTIONS] = {
     [OPT_SET] = {.name = "set", .value = "NAME=VALUE", .of = LS_ARG_SET, .help = "a value for the script's ls.param(NAME, default)"},
     [OPT_FORMAT] = {.name = "format", .value = "FORMAT", .choices = "text lua man bash zsh fish", .of = LS_ARG_FORMAT,
                     .help = "text, annotations for editors (lua), the manual page (man), or a shell's completion"},
+    [OPT_JSON] = {.name = "json", .of = LS_ARG_JSON, .help = "show: as one line of JSON"},
+    [OPT_SLOT] = {.name = "slot", .of = LS_ARG_SLOT, .help = "drop: PostgreSQL's replication slot as well"},
+    [OPT_YES] = {.name = "yes", .of = LS_ARG_YES, .help = "set and drop: asks nothing"},
     [OPT_LOG] = {.name = "log-format", .value = "FORMAT", .choices = "text json", .help = "how log lines on stderr look: text or json"},
     [OPT_VERBOSE] = {.letter = 'v', .help = "more log lines"},
     [OPT_QUIET] = {.letter = 'q', .help = "fewer log lines"},
@@ -114,6 +117,9 @@ static int one_option(ls_args *a, int code, char *value, unsigned *given, char *
     case OPT_UPDATE: a->update = true; return 0;
     case OPT_SET: return add_param(a, value, err);
     case OPT_FORMAT: a->format = value; return 0;
+    case OPT_JSON: a->json = true; return 0;
+    case OPT_SLOT: a->slot = true; return 0;
+    case OPT_YES: a->yes = true; return 0;
     case OPT_LOG: a->json_log = strcmp(value, "json") == 0; return 0;
     case OPT_VERBOSE: a->least = LS_DEBUG; return 0;
     case OPT_QUIET: a->least = LS_WARN; return 0;
@@ -135,6 +141,12 @@ static void for_getopt(struct option named[OPTIONS + 1], char letters[2 * OPTION
     *letters = '\0';
 }
 
+static int take_action(ls_args *a, int argc, char **argv, ls_error *err) {
+    a->action = optind < argc ? argv[optind++] : "";
+    if (among(a->command->words, a->action)) return 0;
+    return ls_fail(err, LS_USAGE, "%s is followed by one of %s, not \"%s\": %s", a->command->name, a->command->words, a->action, a->command->usage);
+}
+
 static int take_words(ls_args *a, int argc, char **argv, unsigned given, ls_error *err) {
     const char *first = optind < argc ? argv[optind] : NULL;
     a->command = first ? find(first) : NULL;
@@ -151,8 +163,11 @@ static int take_words(ls_args *a, int argc, char **argv, unsigned given, ls_erro
         return unknown_command(first, err);
     if (a->help || a->version) return 0;
     if (!a->command) return ls_fail(err, LS_USAGE, "a script is missing: list_sync pipeline.lua (list_sync --help)");
+    if (a->command->words && take_action(a, argc, argv, err)) return -1;
     if (optind < argc) a->script = argv[optind++];
     if (a->command->needs_script && !a->script) return ls_fail(err, LS_USAGE, "a script is missing: %s", a->command->usage);
+    if (optind < argc && a->command->words) a->name = argv[optind++];
+    if (optind < argc && a->command->words) a->position = argv[optind++];
     if (optind < argc && a->command->takes & LS_ARG_SECOND) a->cases = argv[optind++];
     if (optind < argc) return ls_fail(err, LS_USAGE, "one word too many: \"%s\"; %s", argv[optind], a->command->usage);
     if (given & ~a->command->takes)
@@ -217,7 +232,7 @@ int ls_args_page(const char *format, ls_buf *out, ls_error *err) {
     ls_usage_command of[COMMANDS];
     for (size_t i = 0; i < COMMANDS; i++) {
         const ls_command *c = commands[i];
-        of[i] = (ls_usage_command){.name = c->name, .usage = c->usage, .help = c->help, .script = c->needs_script, .takes = c->takes};
+        of[i] = (ls_usage_command){.name = c->name, .usage = c->usage, .help = c->help, .words = c->words, .script = c->needs_script, .takes = c->takes};
     }
     const ls_usage u = {.about = about, .version = LIST_SYNC_VERSION, .commands = of, .ncommands = COMMANDS,
                         .options = options, .noptions = OPTIONS, .exits = exits, .nexits = EXITS};

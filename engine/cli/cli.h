@@ -20,7 +20,8 @@ typedef struct ls_args { /* strings are argv's */
     ls_conf_pair *params;
     size_t nparams;
     const char *cases; /* the second word, or --cases; NULL: none */
-    bool until_caught_up, offline, update, json_log, help, version;
+    const char *action, *name, *position; /* of a command with words of its own: the first, what follows the script, and what follows that */
+    bool until_caught_up, offline, update, json_log, help, version, json, slot, yes;
     const char *format; /* of `options`: "text", or a generated page's */
     uint64_t rows; /* print -n; 0: no end */
     ls_level least;
@@ -28,7 +29,8 @@ typedef struct ls_args { /* strings are argv's */
 
 enum ls_arg {
     LS_ARG_ONLY = 1, LS_ARG_UNTIL = 2, LS_ARG_OFFLINE = 4, LS_ARG_ROWS = 8, LS_ARG_SET = 16, LS_ARG_FORMAT = 32, LS_ARG_UPDATE = 64, LS_ARG_RECORD = 128,
-    LS_ARG_SECOND = 256 /* a second word, which names cases */
+    LS_ARG_SECOND = 256, /* a second word, which names cases */
+    LS_ARG_JSON = 512, LS_ARG_SLOT = 1024, LS_ARG_YES = 2048
 };
 
 struct ls_command {
@@ -36,13 +38,14 @@ struct ls_command {
     const char *usage;
     const char *help;
     const char *exits; /* what its exit codes mean, where that is not the program's own; NULL */
+    const char *words; /* of which one stands before the script, with blanks between them; a name and another word follow it then. NULL: none */
     bool needs_script;
     bool offline; /* it asks no server, so that secrets may be missing */
     unsigned takes; /* enum ls_arg */
     int (*run)(const ls_args *args, const ls_log *log, ls_error *err);
 };
 
-extern const ls_command ls_command_run, ls_command_check, ls_command_print, ls_command_test, ls_command_options;
+extern const ls_command ls_command_run, ls_command_check, ls_command_print, ls_command_test, ls_command_position, ls_command_options;
 
 /* Fills *args (freed by ls_args_free); LS_USAGE names the word that is wrong. */
 int ls_args_read(ls_args *args, int argc, char **argv, ls_error *err) LS_MUST_CHECK;

@@ -29,10 +29,16 @@ static void with_commas(ls_buf *out, uint64_t v) {
     }
 }
 
+static void show_count(ls_buf *out, const char *what, uint64_t n) {
+    if (!n) return;
+    ls_buf_fmt(out, "  %s ", what);
+    with_commas(out, n);
+}
+
 /* A stage's workers stand side by side: its rows and lag are their sums, its script's memory is the largest. */
 static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
     const ls_stage *stage = s->workers[i].stage;
-    uint64_t rows = 0, invalid = 0;
+    uint64_t rows = 0, invalid = 0, dead = 0, skipped = 0;
     size_t script = 0;
     int64_t lag = -1;
     ls_worker *first = &s->workers[i];
@@ -41,6 +47,8 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         int64_t l = atomic_load(&s->workers[i].lag);
         rows += now - s->last_rows[i];
         invalid += atomic_load(&s->workers[i].invalid);
+        dead += atomic_load(&s->workers[i].dead);
+        skipped += atomic_load(&s->workers[i].skipped);
         size_t held = atomic_load(&s->workers[i].script);
         if (held > script) script = held;
         s->last_rows[i] = now;
@@ -63,10 +71,9 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         if (first->checkpoint[0]) ls_buf_fmt(out, "  checkpoint %s", first->checkpoint);
         pthread_mutex_unlock(&first->place_lock);
     }
-    if (invalid) {
-        ls_buf_str(out, "  invalid text ");
-        with_commas(out, invalid);
-    }
+    show_count(out, "invalid text", invalid);
+    show_count(out, "dead letters", dead);
+    show_count(out, "skipped", skipped);
     if (script >= LS_STATUS_SCRIPT) ls_buf_fmt(out, "  script %zu MiB", script / MiB);
     return i;
 }

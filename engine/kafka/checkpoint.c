@@ -76,6 +76,13 @@ static int take_over(ls_checkpoints *c, ls_error *err) {
     return -1;
 }
 
+static int name_key(ls_checkpoints *c, ls_error *err) {
+    ls_buf_str(&c->key, "[1,");
+    ls_json_string(&c->key, c->connector, strlen(c->connector));
+    ls_buf_char(&c->key, ']');
+    return c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : 0;
+}
+
 int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const char *connector, size_t rows, const ls_log *log, ls_error *err) {
     ls_checkpoints *c = calloc(1, sizeof *c);
     if (!c) return ls_fail_memory(err, "opening the checkpoints");
@@ -83,12 +90,12 @@ int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const c
     c->log = log;
     c->connector = connector;
     c->rows = rows;
-    ls_buf_str(&c->key, "[1,");
-    ls_json_string(&c->key, connector, strlen(connector));
-    ls_buf_char(&c->key, ']');
+    if (name_key(c, err)) {
+        ls_checkpoints_close(c);
+        return -1;
+    }
     ls_offsets offsets = offsets_of(c);
-    int rc = c->key.failed ? ls_fail_memory(err, "opening the checkpoints") : 0;
-    if (rc || open_client(c, err) || ls_offsets_make(&offsets, c->rk, err) || take_over(c, err)) {
+    if (open_client(c, err) || ls_offsets_make(&offsets, c->rk, err) || take_over(c, err)) {
         ls_checkpoints_close(c);
         return -1;
     }
@@ -110,6 +117,15 @@ int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) {
     int found = ls_offsets_read(&offsets, value, err);
     if (found > 0) keep(&c->known, value->data + from, value->len - from);
     return found > 0 && c->known.failed ? ls_fail_memory(err, "reading the checkpoint") : found;
+}
+
+int ls_checkpoints_peek(const ls_kafka_conf *conf, const char *connector, const ls_log *log, ls_buf *value, int64_t *stored_at, ls_error *err) {
+    ls_checkpoints c = {.conf = *conf, .log = log, .connector = connector};
+    int found = name_key(&c, err);
+    ls_offsets offsets = offsets_of(&c);
+    if (found == 0) found = ls_offsets_peek(&offsets, value, stored_at, err);
+    ls_buf_free(&c.key);
+    return found;
 }
 
 /* ---- one transaction */

@@ -17,8 +17,10 @@ typedef struct ls_checkpoints ls_checkpoints;
 int ls_checkpoints_open(ls_checkpoints **out, const ls_kafka_conf *conf, const char *connector, size_t rows, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 /* The newest committed value of the connector's key: 1 with it appended to *value, 0 when there is none. */
 int ls_checkpoints_load(ls_checkpoints *c, ls_buf *value, ls_error *err) LS_MUST_CHECK;
-/* Stores a value in a transaction of its own, outside of ls_checkpoints_begin() to _end(); 0 only when it is committed. LS_FENCED, LS_AGAIN: call again with this
- * value or a newer one. */
+/* The same for somebody who only looks: makes no topic and fences nobody. *stored_at: milliseconds since 1970. */
+int ls_checkpoints_peek(const ls_kafka_conf *conf, const char *connector, const ls_log *log, ls_buf *value, int64_t *stored_at, ls_error *err) LS_MUST_CHECK;
+/* Stores a value in a transaction of its own, outside of ls_checkpoints_begin() to _end(); 0 only when it is committed. n 0: there is none from now on. LS_FENCED,
+ * LS_AGAIN: call again with this value or a newer one. */
 int ls_checkpoints_store(ls_checkpoints *c, const char *value, size_t n, ls_error *err) LS_MUST_CHECK;
 void ls_checkpoints_close(ls_checkpoints *c);
 

@@ -1,6 +1,7 @@
 #include "kafka/consumer.h"
 
 #include "base/clock.h"
+#include "kafka/assigned.h"
 #include "kafka/consumer_error.h"
 #include "kafka/leave.h"
 #include "kafka/presence.h"
@@ -14,7 +15,6 @@ enum {
     LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
     LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
-    LS_COMMITTED_TRIES = 3,      /* to learn the group's offsets, LS_KAFKA_ASK_MS each */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
@@ -52,6 +52,7 @@ struct ls_consumer {
     int64_t subscribed_at;    /* ls_clock_ms(); 0: not yet, or the wait for the group was spoken of */
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
+    ls_assigned assigned;     /* with conf.instances */
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
@@ -102,26 +103,6 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
     }
 }
 
-/* A partition of which the group has committed nothing begins where auto_offset_reset says. The client itself is told to fail
- * rather than to choose: an offset that is not there any more is a loss to be spoken of, not one to be passed over. */
-static void begin_new_partitions(ls_consumer *c, rd_kafka_topic_partition_list_t *l) {
-    int64_t begin = strcmp(c->conf.auto_offset_reset, "latest") == 0 ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_topic_partition_list_t *known = rd_kafka_topic_partition_list_copy(l);
-    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    for (int i = 0; i < LS_COMMITTED_TRIES && e; i++) e = rd_kafka_committed(c->rk, known, LS_KAFKA_ASK_MS);
-    for (int i = 0; !e && i < known->cnt; i++) {
-        const rd_kafka_topic_partition_t *k = &known->elems[i];
-        rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(l, k->topic, k->partition);
-        if (p && !k->err) p->offset = k->offset < 0 ? begin : k->offset;
-    }
-    if (e) ls_log_line(c->log, LS_WARN, "the group's offsets are not known: %s", rd_kafka_err2str(e));
-    rd_kafka_topic_partition_list_destroy(known);
-    for (int i = 0; c->conf.begin && i < l->cnt; i++) {
-        int64_t offset;
-        if (c->conf.begin(c->conf.ctx, l->elems[i].topic, l->elems[i].partition, &offset) == 1) l->elems[i].offset = offset;
-    }
-}
-
 /* Runs inside ls_consumer_poll(), or close. */
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *l, void *opaque) {
     ls_consumer *c = opaque;
@@ -129,7 +110,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     c->rebalanced = c->joined = true;
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
-        begin_new_partitions(c, l);
+        ls_begin_at(c->rk, &c->conf, c->log, l);
         error = rd_kafka_incremental_assign(rk, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
@@ -145,6 +126,19 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     rd_kafka_error_destroy(error);
 }
 
+/* Without a group: the partitions of this instance that have come. */
+static int take_share(ls_consumer *c, bool now, ls_error *err) {
+    rd_kafka_topic_partition_list_t *l = ls_assigned_look(&c->assigned, c->rk, now);
+    if (!l) return 0;
+    forget(c, l, true);
+    ls_begin_at(c->rk, &c->conf, c->log, l);
+    rd_kafka_error_t *e = rd_kafka_incremental_assign(c->rk, l);
+    int rc = e ? ls_fail(err, LS_FAIL, "the partitions cannot be read: %s", rd_kafka_error_string(e)) : 0;
+    if (e) rd_kafka_error_destroy(e);
+    rd_kafka_topic_partition_list_destroy(l);
+    return rc;
+}
+
 static int make_client(ls_consumer *c, ls_error *err) {
     char queue[24], fetch[24], wait[24], session[24], why[512];
     size_t one = c->conf.budget / LS_FETCH_SHARE;
@@ -158,7 +152,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
-                            {"auto.offset.reset", "error"}, /* see begin_new_partitions() */
+                            {"auto.offset.reset", "error"}, /* see ls_begin_at() */
                             {"check.crcs", "true"},
                             {"partition.assignment.strategy", "cooperative-sticky"},
                             {"isolation.level", "read_committed"},
@@ -173,7 +167,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
-    rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    if (!c->conf.instances) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_conf_set_error_cb(conf, connection_error);
     c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (c->rk) return 0;
@@ -199,7 +193,8 @@ int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_l
     if (!c) return ls_fail_memory(err, "starting a consumer");
     c->conf = *conf;
     c->log = log;
-    if (ls_presence_init(&c->presence, conf->topics, conf->ntopics, conf->kafka.memory, log)) {
+    if (ls_presence_init(&c->presence, conf->topics, conf->ntopics, conf->kafka.memory, log) ||
+        (conf->instances && ls_assigned_init(&c->assigned, conf->instance, conf->instances, &c->presence))) {
         ls_fail_memory(err, "starting a consumer");
         goto fail;
     }
@@ -243,7 +238,7 @@ static int take_event(ls_consumer *c, const rd_kafka_message_t *m, ls_error *err
         c->slow_said = true;
         return 0;
     default:
-        if (ls_consumer_final(c->rk, c->conf.group_id, m, err)) return -1;
+        if (ls_consumer_final(c->rk, c->conf.group_id, c->conf.places, m, err)) return -1;
         passing(c, m);
         return 0;
     }
@@ -339,7 +334,8 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
     *n = 0;
     if (c->given != c->next) return ls_fail(err, LS_FAIL, "the last poll's messages were not released");
     if (make_room(c, max)) return ls_fail_memory(err, "reading messages");
-    if (ls_presence_look(&c->presence, c->rk) && subscribe(c, err)) return -1;
+    bool come = ls_presence_look(&c->presence, c->rk);
+    if (c->conf.instances ? take_share(c, come, err) : come && subscribe(c, err)) return -1;
     commit_again(c);
     speak_of_the_wait(c);
     if (c->next == c->nbatch && fetch(c, max, max_bytes, wait_ms, err)) return -1;
@@ -353,11 +349,17 @@ int ls_consumer_poll(ls_consumer *c, ls_message *out, size_t max, size_t max_byt
                                .key = m->key,
                                .value = m->payload,
                                .key_len = m->key_len,
-                               .value_len = m->len};
+                               .value_len = m->len,
+                               .raw = m};
         bytes += m->len + m->key_len;
     }
     reach_ends(c);
     return 0;
+}
+
+bool ls_message_header(const ls_message *m, size_t i, const char **name, const void **value, size_t *len) {
+    rd_kafka_headers_t *all;
+    return !rd_kafka_message_headers(m->raw, &all) && !rd_kafka_header_get_all(all, i, name, value, len);
 }
 
 void ls_consumer_release(ls_consumer *c) {
@@ -398,12 +400,13 @@ static int take_commit(ls_consumer *c, rd_kafka_event_t *ev, ls_error *err) {
         c->commit_failed = false;
         return 0;
     }
-    if (!moved_on(e) && ls_kafka_code(e) != LS_AGAIN)
+    if (!c->conf.instances && !moved_on(e) && ls_kafka_code(e) != LS_AGAIN)
         return ls_fail(err, LS_FAIL, "offsets cannot be committed: %s: give the user the right to use the group \"%s\"",
                        rd_kafka_err2str(e), c->conf.group_id);
-    if (!moved_on(e) && !c->commit_failed)
-        ls_log_line(c->log, LS_WARN, "offsets are not committed yet: %s; trying again until they are", rd_kafka_err2str(e));
-    c->commit_failed |= !moved_on(e);
+    if ((c->conf.instances || !moved_on(e)) && !c->commit_failed)
+        ls_log_line(c->log, LS_WARN, "offsets are not committed yet%s: %s; trying again until they are",
+                    c->conf.instances ? " (which show the group's lag, and are needed for nothing else)" : "", rd_kafka_err2str(e));
+    c->commit_failed |= c->conf.instances || !moved_on(e);
     c->commit_again_at = ls_clock_ms() + LS_COMMIT_AGAIN_MS;
     return 0;
 }
@@ -499,7 +502,17 @@ static int others_at_ends(ls_consumer *c, ls_error *err) {
     return all;
 }
 
+/* Without a group each instance answers for its own share. */
+static int share_at_ends(const ls_consumer *c) {
+    for (size_t i = 0; i < c->nplaces; i++) {
+        const place *p = &c->places[i];
+        if (p->goal && ls_assigned_is_ours(&c->assigned, p->partition) && (!p->mine || p->done < p->goal)) return 0;
+    }
+    return 1;
+}
+
 int ls_consumer_at_ends(ls_consumer *c, ls_error *err) {
+    if (c->conf.instances) return share_at_ends(c);
     for (size_t i = 0; i < c->nplaces; i++) {
         const place *p = &c->places[i];
         if (p->goal && p->mine && p->committed < p->goal) return 0;
@@ -555,6 +568,7 @@ void ls_consumer_close(ls_consumer *c) {
     for (size_t i = 0; i < c->nplaces; i++) free(c->places[i].topic);
     free(c->places);
     ls_presence_free(&c->presence);
+    ls_assigned_free(&c->assigned);
     free(c->batch);
     free(c);
 }

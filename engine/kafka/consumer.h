@@ -15,11 +15,16 @@ typedef struct ls_consumer_conf {
     size_t ntopics;
     const char *auto_offset_reset; /* "earliest" | "latest" */
     size_t budget;                 /* bytes of fetched messages waiting in the client */
+    /* instances not 0: no group shares out. This is number `instance` (from 1) of so many, and reads the partitions p with p mod instances =
+     * instance - 1. Places are the caller's, who gives them in `begin`; commits only show the group's lag, and may fail without harm. */
+    int instance, instances;
+    const char *places;            /* where these places are kept, for messages; NULL: the group has them */
     /* Partitions are being taken away: flush what was written and commit (ls_consumer_commit) before this returns. */
     void (*revoked)(void *ctx);
     /* NULL, or: all partitions are lost, and other members may have them already. What was written and not flushed is theirs to write. */
     void (*lost)(void *ctx);
-    /* NULL, or asked of each partition that comes: where to begin, whatever the group has committed. 1: at *offset; 0: at the group's. */
+    /* NULL, or asked of each partition that comes: where to begin, whatever the group has committed. 1: at *offset; 2: at its beginning; 0: at
+     * the group's, or without one as auto_offset_reset says. */
     int (*begin)(void *ctx, const char *topic, int32_t partition, int64_t *offset);
     void *ctx;
 } ls_consumer_conf;
@@ -31,9 +36,12 @@ typedef struct ls_message {
     int64_t offset, time; /* time: milliseconds since 1970 UTC; -1: the message has none */
     const void *key, *value;
     size_t key_len, value_len;
+    const rd_kafka_message_t *raw;
 } ls_message;
+/* Header number i of the message, in its order; value NULL: a null one. false: it has no more. Lives as long as the message. */
+bool ls_message_header(const ls_message *m, size_t i, const char **name, const void **value, size_t *len);
 
-/* Subscribes: cooperative-sticky group, no auto commit, read_committed. */
+/* Subscribes (or takes its share of the partitions): cooperative-sticky group, no auto commit, read_committed. */
 int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 /* Up to max messages, and about max_bytes; waits up to wait_ms for the first. *n may be 0. Rebalances happen in here. LS_AGAIN is not
  * given: what is transient is logged once a change of state and tried for ever. LS_LOST: the group's offset is not in its partition any more. */
@@ -50,7 +58,7 @@ typedef struct ls_consumer_place {
 } ls_consumer_place;
 size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t max);
 /* Notes the topics' ends as of now (a topic not made yet is an end); then: has this member passed all of them in the partitions that it holds,
- * and does the group hold every partition? 1 yes, 0 no. */
+ * and does the group hold every partition? 1 yes, 0 no. Without a group: has this instance passed those of its share? */
 int ls_consumer_note_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
 int ls_consumer_at_ends(ls_consumer *c, ls_error *err) LS_MUST_CHECK;
 /* A number that changes while this member, or as of the last ls_consumer_at_ends() another one, gets on. */

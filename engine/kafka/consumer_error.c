@@ -4,7 +4,7 @@
 
 typedef struct reader {
     rd_kafka_t *rk;
-    const char *group;
+    const char *group, *places;
 } reader;
 
 static int refused(const reader *r, const rd_kafka_message_t *m, ls_error *err) {
@@ -25,6 +25,12 @@ static int lost(const reader *r, const rd_kafka_message_t *m, ls_error *err) {
     int64_t low, high;
     if (rd_kafka_query_watermark_offsets(r->rk, topic, m->partition, &low, &high, LS_KAFKA_ASK_MS))
         return ls_fail(err, LS_LOST, "topic %s, partition %" PRId32 ": %s", topic, m->partition, rd_kafka_message_errstr(m));
+    if (r->places)
+        return ls_fail(err, LS_LOST,
+                       "topic %s, partition %" PRId32 ": offset %" PRId64 ", where %s stands, is not there: the partition has %" PRId64 " to %" PRId64
+                       " (its retention took what was not read yet, or the topic was made anew): rows are missing; to go on with what is there set the "
+                       "partition's offset in %s to %" PRId64 " and start again",
+                       topic, m->partition, m->offset, r->places, low, high, r->places, low);
     return ls_fail(err, LS_LOST,
                    "topic %s, partition %" PRId32 ": offset %" PRId64 ", where the group \"%s\" stands, is not there: the partition has %" PRId64
                    " to %" PRId64 " (its retention took what was not read yet, or the topic was made anew): rows are missing; to go on "
@@ -48,8 +54,8 @@ static int no_member(const reader *r, const rd_kafka_message_t *m, ls_error *err
     return ls_fail(err, LS_USAGE, "the group \"%s\" does not take this member: %s: %s", r->group, rd_kafka_message_errstr(m), mend);
 }
 
-int ls_consumer_final(rd_kafka_t *rk, const char *group, const rd_kafka_message_t *m, ls_error *err) {
-    const reader r = {rk, group};
+int ls_consumer_final(rd_kafka_t *rk, const char *group, const char *places, const rd_kafka_message_t *m, ls_error *err) {
+    const reader r = {rk, group, places};
     switch (m->err) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:

@@ -82,20 +82,21 @@ static int whole_end(const ls_offsets *o, int64_t *end, ls_error *err) {
     return e ? ls_fail(err, ls_kafka_code(e), "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : 0;
 }
 
-static void take(const ls_offsets *o, const rd_kafka_message_t *m, ls_buf *value, int *found) {
+static void take(const ls_offsets *o, const rd_kafka_message_t *m, ls_buf *value, int64_t *stored_at, int *found) {
     if (m->key_len != o->key_len || memcmp(m->key, o->key, m->key_len) != 0) return;
     ls_buf_clear(value);
     *found = m->payload != NULL;
     ls_buf_add(value, m->payload, m->len);
+    *stored_at = rd_kafka_message_timestamp(m, NULL);
 }
 
-static int scan(const ls_offsets *o, rd_kafka_topic_t *t, int64_t end, ls_buf *value, ls_error *err) {
+static int scan(const ls_offsets *o, rd_kafka_topic_t *t, int64_t end, ls_buf *value, int64_t *stored_at, ls_error *err) {
     int found = 0;
     int64_t until = ls_clock_ms() + LS_STABLE_WAIT_MS;
     for (int64_t at = 0; at < end;) {
         rd_kafka_message_t *m = rd_kafka_consume(t, 0, LS_SCAN_POLL_MS);
         if (m && !m->err) {
-            take(o, m, value, &found);
+            take(o, m, value, stored_at, &found);
             at = m->offset + 1;
         } else if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             at = m->offset;
@@ -110,7 +111,7 @@ static int scan(const ls_offsets *o, rd_kafka_topic_t *t, int64_t end, ls_buf *v
 }
 
 /* Read without a consumer group, which would only cost the time to find its coordinator. */
-int ls_offsets_read(const ls_offsets *o, ls_buf *value, ls_error *err) {
+static int read_newest(const ls_offsets *o, ls_buf *value, int64_t *stored_at, ls_error *err) {
     rd_kafka_t *rk;
     int64_t end, low, stable;
     if (whole_end(o, &end, err)) return -1;
@@ -123,10 +124,25 @@ int ls_offsets_read(const ls_offsets *o, ls_buf *value, ls_error *err) {
     if (!t || rd_kafka_consume_start(t, 0, low)) {
         found = ls_fail(err, LS_FAIL, "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(rd_kafka_last_error()));
     } else {
-        found = scan(o, t, end, value, err);
+        found = scan(o, t, end, value, stored_at, err);
         rd_kafka_consume_stop(t, 0);
     }
     if (t) rd_kafka_topic_destroy(t);
     rd_kafka_destroy(rk);
     return found;
+}
+
+int ls_offsets_read(const ls_offsets *o, ls_buf *value, ls_error *err) {
+    int64_t stored_at;
+    return read_newest(o, value, &stored_at, err);
+}
+
+int ls_offsets_peek(const ls_offsets *o, ls_buf *value, int64_t *stored_at, ls_error *err) {
+    rd_kafka_t *rk;
+    int has;
+    *stored_at = 0;
+    if (open_reader(o, "read_committed", &rk, err)) return -1;
+    int rc = ls_topic_partitions(rk, LS_OFFSETS_TOPIC, &has, err);
+    rd_kafka_destroy(rk);
+    return rc || !has ? rc : read_newest(o, value, stored_at, err);
 }

@@ -20,5 +20,7 @@ int ls_offsets_make(const ls_offsets *o, rd_kafka_t *rk, ls_error *err) LS_MUST_
 /* The newest committed value of the key, appended: 1, or 0 when there is none. Waits until read_committed reaches the topic's end as of now, so that
  * what transactions were about to store is stored or is not; LS_AGAIN: it does not, since brokers do not answer or somebody's transaction stays open. */
 int ls_offsets_read(const ls_offsets *o, ls_buf *value, ls_error *err) LS_MUST_CHECK;
+/* The same, also where there is no topic; *stored_at: milliseconds since 1970. */
+int ls_offsets_peek(const ls_offsets *o, ls_buf *value, int64_t *stored_at, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
 enum {
     LS_QUEUE_MESSAGES = 1000000, /* the client's own bound on queued messages; the budget in bytes comes first */
     LS_LINGER_MS = 5,            /* how long a batch waits for more; a script may set linger.ms */
-    LS_BATCH_ROOM = 1024,        /* bytes: what Kafka's batch puts around a message and counts against max.message.bytes */
+    LS_HEADER_ROOM = 10,         /* bytes that a header takes beside its name and value, at most */
     LS_REPORTS_AT_ONCE = 20000   /* reports taken in one call, so that the caller gets to its other work */
 };
 
@@ -130,7 +130,7 @@ static int too_large(const ls_topic *t, size_t bytes, ls_error *err) {
     return ls_fail(err, LS_FAIL,
                    "a message of %zu bytes for topic %s is over the limit of %d: the producer's message.max.bytes and the topic's "
                    "max.message.bytes are %d, and a batch's head goes off; leave the large column out of the row with a map",
-                   bytes, t->name, LS_MESSAGE_MAX - LS_BATCH_ROOM, LS_MESSAGE_MAX);
+                   bytes, t->name, LS_LARGEST, LS_MESSAGE_MAX);
 }
 
 /* With headers, which rd_kafka_produce() does not take. */
@@ -160,14 +160,28 @@ static int refuse(ls_producer *p, ls_error *err) {
     return -1;
 }
 
+size_t ls_producer_bytes(size_t key_len, size_t value_len, const ls_producer_header *headers, size_t nheaders) {
+    size_t bytes = key_len + value_len;
+    for (size_t i = 0; i < nheaders; i++) bytes += strlen(headers[i].name) + headers[i].len + LS_HEADER_ROOM;
+    return bytes;
+}
+
+size_t ls_producer_alone(const ls_producer *p) {
+    char text[32] = "";
+    size_t n = sizeof text;
+    if (rd_kafka_conf_get(rd_kafka_conf(p->rk), "batch.size", text, &n) != RD_KAFKA_CONF_OK) return LS_MESSAGE_MAX;
+    return strtoul(text, NULL, 10);
+}
+
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
                      size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) {
-    if (key_len + value_len > LS_MESSAGE_MAX - LS_BATCH_ROOM) return too_large(t, key_len + value_len, err);
+    size_t bytes = ls_producer_bytes(key_len, value_len, headers, nheaders);
+    if (bytes > LS_LARGEST) return too_large(t, bytes, err);
     rd_kafka_resp_err_t e = nheaders ? produce_with(p, t, partition, key, key_len, value, value_len, headers, nheaders, opaque)
                                      : produce(t, partition, key, key_len, value, value_len, opaque);
     if (!e) return 0;
     if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
-    if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, key_len + value_len, err);
+    if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, bytes, err);
     if (!p->owns && (e == RD_KAFKA_RESP_ERR__STATE || e == RD_KAFKA_RESP_ERR__FATAL || e == RD_KAFKA_RESP_ERR__FENCED)) return refuse(p, err);
     if (e == RD_KAFKA_RESP_ERR__FATAL) {
         char why[256];
@@ -199,13 +213,14 @@ static bool is_final(rd_kafka_resp_err_t e) {
 static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
     const rd_kafka_message_t *m;
     while ((m = rd_kafka_event_message_next(ev))) {
-        ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0};
+        ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0, .key = m->key, .key_len = m->key_len};
         if (m->err) {
             r.code = ls_kafka_code(m->err);
             r.final = is_final(m->err);
-            bool size = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-            snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", m->rkt ? rd_kafka_topic_name(m->rkt) : "?", m->partition, rd_kafka_err2str(m->err),
-                     size ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864)" : "");
+            r.too_large = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+            r.topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "?";
+            snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", r.topic, m->partition, rd_kafka_err2str(m->err),
+                     r.too_large ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864, or make batch.size in kafka_conf no larger than it)" : "");
         }
         take(ctx, &r);
         ++*n;

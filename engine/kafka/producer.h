@@ -32,8 +32,14 @@ typedef struct ls_producer_header {
     size_t len;
 } ls_producer_header;
 
+enum { LS_LARGEST = LS_MESSAGE_MAX - 1024 }; /* bytes of a message that is sent: Kafka's batch puts a head around it, and counts that too */
+/* Bytes of a message as they are counted against LS_LARGEST. */
+size_t ls_producer_bytes(size_t key_len, size_t value_len, const ls_producer_header *headers, size_t nheaders);
+/* A message whose key and value are over so many bytes (the property batch.size) has a batch of its own: what Kafka says of that is meant for it. */
+size_t ls_producer_alone(const ls_producer *p);
+
 /* Copies key (NULL: none), value (NULL: none) and headers. opaque comes back with the report. LS_AGAIN: the queue is full, send again after
- * reports were taken. A message over LS_MESSAGE_MAX: LS_FAIL, naming message.max.bytes and max.message.bytes. */
+ * reports were taken. A message over LS_LARGEST: LS_FAIL, naming message.max.bytes and max.message.bytes. */
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
                      size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) LS_MUST_CHECK;
 
@@ -42,6 +48,10 @@ typedef struct ls_report {
     size_t bytes; /* key and value */
     bool failed;  /* why[] says it; nothing of a failed message was stored as far as is known */
     bool final;   /* failed: it would fail again, for what it is or where it goes */
+    bool too_large; /* it is over the topic's max.message.bytes, or its batch is */
+    const char *topic; /* this and the key: until take() returns */
+    const void *key;   /* NULL: none */
+    size_t key_len;
     char why[256];
     ls_code code;
 } ls_report;

@@ -33,6 +33,7 @@ typedef struct connector {
     ls_delivery *delivery;
     ls_encoder *encoder;
     ls_routes *routes;
+    ls_dead *dead;
     ls_columns *columns; /* NULL: none */
     ls_script *script; /* NULL: no hooks */
     const ls_source_ops *ops;
@@ -51,8 +52,11 @@ typedef struct connector {
     /* what was captured last: where the next session goes on */
     ls_place place;
     ls_buf gtid;
+    uint64_t epoch; /* of place */
     char pos[40];
+    char tx[LS_GTID_TEXT]; /* see ls_segment */
     uint64_t seq;
+    bool kept_back; /* an XA transaction that is prepared keeps marks back: `place` is before whole transactions that were captured */
 
     ls_place goal; /* --until-caught-up: the log's end at the start */
     bool has_goal;
@@ -111,7 +115,8 @@ static int open_kafka_once(connector *c, ls_error *err) {
     if (!c->producer && (exact ? ls_producer_over(&c->producer, ls_checkpoints_client(c->checkpoints), &c->kafka, &c->worker->log, err)
                                : ls_producer_open(&c->producer, &c->kafka, queue, &c->worker->log, err)))
         return -1;
-    return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
+    if (!c->routes && ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err)) return -1;
+    return ls_routes_open_letters(c->routes, c->dead, err);
 }
 
 /* standby = true: until it is this program's turn. Only from then on a checkpoint is read: until then others write it. */
@@ -187,7 +192,7 @@ static int next_start(connector *c, ls_error *err) {
         ls_log_line(&c->worker->log, LS_WARN,
                     "tables, publication or plugin differ from the checkpoint's, in the middle of a transaction: "
                     "the transaction at %s is sent again from its first row", p->delivered_pos);
-        p->delivered_pos[0] = '\0';
+        p->delivered_pos[0] = p->delivered_gtid[0] = '\0';
         p->delivered_seq = 0;
     }
     p->options = options;
@@ -209,7 +214,9 @@ static int note_tables(connector *c, ls_error *err) {
 static int stand_at_checkpoint(connector *c, ls_error *err) {
     const ls_progress *p = &c->progress;
     c->place = p->restart;
+    c->epoch = p->epoch;
     memcpy(c->pos, p->delivered_pos, sizeof c->pos);
+    memcpy(c->tx, p->delivered_gtid, sizeof c->tx);
     c->seq = p->delivered_seq;
     ls_buf_clear(&c->gtid);
     ls_buf_add(&c->gtid, p->gtid.data, p->gtid.len);
@@ -218,40 +225,14 @@ static int stand_at_checkpoint(connector *c, ls_error *err) {
 
 static int start_delivery(connector *c, ls_error *err) {
     if (note_tables(c, err) || (c->stored ? next_start(c, err) : first_start(c, err)) || stand_at_checkpoint(c, err)) return -1;
-    return ls_delivery_start(&c->delivery, c->worker, c->producer, c->checkpoints, &c->progress, c->exact, err);
-}
-
-/* Opens the source and begins to stream from where capture stands. */
-static int open_session(connector *c, ls_error *err) {
-    ls_source_identity now = {0};
-    const char *known = c->stored ? ls_buf_cstr(&c->progress.tables) : NULL; /* the delivery thread only reads it, too */
-    if (c->ops->open(&c->source, &c->conf, &c->worker->log, known, &now, err)) return -1;
-    c->server = now;
-    ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
-    if (!c->delivery && start_delivery(c, err)) return -1;
-    if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
-    const char *gtid = ls_buf_cstr(&c->gtid);
-    if (!gtid) return ls_fail_memory(err, "starting");
-    ls_resume from = {.restart = c->place,
-                      .gtid = gtid,
-                      .delivered_pos = c->pos,
-                      .delivered_seq = c->seq,
-                      .identity = then.json,
-                      .binlog = then.binlog};
-    if (c->ops->start(c->source, &from, err)) return -1;
-    c->proven = now;
-    c->has_proven = true;
-    ls_delivery_server(c->delivery, &now);
-    if (c->run->until_caught_up && !c->has_goal) {
-        if (c->ops->end(c->source, &c->goal, err)) return -1;
-        c->has_goal = true;
-    }
-    return 0;
-}
-
-static void close_session(connector *c) {
-    if (c->source) c->ops->close(c->source);
-    c->source = NULL;
+    const ls_delivery_conf conf = {.worker = c->worker,
+                                   .producer = c->producer,
+                                   .checkpoints = c->checkpoints,
+                                   .progress = &c->progress,
+                                   .exact = c->exact,
+                                   .dead = c->dead,
+                                   .letters = ls_routes_letters(c->routes)};
+    return ls_delivery_start(&c->delivery, &conf, err);
 }
 
 static int confirm(connector *c, ls_error *err) {
@@ -270,6 +251,69 @@ static int pause_for_room(void *ctx, ls_error *err) {
     return 0;
 }
 
+/* Capture goes on in another server's log: that is stored before a row of it is sent, so that its rows' positions never come again
+ * for others. */
+static int move(connector *c, const ls_source_identity *now, ls_error *err) {
+    ls_segment *s;
+    while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
+        if (pause_for_room(c, err)) return -1;
+    s->has_place = true;
+    s->place = c->source->place;
+    s->gtid = strdup(ls_buf_cstr(&c->gtid));
+    s->moved = malloc(sizeof *s->moved);
+    bool fine = s->gtid && s->moved;
+    if (fine) *s->moved = (ls_moved){*now, c->source->epoch};
+    ls_inflight_close(ls_delivery_inflight(c->delivery), s);
+    if (!fine) return ls_fail_memory(err, "noting a position");
+    c->place = c->source->place;
+    c->epoch = c->source->epoch;
+    c->has_goal = false; /* of the other log */
+    while (ls_delivery_epoch(c->delivery) < c->epoch) {
+        ls_delivery_cut(c->delivery, true);
+        if (pause_for_room(c, err)) return -1;
+    }
+    return 0;
+}
+
+/* Opens the source and begins to stream from where capture stands. */
+static int open_session(connector *c, ls_error *err) {
+    ls_source_identity now = {0};
+    const char *known = c->stored ? ls_buf_cstr(&c->progress.tables) : NULL; /* the delivery thread only reads it, too */
+    if (c->ops->open(&c->source, &c->conf, &c->worker->log, known, &now, err)) return -1;
+    c->server = now;
+    ls_source_identity then = c->has_proven ? c->proven : c->stored ? c->progress.server : now;
+    if (!c->delivery && start_delivery(c, err)) return -1;
+    if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
+    c->work->isolate = ls_dead_on_error(c->dead) != LS_POLICY_STOP;
+    c->work->keep = ls_dead_on_error(c->dead) == LS_POLICY_DEAD_LETTER;
+    const char *gtid = ls_buf_cstr(&c->gtid);
+    if (!gtid) return ls_fail_memory(err, "starting");
+    ls_resume from = {.restart = c->place,
+                      .epoch = c->epoch,
+                      .gtid = gtid,
+                      .delivered_pos = c->pos,
+                      .delivered_seq = c->seq,
+                      .delivered_gtid = c->tx,
+                      .identity = then.json,
+                      .binlog = then.binlog};
+    if (c->ops->start(c->source, &from, err)) return -1;
+    bool moved = c->source->epoch > c->epoch;
+    c->proven = now;
+    c->has_proven = true;
+    if (moved && move(c, &now, err)) return -1;
+    if (!moved) ls_delivery_server(c->delivery, &now);
+    if (c->run->until_caught_up && !c->has_goal) {
+        if (c->ops->end(c->source, &c->goal, err)) return -1;
+        c->has_goal = true;
+    }
+    return 0;
+}
+
+static void close_session(connector *c) {
+    if (c->source) c->ops->close(c->source);
+    c->source = NULL;
+}
+
 /* Capture, and what is delivered with the segment, stand behind the row. */
 static void note_row(connector *c, ls_segment *s, const ls_change *last) {
     memcpy(s->pos, last->tx->pos, sizeof s->pos);
@@ -277,11 +321,14 @@ static void note_row(connector *c, ls_segment *s, const ls_change *last) {
     s->ts = last->tx->ts;
     memcpy(c->pos, s->pos, sizeof c->pos);
     c->seq = s->seq;
+    snprintf(c->tx, sizeof c->tx, "%s", *c->server.binlog && !c->kept_back ? last->tx->id : "");
+    memcpy(s->tx, c->tx, sizeof s->tx);
 }
 
 /* Moves what was captured over the batch's marks, and gives the segment what it needs to move the checkpoint. */
 static int note_place(connector *c, ls_segment *s, ls_error *err) {
     ls_work *w = c->work;
+    if (w->has_read_to || w->nmarks) c->kept_back = w->has_read_to;
     for (uint32_t i = 0; i < w->nmarks; i++)
         if (*w->marks[i].place.gtid && ls_gtid_add(&c->gtid, w->marks[i].place.gtid, err)) return -1;
     if (w->nmarks) {
@@ -301,18 +348,20 @@ static void note_sent(connector *c, ls_segment *s, uint32_t i) {
     const ls_change *all = c->work->seen.changes;
     uint32_t n = i;
     while (n && all[n - 1].seq == all[i].seq && strcmp(all[n - 1].tx->pos, all[i].tx->pos) == 0) n--; /* a row's copies and halves come together */
+    c->kept_back = c->kept_back || c->work->nmarks; /* the batch's marks are not reached, though transactions of it may be whole */
     if (n) note_row(c, s, &all[n - 1]);
 }
 
 static int send_rows(connector *c, ls_segment *s, ls_error *err) {
     ls_batch *b = &c->work->seen;
     for (uint32_t i = 0; i < b->count; i++) {
-        if (b->changes[i].flags & LS_DROPPED) continue;
+        const ls_change *row = &b->changes[i];
+        if (row->flags & LS_DROPPED && !row->fault) continue;
         if (ls_routes_send(c->routes, b, i, c->delivery, s, pause_for_room, c, err)) {
             note_sent(c, s, i);
             return -1;
         }
-        s->rows++;
+        s->rows += !row->fault;
     }
     return note_place(c, s, err);
 }
@@ -384,6 +433,8 @@ static int read_stored(connector *c, const ls_buf *json, ls_error *err) {
         stored.gtid = gtid;
         p->restart = stored.restart;
         p->epoch = stored.epoch;
+        p->server = stored.server;
+        memcpy(p->delivered_gtid, stored.delivered_gtid, sizeof p->delivered_gtid);
         memcpy(p->delivered_pos, stored.delivered_pos, sizeof p->delivered_pos);
         p->delivered_seq = stored.delivered_seq;
     }
@@ -414,6 +465,7 @@ static int go_back(connector *c, ls_error *err) {
     if (ls_run_stopping(c->run)) return ls_fail(err, LS_OK, "stopping");
     while (still_its_turn(c, err) || renew_once(c, err))
         if (ls_retry_wait(&retry, c->worker, err)) return -1;
+    c->has_proven = false; /* a move to another server may be undone, too */
     return stand_at_checkpoint(c, err);
 }
 
@@ -438,11 +490,13 @@ static int take_turn(ls_worker *w, ls_error *err) {
     c.exact = strcmp(c.opt->delivery, "exactly_once") == 0;
     if (ls_connector_rules(&c.schemas, &c.rules, w->stage, err)) return -1;
     c.conf = ls_connector_source(w->stage, &c.schemas, &w->run->stop);
+    c.conf.script = w->run->script;
     int rc = -1;
     if (!(c.ops = ls_source_find(c.opt->db_type))) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", c.opt->db_type);
         goto out;
     }
+    if (ls_dead_new(&c.dead, w, err)) goto out;
     if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
     if (await_turn(&c, err) || open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
@@ -458,6 +512,7 @@ static int take_turn(ls_worker *w, ls_error *err) {
         *err = late;
         rc = -1;
     }
+    ls_dead_total(c.dead);
     /* the slot follows the last checkpoint; a server that is gone by now hears it at the next start */
     if (c.source && c.delivery && confirm(&c, &late)) ls_log_line(&w->log, LS_DEBUG, "last confirmation: %s", late.text);
 out:
@@ -469,6 +524,7 @@ out:
     if (c.producer) ls_producer_close(c.producer);
     ls_delivery_free(c.delivery);
     if (c.checkpoints) ls_checkpoints_close(c.checkpoints);
+    ls_dead_free(c.dead);
     ls_script_close(c.script);
     ls_progress_free(&c.progress);
     ls_buf_free(&c.gtid);

@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 #include "pipeline/csv_conf.h"
+#include "pipeline/dead_sender.h"
 #include "pipeline/incoming.h"
 #include "pipeline/lua_writer.h"
+#include "write/csv_keep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +20,26 @@ enum {
     LS_FEW_PLACES = 64          /* partitions whose places need no memory of their own at a flush */
 };
 
+/* Where a change comes from, where rows in error do not stop the stage: each message has one. */
+typedef struct message_origin {
+    ls_origin origin; /* first: what ls_change.origin points to */
+    const ls_message *message;
+    bool told; /* its dead letter is sent, or it was left out */
+} message_origin;
+
 typedef struct instance {
     ls_worker *worker;
+    ls_dead *dead;
+    ls_dead_sender *letters; /* NULL: there are to be none */
     const ls_consumer_options *opt;
     ls_consumer *consumer;
     ls_decoder *decoder;
     ls_writer *writer;
     ls_csv_layout *layouts; /* the CSV writer's; NULL: none */
+    ls_csv_keep_conf keep;  /* the CSV writer's, with delivery = "exactly_once" */
+    bool exact;             /* ... */
+    size_t noted;           /* exact: partitions whose places the writer has */
+    ls_retry room;          /* the disk is full */
     ls_script *script;
     ls_schemas schemas;
     ls_work *work;
@@ -62,13 +77,16 @@ static int positions(instance *in, size_t *n, ls_error *err) {
 }
 
 /* Written rows are made to stay first, then their offsets are committed: a crash in between repeats rows, unless the writer keeps the
- * positions with them. */
+ * positions with them. Such a one is told where partitions begin before there are rows: with auto_offset_reset = "latest" it is another place
+ * at the next start. */
 static int flush(instance *in, ls_error *err) {
     size_t n;
     in->flushed_at = ls_clock_ms();
-    if (!in->dirty) return 0;
+    if (!in->dirty && !(in->exact && ls_consumer_places(in->consumer, NULL, 0) > in->noted)) return 0;
+    if (in->letters && ls_dead_sender_await(in->letters, err)) return -1; /* offsets, and a writer's own positions, pass over them */
     if (positions(in, &n, err) || in->writer->ops->flush(in->writer, in->at, n, err) || ls_consumer_commit(in->consumer, err)) return -1;
     in->dirty = false;
+    in->noted = n;
     in->unflushed = 0;
     return 0;
 }
@@ -103,7 +121,7 @@ static int begin(void *ctx, const char *topic, int32_t partition, int64_t *offse
     int rc = in->writer->ops->begin(in->writer, &at, &in->why);
     in->broken = rc < 0;
     *offset = at.offset;
-    return rc == 1;
+    return rc;
 }
 
 /* The changes from number `from` on are of this message. */
@@ -111,13 +129,46 @@ static int note_origin(instance *in, const ls_message *m, uint32_t from, ls_erro
     ls_batch *b = &in->work->seen;
     const ls_origin *last = from ? b->changes[from - 1].origin : NULL;
     if (from == b->count) return 0;
-    if (!last || last->partition != m->partition || strcmp(last->topic, m->topic) != 0) {
-        ls_origin *o = ls_arena_alloc(&in->work->arena, sizeof *o);
+    if (in->work->isolate || !last || last->partition != m->partition || strcmp(last->topic, m->topic) != 0) {
+        message_origin *o = ls_arena_alloc(&in->work->arena, sizeof *o);
         if (!o) return ls_fail_memory(err, "reading messages");
-        *o = (ls_origin){m->topic, m->partition};
-        last = o;
+        *o = (message_origin){{m->topic, m->partition}, m, false};
+        last = &o->origin;
     }
     for (uint32_t i = from; i < b->count; i++) b->changes[i].origin = last;
+    return 0;
+}
+
+/* Counts it, and sends its letter, if it is to have one. */
+static int give_up(instance *in, const ls_message *m, ls_dead_row *row, bool letter, ls_error *err) {
+    ls_policy policy = ls_dead_policy(in->dead, row->fault);
+    row->topic = m->topic;
+    row->partition = m->partition;
+    row->offset = m->offset;
+    ls_dead_note(in->dead, row, policy);
+    return letter && policy == LS_POLICY_DEAD_LETTER ? ls_dead_sender_send(in->letters, m, row, err) : 0;
+}
+
+/* A message that could not be read, for *err. */
+static int give_up_message(instance *in, const ls_message *m, ls_error *err) {
+    char text[LS_ERROR_MAX];
+    memcpy(text, err->text, sizeof text);
+    const ls_fault f = {.hook = "decode", .text = text};
+    ls_dead_row row = {.fault = &f};
+    return give_up(in, m, &row, true, err);
+}
+
+/* The batch's rows in error: a message has one letter, however many rows the hooks have made of it. */
+static int give_up_rows(instance *in, ls_error *err) {
+    const ls_batch *b = &in->work->seen;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const ls_change *c = &b->changes[i];
+        if (!c->fault) continue;
+        message_origin *o = (message_origin *)(uintptr_t)(const void *)c->origin;
+        ls_dead_row row = ls_dead_row_of(c);
+        if (give_up(in, o->message, &row, !o->told, err)) return -1;
+        o->told = true;
+    }
     return 0;
 }
 
@@ -125,7 +176,12 @@ static int decode(instance *in, size_t n, ls_error *err) {
     for (size_t i = 0; i < n; i++) {
         const ls_message *m = &in->messages[i];
         uint32_t count = in->work->seen.count;
-        if (ls_incoming_read(in->decoder, in->work, m, err) || note_origin(in, m, count, err)) return -1;
+        if (ls_incoming_read(in->decoder, in->work, m, err) == 0) {
+            if (note_origin(in, m, count, err)) return -1;
+        } else {
+            in->work->seen.count = count;
+            if (!in->work->isolate || err->memory || give_up_message(in, m, err)) return -1;
+        }
     }
     return 0;
 }
@@ -137,6 +193,7 @@ static int handle(instance *in, size_t n, ls_error *err) {
     if (in->script && b->count && (ls_script_run(in->script, b, err) || ls_script_lay_out(in->script, b, err))) return -1;
     in->dirty = true; /* a write that fails half-way has written, too */
     if (b->count && in->writer->ops->write(in->writer, b, err)) return -1;
+    if (in->work->isolate && give_up_rows(in, err)) return -1;
     if (in->script) atomic_store(&in->worker->script, ls_script_memory(in->script));
     atomic_fetch_add(&in->worker->rows, b->count);
     in->unflushed += b->count;
@@ -210,6 +267,16 @@ static int pump(instance *in, ls_retry *again, ls_error *err) {
     return flush(in, err);
 }
 
+static int wait_for_room(void *ctx, ls_error *err) {
+    instance *in = ctx;
+    return ls_retry_wait(&in->room, in->worker, err);
+}
+
+static void found_room(void *ctx) {
+    instance *in = ctx;
+    ls_retry_ok(&in->room, in->worker, "rows are written");
+}
+
 static int open_writer(instance *in, ls_error *err) {
     if (in->opt->lua_writer) return ls_lua_writer_open(&in->writer, in->script, in->worker->stage->name, &in->worker->log, err);
     if (in->opt->instances > 1)
@@ -221,6 +288,9 @@ static int open_writer(instance *in, ls_error *err) {
     ls_csv_conf conf = ls_csv_conf_of(&in->opt->csv, in->id, &in->worker->log);
     conf.layouts = in->layouts;
     conf.nlayouts = in->opt->csv.nlayouts;
+    conf.room = (ls_csv_room){.wait = wait_for_room, .found = found_room, .ctx = in};
+    in->keep = (ls_csv_keep_conf){in->opt->consumer_id, in->worker->instance, in->opt->instances, LS_CSV_SETTLE_MS};
+    if (in->exact) conf.keep = &in->keep;
     return ls_csv_open(&in->writer, &conf, err);
 }
 
@@ -234,6 +304,9 @@ static int open_consumer(instance *in, ls_error *err) {
                              .revoked = revoked,
                              .lost = lost,
                              .begin = begin,
+                             .instance = in->exact ? in->worker->instance : 0,
+                             .instances = in->exact ? in->opt->instances : 0,
+                             .places = in->exact ? ls_csv_manifest(in->writer) : NULL,
                              .ctx = in};
     ls_retry retry = {0};
     while (ls_consumer_open(&in->consumer, &conf, &in->worker->log, err))
@@ -251,6 +324,7 @@ static void close_session(instance *in, bool failed) {
     in->writer = NULL;
     in->broken = in->dirty = false;
     in->assigned = 0;
+    in->noted = 0;
 }
 
 /* A writer that fails to flush goes back to its last flush: all is opened anew, and the group's offsets, or the writer's own positions,
@@ -259,11 +333,21 @@ static int sessions(instance *in, ls_error *err) {
     ls_retry again = {0};
     for (;;) {
         int rc = open_writer(in, err) || open_consumer(in, err) ? -1 : pump(in, &again, err);
+        bool failed = rc != 0; /* what was written of a batch that was not finished is not to stay */
         if (rc && err->code == LS_OK) rc = 0; /* asked to stop while it waited */
-        close_session(in, rc != 0);
+        close_session(in, failed);
         if (rc == 0 || err->code != LS_AGAIN) return rc;
         if (ls_retry_wait(&again, in->worker, err)) return err->code == LS_OK ? 0 : -1;
     }
+}
+
+static int open_letters(instance *in, ls_error *err) {
+    const ls_kafka_conf kafka = ls_stage_kafka(in->worker->stage, in->worker->run->memory);
+    if (ls_dead_new(&in->dead, in->worker, err)) return -1;
+    in->work->isolate = ls_dead_on_error(in->dead) != LS_POLICY_STOP;
+    if (!ls_dead_letters(in->dead)) return 0;
+    in->letters = ls_dead_sender_new(in->worker, in->dead, &kafka, in->opt->memory);
+    return in->letters ? 0 : ls_fail_memory(err, "starting a consumer");
 }
 
 int ls_consume_run(ls_worker *w, ls_error *err) {
@@ -272,15 +356,20 @@ int ls_consume_run(ls_worker *w, ls_error *err) {
     if (!in) return ls_fail_memory(err, "starting a consumer");
     in->worker = w;
     in->opt = &w->stage->as.consumer;
+    in->exact = strcmp(in->opt->delivery, "exactly_once") == 0;
     in->decoder = ls_decoder_for(&in->schemas, in->opt->decode);
     in->work = ls_work_new(&in->schemas, "", "");
     if (!in->decoder || !in->work) {
         ls_fail_memory(err, "starting a consumer");
         goto out;
     }
+    if (open_letters(in, err)) goto out;
     if (ls_worker_script(w, &in->script, err)) goto out;
     rc = sessions(in, err);
+    ls_dead_total(in->dead);
 out:
+    ls_dead_sender_free(in->letters);
+    ls_dead_free(in->dead);
     ls_work_free(in->work);
     ls_decoder_free(in->decoder);
     free(in->at);

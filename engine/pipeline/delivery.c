@@ -1,6 +1,7 @@
 #include "pipeline/delivery_parts.h"
 
 #include "base/clock.h"
+#include "pipeline/refused.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ void ls_delivery_news(ls_delivery *d) {
 
 static void take_report(void *ctx, const ls_report *r) {
     ls_delivery *d = ctx;
+    if (r->failed && r->too_large && d->refused && ls_refused_take(d->refused, r)) return; /* its segment waits for the letter */
     if (r->failed) { /* the segment keeps its count: the position stays before the lost message */
         ls_error err;
         ls_fail(&err, r->code == LS_AGAIN ? LS_FAIL : r->code,
@@ -29,16 +31,26 @@ static void take_report(void *ctx, const ls_report *r) {
         ls_delivery_fail(d, &err);
         return;
     }
-    ls_inflight_done(&d->inflight, r->opaque, r->bytes);
+    ls_inflight_done(&d->inflight, ls_refused_segment(d->refused, r->opaque), r->bytes);
+}
+
+static void move(ls_delivery *d, const ls_moved *to) {
+    pthread_mutex_lock(&d->mutex);
+    d->server = to->server;
+    pthread_mutex_unlock(&d->mutex);
+    d->progress->epoch = to->epoch;
+    d->rows_moved = true; /* rows of the new epoch wait for it to be stored */
 }
 
 void ls_delivery_pass(ls_delivery *d, const ls_segment *s) {
     ls_progress *p = d->progress;
     if (s->pos[0]) {
         memcpy(p->delivered_pos, s->pos, sizeof p->delivered_pos);
+        memcpy(p->delivered_gtid, s->tx, sizeof p->delivered_gtid);
         p->delivered_seq = s->seq;
         d->rows_moved = true;
     }
+    if (s->moved) move(d, s->moved);
     if (s->has_place) {
         p->restart = s->place;
         d->place_moved = true;
@@ -79,6 +91,7 @@ int ls_delivery_compose(ls_delivery *d, ls_error *err) {
 void ls_delivery_stored(ls_delivery *d) {
     char title[64];
     d->rows_moved = d->place_moved = false;
+    atomic_store(&d->epoch, d->progress->epoch);
     pthread_mutex_lock(&d->mutex);
     d->confirmed = d->progress->restart;
     pthread_mutex_unlock(&d->mutex);
@@ -179,7 +192,7 @@ static void *body(void *arg) {
         int64_t finish_by = atomic_load(&d->finish_by);
         int taken = ls_producer_reports(d->producer, LS_REPORT_WAIT_MS, take_report, d);
         ls_delivery_look_at_turn(d);
-        if (ls_producer_health(d->producer, &err)) ls_delivery_fail(d, &err);
+        if (ls_producer_health(d->producer, &err) || (d->refused && ls_refused_send(d->refused, &err))) ls_delivery_fail(d, &err);
         ls_delivery_look_for_silence(d, taken || !ls_inflight_bytes(&d->inflight));
         advance(d);
         if (taken) ls_delivery_news(d);
@@ -193,32 +206,34 @@ static void *body(void *arg) {
     return NULL;
 }
 
-int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
-                      ls_progress *progress, bool exact, ls_error *err) {
+int ls_delivery_start(ls_delivery **out, const ls_delivery_conf *conf, ls_error *err) {
     ls_delivery *d = calloc(1, sizeof *d);
     pthread_condattr_t monotonic;
     if (!d || ls_inflight_init(&d->inflight) || pthread_condattr_init(&monotonic)) {
         free(d);
         return ls_fail_memory(err, "starting the delivery thread");
     }
-    d->worker = w;
-    d->producer = producer;
-    d->checkpoints = checkpoints;
-    d->progress = progress;
-    d->confirmed = progress->restart;
-    d->server = progress->server;
-    d->exact = exact;
+    d->worker = conf->worker;
+    d->producer = conf->producer;
+    d->checkpoints = conf->checkpoints;
+    d->progress = conf->progress;
+    d->confirmed = conf->progress->restart;
+    d->server = conf->progress->server;
+    d->exact = conf->exact;
     d->stored_at = ls_clock_ms();
     pthread_mutex_init(&d->sending, NULL);
     pthread_mutex_init(&d->mutex, NULL);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&d->room, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (exact && ls_checkpoints_begin(checkpoints, err)) {
+    bool sizes = conf->dead && ls_dead_on_oversize(conf->dead) != LS_POLICY_STOP;
+    if (sizes) d->refused = ls_refused_new(conf->dead, d->producer, conf->letters, &d->inflight);
+    if (sizes && !d->refused) ls_fail_memory(err, "starting the delivery thread");
+    if ((sizes && !d->refused) || (d->exact && ls_checkpoints_begin(d->checkpoints, err))) {
         ls_delivery_free(d);
         return -1;
     }
-    int e = pthread_create(&d->thread, NULL, exact ? ls_delivery_exact : body, d);
+    int e = pthread_create(&d->thread, NULL, d->exact ? ls_delivery_exact : body, d);
     if (e) {
         ls_delivery_free(d);
         return ls_fail(err, LS_FAIL, "cannot start the delivery thread: %s", strerror(e));
@@ -229,6 +244,14 @@ int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls
 }
 
 ls_inflight *ls_delivery_inflight(ls_delivery *d) { return &d->inflight; }
+
+void *ls_delivery_opaque(ls_delivery *d, ls_segment *s, const ls_change *change, size_t bytes, ls_error *err) {
+    void *opaque = d->refused && change ? ls_refused_opaque(d->refused, s, change, bytes) : s;
+    if (!opaque) ls_fail_memory(err, "sending a message");
+    return opaque;
+}
+
+bool ls_delivery_refused(ls_delivery *d, const ls_change *change, ls_error *err) { return d->exact && ls_refused_before(d->refused, change, err); }
 
 void ls_delivery_wait(ls_delivery *d, int ms) {
     struct timespec until;
@@ -262,6 +285,8 @@ ls_place ls_delivery_confirmed(ls_delivery *d) {
     return p;
 }
 
+uint64_t ls_delivery_epoch(ls_delivery *d) { return atomic_load(&d->epoch); }
+
 void ls_delivery_server(ls_delivery *d, const ls_source_identity *server) {
     pthread_mutex_lock(&d->mutex);
     d->server = *server;
@@ -288,6 +313,7 @@ int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) {
 
 void ls_delivery_free(ls_delivery *d) {
     if (!d) return;
+    ls_refused_free(d->refused);
     ls_inflight_free(&d->inflight);
     ls_buf_free(&d->json);
     ls_buf_free(&d->sent);

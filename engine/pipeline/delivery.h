@@ -8,6 +8,7 @@
 
 #include "kafka/checkpoint.h"
 #include "kafka/producer.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/inflight.h"
 #include "pipeline/progress.h"
 #include "pipeline/worker.h"
@@ -22,11 +23,24 @@ enum {
 
 typedef struct ls_delivery ls_delivery;
 
-/* progress: the stored checkpoint to go on from; borrowed, and the delivery thread's own until ls_delivery_finish(). exact: exactly_once, with a producer over the
- * checkpoints' client. */
-int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
-                      ls_progress *progress, bool exact, ls_error *err) LS_MUST_CHECK;
+/* All is borrowed. */
+typedef struct ls_delivery_conf {
+    ls_worker *worker;
+    ls_producer *producer; /* exact: over the checkpoints' client */
+    ls_checkpoints *checkpoints;
+    ls_progress *progress; /* the stored checkpoint to go on from; the delivery thread's own until ls_delivery_finish() */
+    bool exact;            /* exactly_once */
+    ls_dead *dead;         /* what becomes of rows whose messages Kafka refuses for their size */
+    ls_topic *letters;     /* of the dead letters, or NULL */
+} ls_delivery_conf;
+
+int ls_delivery_start(ls_delivery **out, const ls_delivery_conf *conf, ls_error *err) LS_MUST_CHECK;
 ls_inflight *ls_delivery_inflight(ls_delivery *d);
+/* Capture thread. What a message of so many bytes is sent with. change: NULL for a dead letter. NULL: memory is out. */
+void *ls_delivery_opaque(ls_delivery *d, ls_segment *s, const ls_change *change, size_t bytes, ls_error *err);
+
+/* Capture thread, exactly_once: was a message of this row refused for its size, in a transaction that is undone? *err says why. */
+bool ls_delivery_refused(ls_delivery *d, const ls_change *change, ls_error *err);
 
 /* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
 void ls_delivery_wait(ls_delivery *d, int ms);
@@ -49,6 +63,8 @@ int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 ls_place ls_delivery_confirmed(ls_delivery *d);
 /* The server that is captured from now on: a promoted standby goes on on another timeline. The next checkpoint says so. */
 void ls_delivery_server(ls_delivery *d, const ls_source_identity *server);
+/* The epoch of the last acknowledged checkpoint, of those that this thread has stored. */
+uint64_t ls_delivery_epoch(ls_delivery *d);
 /* Rows go where they did not go before: pairs as ls_sent_write() gives them, with commas between. It is in each checkpoint from now on. */
 void ls_delivery_sent(ls_delivery *d, const ls_buf *pairs);
 /* Waits up to drain_ms for all that was sent, stores the last checkpoint, ends the thread. -1 with the first failure;

@@ -3,6 +3,7 @@
 #define LS_DELIVERY_PARTS_H
 
 #include "pipeline/delivery.h"
+#include "pipeline/refused.h"
 
 /* exactly_once: who may do what with the transaction. */
 typedef enum ls_gate {
@@ -16,6 +17,7 @@ struct ls_delivery {
     ls_producer *producer;
     ls_checkpoints *checkpoints;
     ls_inflight inflight;
+    ls_refused *refused; /* NULL: a message that Kafka refuses for its size is an error like any other */
     pthread_t thread;
     bool running;
     bool exact; /* delivery = "exactly_once" */
@@ -33,6 +35,7 @@ struct ls_delivery {
     atomic_int_fast64_t finish_by; /* ls_clock_ms() until which to drain; 0: go on */
     atomic_bool failed;
     atomic_uint_fast64_t commits;
+    atomic_uint_fast64_t epoch; /* of the last stored checkpoint */
 
     /* exact: the transaction. Sending holds `sending`, so that nothing is sent while the gate is shut. */
     pthread_mutex_t sending;

@@ -74,3 +74,14 @@ int ls_encoder_key(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error
     ls_buf_add(out, s->key, s->key_len);
     return out->failed ? ls_fail_memory(err, "encoding a message's key") : 1;
 }
+
+int ls_encoder_letter(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *message, ls_buf *key, bool *has_message, bool *has_key, ls_error *err) {
+    ls_format_options o = e->forms[b->changes[i].schema->rule].options;
+    o.embed_json = false; /* any text can be sent as text */
+    *has_message = ls_format_list_sync.encode(&o, b, i, message, err) == 0;
+    if (!*has_message && err->memory) return -1;
+    int keyed = ls_format_key(&o, b, i, key, err);
+    if (keyed < 0 && err->memory) return -1;
+    *has_key = keyed == 1;
+    return message->failed || key->failed ? ls_fail_memory(err, "encoding a dead letter") : 0;
+}

@@ -19,5 +19,8 @@ const ls_table_options *ls_encoder_options(const ls_encoder *e, const ls_change 
 int ls_encoder_message(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 /* Appends the key. 1; 0: there is none; -1. */
 int ls_encoder_key(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *out, ls_error *err) LS_MUST_CHECK;
+/* A connector's change that was set aside, for its dead letter, which no function of the script has a say in: appends the message in the format
+ * "list_sync" and the key. Of each, whether it is there; what cannot be encoded is not. -1: memory. */
+int ls_encoder_letter(ls_encoder *e, ls_batch *b, uint32_t i, ls_buf *message, ls_buf *key, bool *has_message, bool *has_key, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -64,7 +64,9 @@ bool ls_delivery_is_undone(ls_delivery *d) { return d->exact && atomic_load(&d->
 
 int ls_delivery_again(ls_delivery *d, ls_error *err) {
     ls_inflight_reset(&d->inflight);
+    ls_refused_forget(d->refused);
     ls_producer_anew(d->producer);
+    ls_delivery_server(d, &d->progress->server);
     atomic_store(&d->spoiled, false);
     d->began_at = 0;
     d->bytes = 0;
@@ -79,10 +81,11 @@ int ls_delivery_again(ls_delivery *d, ls_error *err) {
 static void take_report(void *ctx, const ls_report *r) {
     ls_delivery *d = ctx;
     ls_error err;
-    if (r->opaque) ls_inflight_done(&d->inflight, r->opaque, r->bytes);
+    bool kept = r->failed && r->too_large && d->refused && ls_refused_keep(d->refused, r);
+    if (r->opaque && !kept) ls_inflight_done(&d->inflight, ls_refused_segment(d->refused, r->opaque), r->bytes); /* all bytes of a spoiled one are forgotten */
     if (!r->failed) return;
     atomic_store(&d->spoiled, true);
-    if (!r->final) return;
+    if (kept || !r->final) return;
     ls_fail(&err, LS_FAIL, "Kafka did not take a message: %s; nothing after the last checkpoint is passed over: mend it and start again", r->why);
     ls_delivery_fail(d, &err);
 }

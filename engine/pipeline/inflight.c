@@ -9,7 +9,10 @@ int ls_inflight_init(ls_inflight *f) {
 
 void ls_inflight_free(ls_inflight *f) {
     if (!f->ring) return;
-    for (size_t i = 0; i < LS_SEGMENTS; i++) free(f->ring[i].gtid);
+    for (size_t i = 0; i < LS_SEGMENTS; i++) {
+        free(f->ring[i].gtid);
+        free(f->ring[i].moved);
+    }
     free(f->ring);
     f->ring = NULL;
 }
@@ -20,7 +23,7 @@ ls_segment *ls_inflight_open(ls_inflight *f) {
     ls_segment *s = &f->ring[tail % LS_SEGMENTS];
     s->rows = 0;
     s->has_place = false;
-    s->pos[0] = '\0';
+    s->pos[0] = s->tx[0] = '\0';
     s->seq = 0;
     s->ts = 0;
     atomic_store_explicit(&s->outstanding, 1, memory_order_relaxed);
@@ -59,7 +62,9 @@ void ls_inflight_pop(ls_inflight *f) {
     uint64_t head = atomic_load_explicit(&f->head, memory_order_relaxed);
     ls_segment *s = &f->ring[head % LS_SEGMENTS];
     free(s->gtid);
+    free(s->moved);
     s->gtid = NULL;
+    s->moved = NULL;
     atomic_store_explicit(&f->head, head + 1, memory_order_release);
 }
 

@@ -5,6 +5,7 @@
 #ifndef LS_INFLIGHT_H
 #define LS_INFLIGHT_H
 
+#include "capture/source.h"
 #include "change/place.h"
 
 #include <stdatomic.h>
@@ -22,7 +23,15 @@ typedef struct ls_segment {
     char pos[40];   /* the last row's transaction, "" when the batch had no row */
     uint64_t seq;
     int64_t ts;
+    char tx[LS_GTID_TEXT]; /* the last row's transaction as ls_resume.delivered_gtid takes it, or "" */
+    struct ls_moved *moved; /* malloc'd, owned by the segment; NULL: the source is the same */
 } ls_segment;
+
+/* The source goes on in another server's log, from the segment's place on. */
+typedef struct ls_moved {
+    ls_source_identity server;
+    uint64_t epoch;
+} ls_moved;
 
 typedef struct ls_inflight {
     ls_segment *ring; /* LS_SEGMENTS of them */

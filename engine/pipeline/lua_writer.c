@@ -54,7 +54,6 @@ int ls_lua_writer_open(ls_writer **out, ls_script *script, const char *stage, co
     if (!l) return ls_fail_memory(err, "starting a writer");
     *l = (lua_writer){.base.ops = &ops, .script = script, .log = log};
     if (ls_script_use_writer(script, stage, err) || ls_script_writer_open(script, err)) {
-        if (err->code == LS_FAIL) err->code = LS_AGAIN;
         free(l);
         return -1;
     }

@@ -5,7 +5,7 @@
 #include "script/script.h"
 #include "write/writer.h"
 
-/* script: borrowed; the stage's writer is picked and its `open` called. An error of `open` is LS_AGAIN: what it opens may come. */
+/* script: borrowed; the stage's writer is picked and its `open` called. Errors as of ls_script_writer_open(). */
 int ls_lua_writer_open(ls_writer **out, ls_script *script, const char *stage, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 
 #endif

@@ -208,7 +208,7 @@ static int print_source(printer *p, ls_error *err) {
         ls_fail_memory(err, "starting");
         goto out;
     }
-    ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .binlog = id.binlog};
+    ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .delivered_gtid = "", .binlog = id.binlog};
     if (ops->start(source, &from, err)) goto out;
     hold_signals();
     do {

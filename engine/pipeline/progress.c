@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "capture/gtid.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ static void write_restart(const ls_progress *p, ls_buf *out) {
     ls_json_string(out, file, strlen(file));
     ls_buf_fmt(out, ",\"pos\":%" PRIu64 ",\"gtid\":", p->restart.offset);
     ls_json_string(out, p->gtid.data ? p->gtid.data : "", p->gtid.len);
+    if (p->restart.created) ls_buf_fmt(out, ",\"created\":%" PRIu32, p->restart.created);
     ls_buf_char(out, '}');
 }
 
@@ -42,7 +44,9 @@ void ls_progress_write(const ls_progress *p, ls_buf *out) {
     if (!p->creating) {
         ls_buf_str(out, ",\"restart\":");
         write_restart(p, out);
-        ls_buf_fmt(out, ",\"delivered\":{\"pos\":\"%s\",\"seq\":%" PRIu64 "}", p->delivered_pos, p->delivered_seq);
+        ls_buf_fmt(out, ",\"delivered\":{\"pos\":\"%s\",\"seq\":%" PRIu64, p->delivered_pos, p->delivered_seq);
+        if (*p->delivered_gtid) ls_buf_fmt(out, ",\"gtid\":\"%s\"", p->delivered_gtid);
+        ls_buf_char(out, '}');
     }
     ls_buf_str(out, ",\"tables\":{");
     ls_buf_add(out, p->tables.data, p->tables.len);
@@ -75,7 +79,11 @@ void ls_progress_add_table(ls_progress *p, const char *schema, const char *table
 
 bool ls_progress_mid_transaction(const ls_progress *p) {
     char at[40];
+    uint64_t epoch;
+    ls_place place;
     if (!p->delivered_pos[0]) return false;
+    if (*p->delivered_gtid && ls_place_read_pos(p->delivered_pos, &epoch, &place) == 0 && epoch != p->epoch)
+        return !p->gtid.data || ls_gtid_within(p->delivered_gtid, p->gtid.data) != 1; /* places of different logs do not compare */
     if (on_binlog(p))
         ls_place_pos_binlog(at, p->epoch, p->restart.file, p->restart.offset);
     else
@@ -103,7 +111,7 @@ void ls_progress_new_instance(ls_progress *p) {
 static int bad(ls_error *err, const char *what) {
     return ls_fail(err, LS_LOST,
                    "the checkpoint in __list_sync_offsets cannot be read: %s; it was written by another program or version: "
-                   "run the version that wrote it, or give the connector another name to start anew",
+                   "run the version that wrote it, or drop it to begin anew: list_sync position drop SCRIPT NAME",
                    what);
 }
 
@@ -139,6 +147,7 @@ static int read_file(ls_progress *p, const char *file) {
 
 static int read_restart(ls_progress *p, const ls_json_value *v, ls_error *err) {
     char text[LS_BINLOG_NAME_MAX + 24];
+    uint64_t created = 0;
     ls_json in = ls_json_inside(v);
     ls_json_value k, m;
     int more;
@@ -150,10 +159,13 @@ static int read_restart(ls_progress *p, const ls_json_value *v, ls_error *err) {
             wrong = copy_text(text, sizeof text, &m, err) || read_file(p, text);
         else if (ls_json_is(&k, "pos"))
             wrong = ls_json_u64(&m, &p->restart.offset);
+        else if (ls_json_is(&k, "created"))
+            wrong = ls_json_u64(&m, &created) || created > UINT32_MAX;
         else if (ls_json_is(&k, "gtid"))
             wrong = m.kind != LS_JSON_STRING || ls_json_unescape(&m, &p->gtid, err);
         if (wrong) return bad(err, "\"restart\"");
     }
+    p->restart.created = (uint32_t)created;
     return more;
 }
 
@@ -163,6 +175,7 @@ static int read_delivered(ls_progress *p, const ls_json_value *v, ls_error *err)
     int more;
     while ((more = ls_json_member(&in, &k, &m, err)) == 1) {
         if ((ls_json_is(&k, "pos") && copy_text(p->delivered_pos, sizeof p->delivered_pos, &m, err)) ||
+            (ls_json_is(&k, "gtid") && copy_text(p->delivered_gtid, sizeof p->delivered_gtid, &m, err)) ||
             (ls_json_is(&k, "seq") && ls_json_u64(&m, &p->delivered_seq)))
             return bad(err, "\"delivered\"");
     }

@@ -3,7 +3,8 @@
  *   {"v":1,"state":"creating"|"running","instance":uuid,"generation":n,"server":{...},"epoch":0,"restart":{...},
  *    "delivered":{"pos":"...","seq":n},"tables":{},"sent":["schema.table","topic",...],"options":hex}
  *
- * restart is {"lsn":"0/2A1F00"} on PostgreSQL, {"file":"binlog.000003","pos":1234,"gtid":"0-1-5"} on the binlog. */
+ * restart is {"lsn":"0/2A1F00"} on PostgreSQL, {"file":"binlog.000003","pos":1234,"gtid":"0-1-5","created":1732313405} on the binlog, where
+ * delivered has the transaction's "gtid", too, unless it takes more than that to tell what is delivered. */
 #ifndef LS_PROGRESS_H
 #define LS_PROGRESS_H
 
@@ -20,6 +21,7 @@ typedef struct ls_progress {
     ls_place restart; /* place.gtid is not used: see gtid */
     ls_buf gtid;      /* the GTID position at restart; owned */
     char delivered_pos[40];
+    char delivered_gtid[LS_GTID_TEXT]; /* see ls_resume */
     uint64_t delivered_seq;
     ls_buf tables;    /* the captured tables with an exact name: "schema.table":{}, ... ; owned */
     ls_buf sent;      /* "schema.table","topic", ... : where functions of the script sent rows; owned */

@@ -11,7 +11,8 @@
 
 enum {
     LS_BATCH_SHARE = 2 * 1024 * 1024, /* bytes of the budget that batches and message buffers take; the rest may be in flight */
-    LS_KEEP_MESSAGE = 1024 * 1024     /* bytes of message buffer kept between rows; a larger one goes back */
+    LS_KEEP_MESSAGE = 1024 * 1024,    /* bytes of message buffer kept between rows; a larger one goes back */
+    LS_LETTER_KEY = 1024 * 1024       /* bytes of a dead letter's key; a larger one is left out */
 };
 
 typedef struct topic_list {
@@ -36,6 +37,11 @@ struct ls_routes {
     size_t cap_headers;
     ls_buf key, message, pairs;
     ls_outbox outbox; /* exactly_once: while a transaction is being ended */
+    ls_dead *dead;
+    ls_topic *letters; /* where dead letters go; NULL: there are none */
+    ls_letter letter;
+    const char *blame; /* what of the row at hand failed, as ls_fault.hook has it; NULL: nothing of the row itself */
+    size_t too_large;  /* bytes of its message, if that is over the limit; 0: it is not */
     ls_retry retry; /* of making a topic */
 };
 
@@ -70,9 +76,11 @@ static int topic_named(ls_routes *r, const ls_table_options *o, const char *name
         *out = r->topics.at[known];
         return 0;
     }
-    if (r->counted.n >= r->opt->max_topics && ls_names_find(&r->counted, name, len) < 0)
+    if (r->counted.n >= r->opt->max_topics && ls_names_find(&r->counted, name, len) < 0) {
+        r->blame = "max_topics";
         return ls_fail(err, LS_FAIL, "the topic \"%s\" would be number %zu, and max_topics = %zu: make topics' names of what has fewer values, or raise it",
                        name, (size_t)r->counted.n + 1, r->opt->max_topics);
+    }
     if (ls_producer_topic(r->producer, name, o->partitions, o->replication, out, err) || add(&r->topics, *out, err)) return -1;
     if (ls_names_add(&r->names, name, len) >= 0 && ls_names_add(&r->counted, name, len) >= 0) return 0;
     r->topics.n--;
@@ -135,7 +143,24 @@ void ls_routes_free(ls_routes *r) {
     ls_buf_free(&r->message);
     ls_buf_free(&r->pairs);
     ls_outbox_free(&r->outbox);
+    ls_letter_free(&r->letter);
     free(r);
+}
+
+int ls_routes_open_letters(ls_routes *r, ls_dead *dead, ls_error *err) {
+    r->dead = dead;
+    if (!ls_dead_letters(dead) || r->letters) return 0;
+    return ls_producer_topic(r->producer, ls_dead_topic(dead), 1, r->opt->sets[0].replication, &r->letters, err);
+}
+
+ls_topic *ls_routes_letters(const ls_routes *r) { return r->letters; }
+
+/* ---- rows in error ---- */
+
+/* The row that failed for *err is set aside, if it is to blame and the stage goes on behind such a row. false: neither, or memory is out. */
+static bool set_aside(ls_routes *r, ls_batch *b, uint32_t i, const ls_error *err) {
+    const ls_fault f = {.hook = r->blame, .text = err->text, .bytes = r->too_large};
+    return r->blame && ls_dead_policy(r->dead, &f) != LS_POLICY_STOP && ls_fault_set(ls_work_of(b), i, &f) == 0;
 }
 
 /* ---- which topics ---- */
@@ -200,14 +225,24 @@ static int await_topics(ls_routes *r, const ls_change *c, topic_list **out, int 
     return 0;
 }
 
-int ls_routes_prepare(ls_routes *r, const ls_batch *b, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
-    for (uint32_t i = 0; i < b->count; i++) {
-        const ls_change *c = &b->changes[i];
-        const ls_sent_topic *said = c->sending && !(c->flags & LS_DROPPED) ? c->sending->topics : NULL;
-        for (ls_topic *t; said; said = said->next)
-            while (topic_named(r, ls_encoder_options(r->encoder, c), said->name, said->len, &t, err))
-                if (ls_retry_wait(&r->retry, r->worker, err) || pause(ctx, err)) return at_change(c, err);
-    }
+/* 1: the row is in error, and set aside. */
+static int prepare_row(ls_routes *r, ls_batch *b, uint32_t i, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    const ls_change *c = &b->changes[i];
+    const ls_sent_topic *said = c->sending && !(c->flags & LS_DROPPED) ? c->sending->topics : NULL;
+    r->blame = NULL;
+    r->too_large = 0;
+    for (ls_topic *t; said; said = said->next)
+        while (topic_named(r, ls_encoder_options(r->encoder, c), said->name, said->len, &t, err)) {
+            if (!r->blame && ls_retry_wait(&r->retry, r->worker, err) == 0 && pause(ctx, err) == 0) continue;
+            at_change(c, err);
+            return set_aside(r, b, i, err) ? 1 : -1;
+        }
+    return 0;
+}
+
+int ls_routes_prepare(ls_routes *r, ls_batch *b, int (*pause)(void *, ls_error *), void *ctx, ls_error *err) {
+    for (uint32_t i = 0; i < b->count; i++)
+        if (prepare_row(r, b, i, pause, ctx, err) < 0) return -1;
     ls_retry_ok(&r->retry, r->worker, "Kafka answers");
     return 0;
 }
@@ -228,7 +263,9 @@ static int partition_of(const ls_routes *r, const ls_schema *s, bool keyed, int 
 /* What is sent to each topic. */
 typedef struct outgoing {
     bool keyed, has_value;
+    const ls_producer_header *headers;
     size_t nheaders;
+    const ls_change *change; /* NULL: it is a dead letter */
     ls_delivery *delivery;
     ls_segment *segment;
     int (*pause)(void *, ls_error *);
@@ -285,18 +322,18 @@ static int hand_over(ls_routes *r, ls_delivery *d, const ls_parcel *p, ls_error 
  * budget goes when nothing else is in flight. */
 static int send_one(ls_routes *r, const outgoing *o, ls_topic *t, int partition, bool value, ls_error *err) {
     ls_inflight *f = ls_delivery_inflight(o->delivery);
-    const ls_parcel p = {.topic = t,
+    ls_parcel p = {.topic = t,
                          .partition = partition,
                          .key = o->keyed ? (r->key.data ? r->key.data : "") : NULL,
                          .key_len = o->keyed ? r->key.len : 0,
                          .value = value ? (r->message.data ? r->message.data : "") : NULL,
                          .value_len = value ? r->message.len : 0,
-                         .headers = r->headers,
-                         .nheaders = o->nheaders,
-                         .opaque = o->segment};
+                         .headers = o->headers,
+                         .nheaders = o->nheaders};
     size_t bytes = p.key_len + p.value_len;
     for (size_t now; (now = ls_inflight_bytes(f)) > 0 && now + bytes > r->limit;)
         if (ls_routes_drain(r, o->delivery, err) || o->pause(o->ctx, err)) return -1;
+    if (!(p.opaque = ls_delivery_opaque(o->delivery, o->segment, o->change, bytes, err))) return -1;
     for (;;) {
         ls_inflight_add(f, o->segment, bytes);
         if (hand_over(r, o->delivery, &p, err) == 0) return 0;
@@ -311,7 +348,9 @@ static int encode(ls_routes *r, ls_batch *b, uint32_t i, outgoing *o, ls_error *
     ls_buf_clear(&r->key);
     int value = ls_encoder_message(r->encoder, b, i, &r->message, err);
     int keyed = value < 0 ? -1 : ls_encoder_key(r->encoder, b, i, &r->key, err);
+    if (keyed < 0 && !err->memory) r->blame = "encoding";
     if (keyed < 0 || read_headers(r, &b->changes[i], &o->nheaders, err)) return -1;
+    o->headers = r->headers;
     o->keyed = keyed;
     o->has_value = value;
     return 0;
@@ -346,12 +385,61 @@ static int tell_sent(ls_routes *r, ls_delivery *d, ls_error *err) {
     return 0;
 }
 
+/* A message that is over the limit has not been sent to any topic when the first of them refuses it. -1: one that was refused in a transaction that is undone. */
+static int look_at_size(ls_routes *r, const outgoing *o, ls_error *err) {
+    size_t bytes = ls_producer_bytes(o->keyed ? r->key.len : 0, o->has_value ? r->message.len : 0, o->headers, o->nheaders);
+    bool refused = ls_delivery_refused(o->delivery, o->change, err);
+    if (bytes <= LS_LARGEST && !refused) return 0;
+    r->blame = "size";
+    r->too_large = bytes;
+    return refused ? -1 : 0;
+}
+
+static int send_row(ls_routes *r, ls_batch *b, uint32_t i, outgoing *o, ls_error *err) {
+    const ls_change *c = &b->changes[i];
+    topic_list *topics = NULL;
+    r->blame = NULL;
+    r->too_large = 0;
+    if (encode(r, b, i, o, err)) return -1;
+    if (await_topics(r, c, &topics, o->pause, o->ctx, err) || tell_sent(r, o->delivery, err)) return at_change(c, err);
+    if (look_at_size(r, o, err)) return -1;
+    return send_all(r, c, topics, o, err) ? at_change(c, err) : 0;
+}
+
+/* In the row's place: in its segment, so that the position waits for it as for any message. Of a message that was too large the key is in r->key. */
+static int send_letter(ls_routes *r, ls_batch *b, uint32_t i, outgoing *o, ls_error *err) {
+    const ls_change *c = &b->changes[i];
+    ls_fault fault = *c->fault;
+    ls_dead_row row = ls_dead_row_of(c);
+    ls_policy policy = ls_dead_policy(r->dead, &fault);
+    ls_dead_note(r->dead, &row, policy);
+    if (policy != LS_POLICY_DEAD_LETTER) return 0;
+    if (fault.bytes) {
+        o->has_value = false;
+    } else {
+        ls_buf_clear(&r->message);
+        ls_buf_clear(&r->key);
+        if (ls_encoder_letter(r->encoder, b, i, &r->message, &r->key, &o->has_value, &o->keyed, err)) return at_change(c, err);
+    }
+    if (o->keyed && r->key.len > LS_LETTER_KEY) o->keyed = false;
+    row.fault = &fault;
+    for (size_t bytes = 0;; fault.bytes = bytes, o->has_value = false) {
+        if (ls_letter_fill(&r->letter, r->dead, &row, NULL, 0, err)) return at_change(c, err);
+        o->headers = r->letter.headers;
+        o->nheaders = r->letter.n;
+        bytes = ls_producer_bytes(o->keyed ? r->key.len : 0, o->has_value ? r->message.len : 0, o->headers, o->nheaders);
+        if (bytes <= LS_LARGEST) break;
+    }
+    o->change = NULL;
+    return send_one(r, o, r->letters, partition_of(r, c->schema, o->keyed, ls_topic_count(r->letters)), o->has_value, err) ? at_change(c, err) : 0;
+}
+
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
                    void *ctx, ls_error *err) {
-    const ls_change *c = &b->changes[i];
-    outgoing o = {.delivery = d, .segment = s, .pause = pause, .ctx = ctx};
-    topic_list *topics = NULL;
-    if (encode(r, b, i, &o, err)) return -1;
-    if (await_topics(r, c, &topics, pause, ctx, err) || tell_sent(r, d, err) || send_all(r, c, topics, &o, err)) return at_change(c, err);
-    return 0;
+    outgoing o = {.change = &b->changes[i], .delivery = d, .segment = s, .pause = pause, .ctx = ctx};
+    if (!b->changes[i].fault) {
+        if (send_row(r, b, i, &o, err) == 0) return 0;
+        if (!set_aside(r, b, i, err)) return -1;
+    }
+    return send_letter(r, b, i, &o, err);
 }

@@ -59,7 +59,7 @@ static int read_pairs(ls_sent *s, const char *text, size_t n, const ls_names *th
     }
     ls_buf_free(&words[0]);
     ls_buf_free(&words[1]);
-    return rc || more < 0 ? ls_fail(err, LS_FAIL, "the checkpoint's \"sent\" cannot be read, or memory is out; if it comes again, drop the checkpoint (docs/servers.md, \"To begin anew\")") : 0;
+    return rc || more < 0 ? ls_fail(err, LS_FAIL, "the checkpoint's \"sent\" cannot be read, or memory is out; if it comes again, drop the checkpoint: list_sync position drop SCRIPT NAME") : 0;
 }
 
 int ls_sent_read(ls_sent *s, ls_progress *p, ls_producer *producer, ls_error *err) {

@@ -85,18 +85,24 @@ typedef struct madeup {
     const char *title;
 } madeup;
 
+/* A warning of an error that does not stop the stage. */
+static int warn(ls_try *t, const madeup *m, const ls_error *why, const char *because) {
+    t->warnings++;
+    ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; %s)", why->text, m->schema->schema, m->schema->table, m->title, because);
+    return 0;
+}
+
 static int note(ls_try *t, const madeup *m, bool example, ls_error *why, ls_error *err) {
     const ls_schema *s = m->schema;
     strip_row(why->text);
-    example = why->code != LS_USAGE && (example || is_example(m->kind, why->text)); /* what the options say is wrong for any values */
-    if (is_known(t, why->text) || t->nfound == FINDINGS_MAX || (example && t->warnings == WARNINGS_MAX)) return 0; /* there is room for errors */
+    const char *policy = t->stage->is_connector ? t->stage->as.connector.on_error : t->stage->as.consumer.on_error;
+    bool options = why->code == LS_USAGE, goes_on = !options && strcmp(policy, "stop") != 0; /* what the options say is wrong for any values */
+    example = !options && (example || is_example(m->kind, why->text));
+    if (is_known(t, why->text) || t->nfound == FINDINGS_MAX || ((example || goes_on) && t->warnings == WARNINGS_MAX)) return 0; /* there is room for errors */
     if (!(t->found[t->nfound] = strdup(why->text))) return ls_fail_memory(err, "trying a stage");
     t->nfound++;
-    if (example) {
-        t->warnings++;
-        ls_log_line(&t->log, LS_WARN, "%s (%s.%s, made-up %s; its values are examples: no fault, if the table has no such ones)", why->text, s->schema, s->table, m->title);
-        return 0;
-    }
+    if (example) return warn(t, m, why, "its values are examples: no fault, if the table has no such ones");
+    if (goes_on) return warn(t, m, why, strcmp(policy, "skip") == 0 ? "on_error = \"skip\" leaves such a row out" : "such a row goes to the dead letters");
     t->errors++;
     ls_log_line(&t->log, LS_ERROR, "%s (%s.%s, made-up %s)", why->text, s->schema, s->table, m->title);
     return 0;

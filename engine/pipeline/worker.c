@@ -86,6 +86,7 @@ ls_kafka_conf ls_stage_kafka(const ls_stage *stage, ls_memory_broker *memory) {
 }
 
 static ls_invalid_policy on_invalid(const char *option) {
+    if (strcmp(option, "dead_letter") == 0) return LS_INVALID_ASIDE;
     return strcmp(option, "skip") == 0 ? LS_INVALID_SKIP : strcmp(option, "replace") == 0 ? LS_INVALID_REPLACE : LS_INVALID_STOP;
 }
 

@@ -47,6 +47,7 @@ typedef struct ls_worker {
 
     atomic_uint_fast64_t rows;  /* rows delivered, or written */
     atomic_uint_fast64_t invalid; /* connector: rows with text that was not valid in its character set, mended or left out */
+    atomic_uint_fast64_t dead, skipped; /* rows that went to the dead letters; rows in error that were left out */
     atomic_int_fast64_t lag;    /* connector: microseconds from commit to delivery of the newest row; consumer: messages; -1 unknown */
     atomic_size_t script;       /* bytes that the stage's Lua state holds */
     ls_standby *standby;        /* connector with standby = true; NULL: none. Of the capture thread, which closes it last of all */

@@ -36,6 +36,9 @@ static const field connector_fields[] = {
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
     {.name = "delivery", .kind = TEXT, .at = offsetof(ls_connector_options, delivery)},
     {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
+    {.name = "on_error", .kind = TEXT, .at = offsetof(ls_connector_options, on_error)},
+    {.name = "on_oversize", .kind = TEXT, .at = offsetof(ls_connector_options, on_oversize)},
+    {.name = "dead_letter_topic", .kind = TEXT, .at = offsetof(ls_connector_options, dead_letter_topic)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
 };
 
@@ -68,9 +71,12 @@ static const field consumer_fields[] = {
      .at = offsetof(ls_consumer_options, topics),
      .count_at = offsetof(ls_consumer_options, ntopics)},
     {.name = "instances", .kind = INT, .at = offsetof(ls_consumer_options, instances)},
+    {.name = "delivery", .kind = TEXT, .at = offsetof(ls_consumer_options, delivery)},
     {.name = "consumer_id", .kind = TEXT, .at = offsetof(ls_consumer_options, consumer_id)},
     {.name = "auto_offset_reset", .kind = TEXT, .at = offsetof(ls_consumer_options, auto_offset_reset)},
     {.name = "decode", .kind = TEXT, .at = offsetof(ls_consumer_options, decode)},
+    {.name = "on_error", .kind = TEXT, .at = offsetof(ls_consumer_options, on_error)},
+    {.name = "dead_letter_topic", .kind = TEXT, .at = offsetof(ls_consumer_options, dead_letter_topic)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_consumer_options, memory)},
 };
 

@@ -54,7 +54,9 @@ typedef struct ls_connector_options {
     const char *plugin, *slot, *publication /* or NULL */, *start;
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
     const char *delivery; /* "at_least_once" | "exactly_once" */
-    const char *on_invalid_text; /* "stop" | "replace" | "skip" */
+    const char *on_invalid_text; /* "stop" | "replace" | "skip" | "dead_letter" */
+    const char *on_error, *on_oversize; /* "stop" | "dead_letter" | "skip" */
+    const char *dead_letter_topic;
     uint32_t server_id; /* 0: made from the name */
     bool partition_root, ddl, standby;
     size_t memory; /* bytes */
@@ -85,9 +87,11 @@ typedef struct ls_flush_every {
 
 typedef struct ls_consumer_options {
     const char *name, *group_id, *consumer_id, *auto_offset_reset, *decode /* of ls_decoder_for() */;
+    const char *on_error /* "stop" | "dead_letter" | "skip" */, *dead_letter_topic;
     const char *const *topics;
     size_t ntopics;
     int instances;
+    const char *delivery; /* "at_least_once" | "exactly_once", which a CSV writer knows */
     bool lua_writer; /* ls.writer or callback; else csv is set */
     ls_csv_options csv;
     ls_flush_every flush_every; /* of a Lua writer */

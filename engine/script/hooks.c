@@ -1,5 +1,7 @@
 #include "script/state.h"
 
+#include "change/fault.h"
+
 typedef struct choosing {
     ls_script *script;
     const char *stage;
@@ -72,12 +74,18 @@ void ls_script_leave(ls_script *s) {
     s->at.clones = UINT32_MAX;
 }
 
-static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *err) {
+/* One pcall over the rows from number `first` on, at most `count`. The results are off the stack. */
+static int enter_loop(ls_script *s, const ls_script_loop *loop, ls_batch *b, uint32_t first, uint32_t count, int *raised, ls_error *err) {
     lua_State *L = s->L;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, handler); /* nothing here but lua_pcall can raise */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, loop);
-    ls_script_enter(s, b, 0);
-    int rc = lua_pcall(L, 0, 0, -2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loop->handler); /* nothing here but lua_pcall can raise */
+    loop->push(L, loop);
+    lua_pushinteger(L, (lua_Integer)first);
+    lua_pushinteger(L, (lua_Integer)count);
+    ls_work_of(b)->blame = (struct ls_blame){0};
+    ls_script_enter(s, b, loop->hook);
+    int rc = *raised = lua_pcall(L, 2, 0, 1);
+    s->failed_at = ls_guard_peek(&s->at.index);
+    s->failed_clones = s->at.clones;
     ls_script_leave(s);
     if (rc == LUA_ERRMEM)
         ls_fail_memory(err, "running a hook");
@@ -86,7 +94,35 @@ static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *
     else if (rc)
         ls_fail(err, LS_FAIL, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "a hook raised an error without a text");
     lua_settop(L, 0);
-    return rc ? -1 : ls_guard_memory(&s->guard, err);
+    return rc ? -1 : 0;
+}
+
+/* The row at which the loop stopped is set aside, if it was its error: the number of the next; -1. */
+static int64_t set_aside(const ls_script *s, ls_batch *b, uint32_t count, ls_error *err) {
+    ls_work *w = ls_work_of(b);
+    uint32_t i = s->failed_at;
+    if (!w->isolate || w->out_of_memory || i >= count) return -1;
+    ls_fault_undo(w, s->failed_clones);
+    const ls_fault f = {.hook = w->blame.hook ? w->blame.hook : "script", .text = err->text, .path = w->blame.path, .line = w->blame.line};
+    return ls_fault_set(w, i, &f) ? ls_fail_memory(err, "running a hook") : (int64_t)i + 1;
+}
+
+int ls_script_loop_run(ls_script *s, const ls_script_loop *loop, ls_batch *b, ls_error *err) {
+    uint32_t count = b->count;
+    int64_t first = 0;
+    int raised;
+    lua_settop(s->L, 0);
+    if (!lua_checkstack(s->L, 8)) return ls_fail_memory(err, "running a hook");
+    while (enter_loop(s, loop, b, (uint32_t)first, count, &raised, err))
+        if (raised == LUA_ERRMEM || (first = set_aside(s, b, count, err)) < 0) return -1;
+    return ls_guard_memory(&s->guard, err);
+}
+
+static void push_loop(lua_State *L, const ls_script_loop *loop) { lua_rawgeti(L, LUA_REGISTRYINDEX, loop->at); }
+
+static int run_loop(ls_script *s, int loop, int handler, ls_batch *b, ls_error *err) {
+    const ls_script_loop l = {.push = push_loop, .at = loop, .handler = handler};
+    return ls_script_loop_run(s, &l, b, err);
 }
 
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) {

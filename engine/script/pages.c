@@ -41,6 +41,7 @@ static void push_commands(lua_State *L, const ls_usage *u) {
         set_text(L, "name", c->name);
         set_text(L, "usage", c->usage);
         set_text(L, "help", c->help);
+        set_text(L, "words", c->words);
         lua_pushboolean(L, c->script);
         lua_setfield(L, -2, "script");
         lua_newtable(L);

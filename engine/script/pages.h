@@ -20,6 +20,7 @@ typedef struct ls_usage_option {
 
 typedef struct ls_usage_command {
     const char *name, *usage, *help;
+    const char *words; /* one of these stands first, and then the script; NULL: no such word */
     bool script; /* its first word is a script; else it is an option's name */
     unsigned takes;
 } ls_usage_command;

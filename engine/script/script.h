@@ -26,7 +26,8 @@ int ls_script_config(ls_script *s, ls_config *out, ls_error *err) LS_MUST_CHECK;
 /* Picks the stage whose hooks ls_script_run() runs. */
 int ls_script_use(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 /* filter, then map, over every change but T, X and R: dropped rows get LS_DROPPED, written ones are changed in place. One lua_pcall.
- * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. So is a script that
+ * A hook that raises: LS_FAIL with script:line, hook, table, key and position of the row; the batch must not be sent. With ls_work.isolate such
+ * a row is set aside instead, as it was before its hooks (change/fault.h), and the batch goes on behind it. A failure is, too, a script that
  * keeps more than script_memory. A call that runs for longer than hook_timeout ends the program (script/guard.h). */
 int ls_script_run(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
 /* Appends where the stage's hooks are: "filter is at shop.lua:7, map is at shop.lua:12"; nothing without. */
@@ -35,7 +36,8 @@ int ls_script_places(ls_script *s, const char *stage, ls_buf *out, ls_error *err
  * with the column. */
 int ls_script_lay_out(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
 
-/* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. */
+/* A consumer's writer in Lua. Errors: LS_FAIL with script:line and what was called; of a row also table, key and position. Of open, begin and
+ * flush LS_AGAIN, since what they work with may be away, unless Lua itself found the error ("attempt to call ...") or `open` gave a wrong answer. */
 typedef struct ls_script_position { /* of a partition: the offset of the next message */
     const char *topic;
     int32_t partition;
@@ -44,11 +46,11 @@ typedef struct ls_script_position { /* of a partition: the offset of the next me
 /* Picks the stage whose writer the others call. */
 int ls_script_use_writer(ls_script *s, const char *stage, ls_error *err) LS_MUST_CHECK;
 int ls_script_writer_open(ls_script *s, ls_error *err) LS_MUST_CHECK;
-/* What `open` said of the partition. 1: at->offset is set; 0: nothing. An error that its function raises is LS_AGAIN. */
+/* What `open` said of the partition. 1: at->offset is set; 0: nothing. */
 int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) LS_MUST_CHECK;
-/* `write` for each change of the batch that is not LS_DROPPED. */
+/* `write` for each change of the batch that is not LS_DROPPED. With ls_work.isolate as ls_script_run(). */
 int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) LS_MUST_CHECK;
-/* An error that it raises is LS_AGAIN: what was written since the last flush is to come again. */
+/* LS_AGAIN: what was written since the last flush is to come again. */
 int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n, ls_error *err) LS_MUST_CHECK;
 /* `discard`, or `close`. */
 int ls_script_writer_end(ls_script *s, bool discard, ls_error *err) LS_MUST_CHECK;

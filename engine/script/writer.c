@@ -7,7 +7,6 @@ typedef struct calling {
     ls_script *script;
     const char *name; /* what is called */
     uint32_t hook;    /* enum ls_hook: what of the script runs in it */
-    ls_batch *batch;  /* the rows at hand, or NULL */
     int (*push)(lua_State *L, const struct calling *c); /* its arguments; NULL: none */
     int nresults;
     const ls_script_position *at;
@@ -43,7 +42,8 @@ static int call(ls_script *s, const calling *c, ls_error *err) {
     lua_getfield(L, -1, c->name);
     lua_remove(L, -2);
     int nargs = c->push ? c->push(L, c) : 0;
-    ls_script_enter(s, c->batch, c->hook);
+    s->at.mistake = 0;
+    ls_script_enter(s, NULL, c->hook);
     int rc = lua_pcall(L, nargs, c->nresults, 1);
     ls_script_leave(s);
     if (rc == LUA_ERRMEM)
@@ -54,9 +54,16 @@ static int call(ls_script *s, const calling *c, ls_error *err) {
     return rc ? -1 : 0;
 }
 
+/* Of what works with the store: a script's own mistake stays, and anything else may be gone when it is tried again. */
+static int call_store(ls_script *s, const calling *c, ls_error *err) {
+    if (call(s, c, err) == 0) return 0;
+    if (err->code == LS_FAIL && !err->memory && !s->at.mistake) err->code = LS_AGAIN;
+    return -1;
+}
+
 int ls_script_writer_open(ls_script *s, ls_error *err) {
     const calling c = {.name = "open", .hook = LS_HOOK_OPEN};
-    int rc = call(s, &c, err);
+    int rc = call_store(s, &c, err);
     lua_settop(s->L, 0);
     return rc;
 }
@@ -69,21 +76,22 @@ static int push_place(lua_State *L, const calling *c) {
 
 int ls_script_writer_begin(ls_script *s, ls_script_position *at, ls_error *err) {
     const calling c = {.name = "begin", .hook = LS_HOOK_OPEN, .push = push_place, .nresults = 1, .at = at};
-    if (call(s, &c, err)) {
-        if (err->code == LS_FAIL) err->code = LS_AGAIN;
-        return -1;
-    }
+    if (call_store(s, &c, err)) return -1;
     int found = lua_isnumber(s->L, -1);
     if (found) at->offset = (int64_t)lua_tonumber(s->L, -1);
     lua_settop(s->L, 0);
     return found;
 }
 
+static void push_write(lua_State *L, const ls_script_loop *loop) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loop->at);
+    lua_getfield(L, -1, "write");
+    lua_remove(L, -2);
+}
+
 int ls_script_write(ls_script *s, ls_batch *b, ls_error *err) {
-    const calling c = {.name = "write", .hook = LS_HOOK_WRITE, .batch = b};
-    int rc = call(s, &c, err);
-    lua_settop(s->L, 0);
-    return rc ? rc : ls_guard_memory(&s->guard, err);
+    const ls_script_loop loop = {.push = push_write, .at = s->writer, .handler = s->writer_handler, .hook = LS_HOOK_WRITE};
+    return ls_script_loop_run(s, &loop, b, err);
 }
 
 static int push_positions(lua_State *L, const calling *c) {
@@ -103,8 +111,7 @@ static int push_positions(lua_State *L, const calling *c) {
 
 int ls_script_writer_flush(ls_script *s, const ls_script_position *at, size_t n, ls_error *err) {
     const calling c = {.name = "flush", .hook = LS_HOOK_FLUSH, .push = push_positions, .at = at, .n = n};
-    int rc = call(s, &c, err);
-    if (rc && err->code == LS_FAIL) err->code = LS_AGAIN;
+    int rc = call_store(s, &c, err);
     lua_settop(s->L, 0);
     return rc;
 }

@@ -49,12 +49,7 @@ typedef struct plan {
     bool checked;           /* ls_csv_lane_check() has seen it */
 } plan;
 
-typedef struct truncate_seen {
-    uint64_t files;     /* their serial: each file that has the table's rows has it */
-    uint64_t connector; /* its name's hash */
-    uint64_t seq;
-    char pos[sizeof(((ls_tx *)0)->pos)];
-} truncate_seen;
+_Static_assert(LS_MANIFEST_POS_MAX == sizeof(((ls_tx *)0)->pos), "a truncate is remembered as the manifest has it");
 
 typedef struct csv {
     ls_writer base;
@@ -72,7 +67,7 @@ typedef struct csv {
     table *tables[LS_CSV_BUCKETS];
     size_t ntables;
     plan plans[LS_CSV_PLANS];
-    truncate_seen truncates[LS_CSV_TRUNCATES]; /* a ring */
+    ls_manifest_truncate truncates[LS_CSV_TRUNCATES]; /* a ring */
     size_t ntruncates;
     ls_buf row, header, text;
 } csv;
@@ -346,12 +341,15 @@ static int write_laid(csv *c, plan *l, const ls_work *w, uint32_t number, int im
 
 /* A message that does not say where it comes from is never taken for another. */
 static bool seen_truncate(csv *c, const ls_change *ch) {
-    truncate_seen now = {.files = c->at.deletes->serial, .connector = ls_hash(LS_HASH_START, ch->tx->connector, strlen(ch->tx->connector)), .seq = ch->seq};
+    const char *base = c->at.deletes->base; /* each name that has the table's rows has it */
+    ls_manifest_truncate now = {.files = c->disk.keep ? ls_csv_keep_hash(c->disk.keep, base) : ls_hash(LS_HASH_START, base, strlen(base)),
+                                .connector = ls_hash(LS_HASH_START, ch->tx->connector, strlen(ch->tx->connector)),
+                                .seq = ch->seq};
     size_t n = c->ntruncates < LS_CSV_TRUNCATES ? c->ntruncates : LS_CSV_TRUNCATES;
     if (!*ch->tx->pos) return false;
     memcpy(now.pos, ch->tx->pos, strlen(ch->tx->pos));
     for (size_t i = 0; i < n; i++) {
-        const truncate_seen *t = &c->truncates[i];
+        const ls_manifest_truncate *t = &c->truncates[i];
         if (t->seq == now.seq && t->files == now.files && t->connector == now.connector && strcmp(t->pos, now.pos) == 0) return true;
     }
     c->truncates[c->ntruncates++ % LS_CSV_TRUNCATES] = now;
@@ -435,15 +433,47 @@ static int write_batch(ls_writer *w, ls_batch *b, ls_error *err) {
     return 0;
 }
 
+/* The ring as a list, the oldest first. NULL: memory. */
+static ls_manifest_truncate *list_truncates(const csv *c, size_t *n) {
+    *n = c->ntruncates < LS_CSV_TRUNCATES ? c->ntruncates : LS_CSV_TRUNCATES;
+    ls_manifest_truncate *list = malloc((*n + 1) * sizeof *list);
+    for (size_t i = 0; list && i < *n; i++) list[i] = c->truncates[(c->ntruncates - *n + i) % LS_CSV_TRUNCATES];
+    return list;
+}
+
 static int flush(ls_writer *w, const ls_position *at, size_t n, ls_error *err) {
-    (void)at, (void)n;
-    return ls_csv_disk_flush(&((csv *)(void *)w)->disk, err);
+    csv *c = (csv *)(void *)w;
+    ls_csv_commit commit = {.at = at, .n = n, .span = c->disk.span};
+    if (!c->disk.keep) return ls_csv_disk_flush(&c->disk, err);
+    ls_manifest_truncate *list = list_truncates(c, &commit.ntruncates);
+    if (!list) return ls_fail_memory(err, "flushing CSV files");
+    commit.truncates = list;
+    int rc = ls_csv_disk_commit(&c->disk, &commit, err);
+    free(list);
+    return rc;
+}
+
+/* A partition that came to a topic whose others are known is read from its beginning: all of it is new. */
+static int begin_partition(ls_writer *w, ls_position *at, ls_error *err) {
+    (void)err;
+    const ls_csv_keep *keep = ((csv *)(void *)w)->disk.keep;
+    const ls_manifest *m = keep ? ls_csv_keep_found(keep) : NULL;
+    int known = 0;
+    for (size_t i = 0; m && i < m->nplaces; i++) {
+        if (strcmp(m->places[i].topic, at->topic) != 0) continue;
+        known = 2;
+        if (m->places[i].partition != at->partition) continue;
+        at->offset = m->places[i].offset;
+        return 1;
+    }
+    return known;
 }
 
 static void close_writer(ls_writer *w) {
     csv *c = (csv *)(void *)w;
     forget_all(c);
     ls_csv_disk_close(&c->disk);
+    ls_csv_keep_close(c->disk.keep);
     for (size_t i = 0; i < c->nlanes; i++) ls_csv_lane_close(&c->lanes[i]);
     free(c->lanes);
     free(c->confs);
@@ -454,7 +484,17 @@ static void close_writer(ls_writer *w) {
     free(c);
 }
 
-static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .close = close_writer};
+static const ls_writer_ops csv_ops = {.write = write_batch, .flush = flush, .begin = begin_partition, .close = close_writer};
+
+/* The files are brought back to the manifest before any of them is looked at. */
+static int open_keep(csv *c, const ls_csv_conf *conf, ls_error *err) {
+    if (!conf->keep) return ls_csv_keep_refuse(conf, err);
+    if (ls_csv_keep_open(&c->disk.keep, conf, err)) return -1;
+    const ls_manifest *m = ls_csv_keep_found(c->disk.keep);
+    if (m->has_span) c->disk.span = m->span;
+    for (size_t i = 0; i < m->ntruncates; i++) c->truncates[c->ntruncates++ % LS_CSV_TRUNCATES] = m->truncates[i];
+    return 0;
+}
 
 static int open_lanes(csv *c, const ls_csv_conf *conf, ls_error *err) {
     c->lanes = calloc(conf->nlayouts + 1, sizeof *c->lanes);
@@ -471,12 +511,17 @@ static int open_lanes(csv *c, const ls_csv_conf *conf, ls_error *err) {
     return ls_csv_disk_find(&c->disk, c->confs, c->nlanes, err);
 }
 
+const char *ls_csv_manifest(const ls_writer *w) {
+    const csv *c = (const csv *)(const void *)w;
+    return c->disk.keep ? ls_csv_keep_path(c->disk.keep) : NULL;
+}
+
 int ls_csv_open(ls_writer **out, const ls_csv_conf *conf, ls_error *err) {
     csv *c = calloc(1, sizeof *c);
     if (!c) return ls_fail_memory(err, "opening CSV files");
     c->base.ops = &csv_ops;
     c->disk.span = LS_CSV_NO_SPAN;
-    if (open_lanes(c, conf, err)) {
+    if (open_keep(c, conf, err) || open_lanes(c, conf, err)) {
         close_writer(&c->base);
         return -1;
     }

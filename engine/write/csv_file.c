@@ -1,6 +1,7 @@
 #include "write/csv_parts.h"
 
 #include "base/hash.h"
+#include "write/csv_io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,19 +13,16 @@
 
 /* ---- finding what is there */
 
-/* One program writes a file: two would mix their rows, and repair what the other is about to write. */
-static int hold(int fd, const char *path, ls_error *err) {
-    struct stat st;
-    if (fstat(fd, &st)) return ls_csv_io_error(err, "look at", path);
-    if (!S_ISREG(st.st_mode)) return ls_fail(err, LS_USAGE, "%s is no regular file: choose another filename", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
-    if (errno != EWOULDBLOCK) return ls_csv_io_error(err, "lock", path);
-    return ls_fail(err, LS_FENCED, "another program writes %s: give one of the two another consumer_id, or another filename", path);
-}
-
+/* With a manifest every file is whole: those that it names have been cut back to it, and others had no rows since. */
 int ls_csv_take_over(ls_csv_part *p, int fd, ls_error *err) {
     ls_csv_found found;
-    if (hold(fd, p->path, err) || ls_csv_scan(p->of->conf, fd, p->path, &found, err)) return -1;
+    const ls_csv_keep *keep = p->of->disk->keep;
+    if (ls_csv_hold(fd, p->path, err) || ls_csv_scan(p->of->conf, fd, p->path, keep != NULL, &found, err)) return -1;
+    if (keep && found.torn) {
+        free(found.header);
+        free(found.table);
+        return ls_csv_keep_lost(keep, p->path, "does not end with a whole row", err);
+    }
     p->header = found.header;
     p->header_len = found.header_len;
     p->cells = found.cells;
@@ -50,9 +48,10 @@ static void link_newest(ls_csv_part *p) {
 
 /* What it has gathered is thrown away. */
 void ls_csv_close_part(ls_csv_part *p) {
-    if (p->fd < 0) return;
-    close(p->fd);
+    if (!p->open) return;
+    if (p->fd >= 0) close(p->fd);
     p->fd = -1;
+    p->open = false;
     unlink_part(p);
     p->of->disk->open--;
     p->of->disk->buffered -= p->out.len;
@@ -170,26 +169,6 @@ static int find_parts(ls_csv_files *f, ls_error *err) {
     return 0;
 }
 
-int ls_csv_make_folders(const char *file, ls_error *err) {
-    char *path = strdup(file);
-    if (!path) return ls_fail_memory(err, "opening CSV files");
-    int rc = 0;
-    for (char *p = path + 1; *p && rc == 0; p++) {
-        if (*p != '/') continue;
-        *p = '\0';
-        if (mkdir(path, 0777) && errno != EEXIST) rc = ls_csv_io_error(err, "make folder", path);
-        *p = '/';
-    }
-    char *slash = strrchr(path, '/');
-    if (slash) slash[slash == path] = '\0';
-    const char *folder = slash ? path : ".";
-    struct stat st;
-    if (rc == 0 && stat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) errno = ENOTDIR, rc = ls_csv_io_error(err, "write into folder", folder);
-    if (rc == 0 && access(folder, W_OK | X_OK)) rc = ls_csv_io_error(err, "write into folder", folder);
-    free(path);
-    return rc;
-}
-
 static void free_files(ls_csv_files *f) {
     for (size_t i = 0; i < f->nparts; i++) ls_csv_free_part(f->parts[i]);
     free(f->parts);
@@ -210,6 +189,7 @@ bool ls_csv_files_differ(const ls_csv_disk *d, const ls_csv_conf *conf, const ch
 
 int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) {
     size_t n = strlen(base);
+    int rc;
     ls_csv_files *f = known(d, base, n, ""), **bucket = &d->names[ls_hash(LS_HASH_START, base, n) % LS_CSV_NAME_BUCKETS];
     *out = f;
     if (f && f->conf != conf && !ls_csv_same_form(f->conf, conf))
@@ -226,7 +206,10 @@ int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, l
     f->disk = d;
     f->conf = conf;
     f->serial = ++d->last_serial;
-    if (ls_csv_make_folders(base, err) || find_parts(f, err)) {
+    bool waited = false;
+    while ((rc = ls_csv_make_folders(base, err)) && ls_csv_wait(&d->conf->room, err) == 0) waited = true;
+    if (waited && rc == 0) ls_csv_found_room(&d->conf->room);
+    if (rc || find_parts(f, err)) {
         free_files(f);
         return -1;
     }
@@ -242,23 +225,81 @@ int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, l
 static int write_all(void *part, const char *bytes, size_t n, ls_error *err) {
     const ls_csv_part *p = part;
     ls_csv_disk *d = p->of->disk;
+    bool waited = false;
     if (d->broken) return ls_fail(err, LS_FAIL, "cannot write %s: an earlier write failed: start again", p->path);
     while (n) {
         ssize_t done = write(p->fd, bytes, n);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) {
+            waited = true;
+            ls_csv_io_error(err, "write", p->path);
+            if (ls_csv_wait(&d->conf->room, err) == 0) continue;
             d->broken = true;
-            return ls_csv_io_error(err, "write", p->path);
+            return -1;
         }
+        if (d->keep) ls_csv_keep_wrote(d->keep, p->path, (size_t)done);
         bytes += done;
         n -= (size_t)done;
     }
+    if (waited) ls_csv_found_room(&d->conf->room);
+    return 0;
+}
+
+/* ---- files that a manifest names */
+
+static int open_waiting(const ls_csv_part *p, int flags, ls_error *err) {
+    const ls_csv_room *room = &p->of->disk->conf->room;
+    int fd;
+    bool waited = false;
+    while ((fd = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0666)) < 0) {
+        if (errno != ENOSPC && errno != EDQUOT) break;
+        waited = true;
+        ls_csv_io_error(err, "open", p->path);
+        if (ls_csv_wait(room, err)) return -2;
+    }
+    if (waited && fd >= 0) ls_csv_found_room(room);
+    return fd;
+}
+
+static int make_file(ls_csv_part *p, ls_error *err) {
+    ls_csv_disk *d = p->of->disk;
+    ls_error other;
+    p->fd = open_waiting(p, O_CREAT | O_EXCL, err);
+    if (p->fd >= 0) return ls_csv_keep_made(d->keep, p->path, true, err) || ls_csv_hold(p->fd, p->path, err) ? -1 : 0;
+    d->broken = true;
+    if (p->fd == -1) {
+        if (errno == EEXIST) ls_fail(err, LS_FAIL, "%s was made by somebody else in this moment: move it away and start again", p->path);
+        else ls_csv_io_error(err, "open", p->path);
+        if (ls_csv_keep_made(d->keep, p->path, false, &other)) ls_fail_in(err, "%s", other.text);
+    }
+    p->fd = -1;
+    return -1;
+}
+
+/* Nothing goes to a file before the manifest on the disk names it. All that are to be made are named and made at once. */
+static int name_first(ls_csv_part *p, ls_error *err) {
+    ls_csv_disk *d = p->of->disk;
+    struct stat st;
+    uint64_t length;
+    if (p->fd >= 0 && !ls_csv_keep_has(d->keep, p->path, &length)) {
+        if (fstat(p->fd, &st)) return ls_csv_io_error(err, "look at", p->path);
+        if (ls_csv_keep_add(d->keep, p->path, false, (uint64_t)st.st_size, err)) return -1;
+    }
+    if (!ls_csv_keep_waits(d->keep)) return 0;
+    if (d->broken) return ls_fail(err, LS_FAIL, "cannot write %s: an earlier write failed: start again", p->path);
+    if (ls_csv_keep_name(d->keep, err)) {
+        d->broken = true;
+        return -1;
+    }
+    for (ls_csv_part *q = d->oldest; q; q = q->newer)
+        if (q->fd < 0 && make_file(q, err)) return -1;
     return 0;
 }
 
 /* end: what has been written since the last end is a whole frame of the compressed file; so a crash leaves no half of what was flushed. */
 static int write_bytes(ls_csv_part *p, const char *bytes, size_t n, bool end, ls_error *err) {
     ls_csv_disk *d = p->of->disk;
+    if (d->keep && name_first(p, err)) return -1;
     if (d->conf->compress == LS_CSV_PLAIN) return write_all(p, bytes, n, err);
     if (!d->packer && ls_packer_new(&d->packer, d->conf->compress, err)) return -1;
     if (!d->broken && ls_packer_add(d->packer, bytes, n, end, write_all, p, err) == 0) return 0;
@@ -279,7 +320,9 @@ static int write_out(ls_csv_part *p, ls_error *err) {
 }
 
 int ls_csv_removed(const ls_csv_part *p, ls_error *err) {
-    p->of->disk->broken = true;
+    ls_csv_disk *d = p->of->disk;
+    d->broken = true;
+    if (d->keep) return ls_csv_keep_lost(d->keep, p->path, "was removed or replaced while rows were written to it", err);
     return ls_fail(err, LS_FAIL,
                    "%s was removed or replaced while rows were written to it: start again (the rows since the last flush come again, in a new "
                    "file); stop the program before files are taken away", p->path);
@@ -288,23 +331,40 @@ int ls_csv_removed(const ls_csv_part *p, ls_error *err) {
 /* Rows in a file that has no name any more are lost: their offsets must not be committed. */
 static int still_there(const ls_csv_part *p, ls_error *err) {
     struct stat open_file, named;
+    const ls_csv_keep *keep = p->of->disk->keep;
+    uint64_t length = 0;
     if (fstat(p->fd, &open_file)) return ls_csv_io_error(err, "look at", p->path);
-    if (stat(p->path, &named) == 0 && named.st_ino == open_file.st_ino && named.st_dev == open_file.st_dev) return 0;
-    return ls_csv_removed(p, err);
+    if (stat(p->path, &named) || named.st_ino != open_file.st_ino || named.st_dev != open_file.st_dev) return ls_csv_removed(p, err);
+    if (!keep || (ls_csv_keep_has(keep, p->path, &length) && length == (uint64_t)named.st_size)) return 0;
+    p->of->disk->broken = true;
+    return ls_csv_keep_lost(keep, p->path, "was changed by another program while rows were written to it", err);
 }
 
 int ls_csv_flush_part(ls_csv_part *p, ls_error *err) {
     if (p->out.len && write_out(p, err)) return -1;
+    if (p->open && p->fd < 0 && name_first(p, err)) return -1; /* one without a header has nothing to write yet */
     if (p->written && p->fd >= 0 && still_there(p, err)) return -1;
     p->written = false;
     return 0;
 }
 
 /* make: 0, or O_CREAT for a part that begins: one that was there and is gone must not come back without its header. */
+static int open_file(ls_csv_part *p, int make, ls_error *err) {
+    ls_csv_disk *d = p->of->disk;
+    if (d->keep && make && access(p->path, F_OK)) return ls_csv_keep_add(d->keep, p->path, true, 0, err); /* made when it is named */
+    if (d->keep && make & O_EXCL) return errno = EEXIST, ls_csv_io_error(err, "make", p->path);
+    p->fd = open_waiting(p, d->keep ? 0 : make, err);
+    if (p->fd == -1 && errno == ENOENT && !make) return ls_csv_removed(p, err);
+    if (p->fd == -1) ls_csv_io_error(err, "open", p->path);
+    if (p->fd >= 0) return ls_csv_hold(p->fd, p->path, err);
+    p->fd = -1;
+    return -1;
+}
+
 static int open_part(ls_csv_part *p, int make, ls_error *err) {
     ls_csv_disk *d = p->of->disk;
     size_t most = d->conf->max_open_files ? d->conf->max_open_files : LS_CSV_OPEN_FILES;
-    if (p->fd >= 0) {
+    if (p->open) {
         if (p == d->newest) return 0;
         unlink_part(p);
         link_newest(p);
@@ -314,12 +374,12 @@ static int open_part(ls_csv_part *p, int make, ls_error *err) {
         if (ls_csv_flush_part(d->oldest, err)) return -1; /* so that a flush has nothing to do with what is closed */
         ls_csv_close_part(d->oldest);
     }
-    p->fd = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | make, 0666);
-    if (p->fd < 0 && errno == ENOENT && !make) return ls_csv_removed(p, err);
-    if (p->fd < 0) return ls_csv_io_error(err, "open", p->path);
+    int rc = open_file(p, make, err);
+    if (rc && p->fd < 0) return -1;
+    p->open = true;
     link_newest(p);
     d->open++;
-    return hold(p->fd, p->path, err);
+    return rc;
 }
 
 /* Makes the part's file, or its next one, and writes the header. */
@@ -415,6 +475,21 @@ int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) {
     for (ls_csv_part *p = d->oldest; p; p = p->newer)
         if (ls_csv_flush_part(p, err)) return -1;
     return 0;
+}
+
+/* What is open is made to stay through what it is open by: an error of the disk shows there. */
+int ls_csv_disk_commit(ls_csv_disk *d, const ls_csv_commit *c, ls_error *err) {
+    if (d->broken) return ls_fail(err, LS_FAIL, "nothing is written any more: an earlier write failed: start again");
+    if (ls_csv_disk_flush(d, err)) return -1;
+    for (ls_csv_part *p = d->oldest; p; p = p->newer) {
+        if (!ls_csv_keep_is_unsynced(d->keep, p->path)) continue;
+        if (fdatasync(p->fd)) {
+            d->broken = true;
+            return ls_csv_io_error(err, "make sure of", p->path);
+        }
+        ls_csv_keep_synced(d->keep, p->path);
+    }
+    return ls_csv_keep_commit(d->keep, c, err);
 }
 
 void ls_csv_disk_close(ls_csv_disk *d) {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/limit.h"
+#include "write/csv_keep.h"
 #include "write/csv_pack.h"
 #include "write/csv_scan.h"
 #include "write/writer.h"
@@ -33,7 +34,8 @@ typedef struct ls_csv_part {
     size_t header_len;
     size_t cells; /* of each record; 0: nothing in the file yet; SIZE_MAX: no rows go there */
     char *table;  /* the table cell of its first record, quotes taken off; NULL: none */
-    int fd;       /* -1: closed, everything is written */
+    bool open;    /* else everything is written */
+    int fd;       /* -1: closed; or open, and its file is made when the manifest names it */
     ls_buf out;   /* rows not written yet */
     bool written; /* since the last flush */
     /* With rotation the part's files come one after the other, and `path` is the one that rows are added to. */
@@ -54,6 +56,7 @@ typedef struct ls_csv_disk {
     size_t open, buffered;
     ls_packer *packer; /* of the frame that is being written; NULL: none yet */
     bool broken; /* a write failed: no other one is tried */
+    ls_csv_keep *keep; /* NULL: rows may be there twice after a crash */
     int64_t span; /* rotate_every: of the rows so far the latest one's; LS_CSV_NO_SPAN at first */
 } ls_csv_disk;
 
@@ -80,6 +83,8 @@ ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
 int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;
 /* Everything gathered goes to the operating system. */
 int ls_csv_disk_flush(ls_csv_disk *d, ls_error *err) LS_MUST_CHECK;
+/* With a keep: ... and counts from now on. */
+int ls_csv_disk_commit(ls_csv_disk *d, const ls_csv_commit *c, ls_error *err) LS_MUST_CHECK;
 /* Rows of this commit time come next: with rotate_every this may end files. */
 int ls_csv_disk_time(ls_csv_disk *d, int64_t ts, ls_error *err) LS_MUST_CHECK;
 /* The files that an earlier run was adding to, where a conf's filename is a template and they do not come up of themselves. A name that
@@ -93,6 +98,5 @@ bool ls_csv_files_differ(const ls_csv_disk *d, const ls_csv_conf *conf, const ch
 void ls_csv_disk_close(ls_csv_disk *d);
 
 const char *ls_csv_end(const ls_csv_conf *conf); /* .csv, .csv.zst, .csv.gz */
-int ls_csv_make_folders(const char *path, ls_error *err) LS_MUST_CHECK; /* those of a file's path; the last one can be written to */
 
 #endif

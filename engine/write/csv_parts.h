@@ -15,6 +15,8 @@ bool ls_csv_is_anothers(ls_csv_files *f, size_t number);
 int ls_csv_removed(const ls_csv_part *p, ls_error *err); /* its file is gone; -1 */
 
 /* csv_rotate.c */
+enum { LS_CSV_SPAN_TEXT = 16 }; /* bytes of 20260131T140000Z */
+bool ls_csv_read_span(const char *p, int64_t *span);      /* such a text, and maybe more behind it? */
 bool ls_csv_rotates(const ls_csv_conf *conf);
 int ls_csv_find_rotated(ls_csv_files *f, ls_error *err) LS_MUST_CHECK; /* the parts of a name that are being written; its last number */
 int ls_csv_name_next(ls_csv_part *p, ls_error *err) LS_MUST_CHECK;     /* a new file for the part, not made yet */

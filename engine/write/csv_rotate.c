@@ -3,6 +3,7 @@
 #include "write/csv_parts.h"
 
 #include "change/time.h"
+#include "write/csv_io.h"
 #include "write/path.h"
 
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SPAN_TEXT = 16 }; /* bytes of 20260131T140000Z */
 static const int64_t last_second = 253402300799; /* of the year 9999 */
 
 bool ls_csv_rotates(const ls_csv_conf *conf) { return conf->rotate_bytes || conf->rotate_rows || conf->rotate_every; }
@@ -51,9 +51,9 @@ int ls_csv_name_next(ls_csv_part *p, ls_error *err) {
     return p->path ? 0 : ls_fail_memory(err, "beginning a CSV file");
 }
 
-static bool read_span(const char *p, int64_t *span) {
+bool ls_csv_read_span(const char *p, int64_t *span) {
     int year, month, day, hour, minute, second;
-    if (strspn(p, "0123456789") != 8 || p[8] != 'T' || strspn(p + 9, "0123456789") != 6 || p[SPAN_TEXT - 1] != 'Z') return false;
+    if (strspn(p, "0123456789") != 8 || p[8] != 'T' || strspn(p + 9, "0123456789") != 6 || p[LS_CSV_SPAN_TEXT - 1] != 'Z') return false;
     if (sscanf(p, "%4d%2d%2dT%2d%2d%2dZ", &year, &month, &day, &hour, &minute, &second) != 6) return false;
     *span = ls_time_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     return true;
@@ -81,7 +81,7 @@ static bool read_name(const ls_csv_conf *conf, const char *file, const char *bas
     if (strncmp(p, end, strlen(end)) != 0) return true; /* its number is taken */
     p += strlen(end);
     out->done_len = (size_t)(p - file);
-    if (*p == '.' && read_span(p + 1, &out->span)) p += 1 + SPAN_TEXT;
+    if (*p == '.' && ls_csv_read_span(p + 1, &out->span)) p += 1 + LS_CSV_SPAN_TEXT;
     out->writing = strcmp(p, ".part") == 0;
     return true;
 }
@@ -99,6 +99,10 @@ static int take_over(ls_csv_files *f, const char *file, const name *n, size_t fo
     p->number = n->number;
     p->span = n->span;
     p->done_len = folder_len + n->done_len;
+    if (f->disk->keep && ls_csv_keep_has_ended(f->disk->keep, p->path)) {
+        ls_csv_free_part(p); /* it has ended, and gets its name with the next commit */
+        return 0;
+    }
     if ((fd = open(p->path, O_RDWR | O_CLOEXEC | O_NONBLOCK)) < 0)
         ls_csv_io_error(err, "open", p->path);
     else if ((rc = ls_csv_take_over(p, fd, err)) == 0)
@@ -137,106 +141,6 @@ int ls_csv_find_rotated(ls_csv_files *f, ls_error *err) {
     return rc;
 }
 
-/* ---- a template's files that an earlier run was writing */
-
-/* Whose files are looked for: those of confs[which]. */
-typedef struct search {
-    ls_csv_disk *disk;
-    const ls_csv_conf *const *confs;
-    size_t n, which;
-} search;
-
-static int walk(const search *s, ls_buf *path, int depth, ls_error *err);
-
-/* The base of a path, its part's number taken off where the template allows. 1; 0: the template makes no such name; -1. */
-static int base_of(const ls_csv_conf *conf, char *path, ls_error *err) {
-    char *end = strstr(strrchr(path, '/') ? strrchr(path, '/') : path, ".csv"), *dash;
-    for (char *next; end && (next = strstr(end + 1, ".csv"));) end = next;
-    if (!end) return 0;
-    *end = '\0';
-    dash = strrchr(path, '-');
-    if (dash && dash[1] >= '1' && dash[1] <= '9' && !dash[1 + strspn(dash + 1, "0123456789")]) {
-        *dash = '\0';
-        int is = ls_path_matches(conf->filename, conf->consumer, path, err);
-        if (is) return is;
-        *dash = '-';
-    }
-    return ls_path_matches(conf->filename, conf->consumer, path, err);
-}
-
-/* 1: the file may as well be another conf's, whose form is another. */
-static int is_doubtful(const search *s, const char *path, const char *base, ls_error *err) {
-    const ls_csv_conf *own = s->confs[s->which];
-    if (ls_csv_files_differ(s->disk, own, base)) return 1;
-    for (size_t i = 0; i < s->n; i++) {
-        if (i == s->which || !strchr(s->confs[i]->filename, '{') || ls_csv_same_form(s->confs[i], own)) continue;
-        char *other = strdup(path);
-        int is = other ? base_of(s->confs[i], other, err) : ls_fail_memory(err, "opening CSV files");
-        bool same = is == 1 && strcmp(other, base) == 0;
-        free(other);
-        if (is < 0 || same) return is;
-    }
-    return 0;
-}
-
-static int look_at(const search *s, ls_buf *path, bool is_folder, int depth, ls_error *err) {
-    ls_csv_disk *d = s->disk;
-    const ls_csv_conf *conf = s->confs[s->which];
-    ls_csv_files *f;
-    if (is_folder) return depth ? walk(s, path, depth - 1, err) : 0;
-    if (path->len < 5 || memcmp(path->data + path->len - 5, ".part", 5) != 0) return 0;
-    if (d->nnames >= LS_CSV_NAMES_MAX / 2) return 0;
-    char *base = strdup(path->data); /* it is NUL-terminated */
-    int is = base ? base_of(conf, base, err) : ls_fail_memory(err, "opening CSV files");
-    int doubt = is == 1 ? is_doubtful(s, path->data, base, err) : 0;
-    int rc = doubt < 0 ? -1 : is == 1 && !doubt ? ls_csv_files_of(d, conf, base, &f, err) : is < 0 ? -1 : 0;
-    free(base);
-    return rc;
-}
-
-/* path: a folder, with a slash at the end or empty; as it was in the end. */
-static int walk(const search *s, ls_buf *path, int depth, ls_error *err) {
-    size_t len = path->len;
-    const char *folder = ls_buf_cstr(path);
-    DIR *dir = folder ? opendir(len ? folder : ".") : NULL;
-    int rc = 0;
-    if (!folder) return ls_fail_memory(err, "opening CSV files");
-    if (!dir) return errno == ENOENT || errno == EACCES ? 0 : ls_csv_io_error(err, "read folder", folder);
-    for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
-        struct stat st;
-        if (e->d_name[0] == '.' && (!e->d_name[1] || e->d_name[1] == '.')) continue;
-        ls_buf_str(path, e->d_name);
-        const char *there = ls_buf_cstr(path);
-        if (!there) rc = ls_fail_memory(err, "opening CSV files");
-        else if (lstat(there, &st) == 0 && S_ISDIR(st.st_mode)) ls_buf_char(path, '/'), rc = look_at(s, path, true, depth, err);
-        else rc = look_at(s, path, false, depth, err);
-        path->len = len;
-    }
-    closedir(dir);
-    return rc;
-}
-
-static int find_files_of(const search *s, ls_error *err) {
-    const char *template_ = s->confs[s->which]->filename;
-    size_t fixed = strcspn(template_, "{");
-    ls_buf path = {0};
-    int depth = 0;
-    if (!template_[fixed]) return 0;
-    while (fixed && template_[fixed - 1] != '/') fixed--;
-    for (const char *p = template_ + fixed; *p; p++) depth += *p == '/';
-    ls_buf_add(&path, template_, fixed);
-    int rc = walk(s, &path, depth, err);
-    ls_buf_free(&path);
-    return rc;
-}
-
-int ls_csv_disk_find(ls_csv_disk *d, const ls_csv_conf *const *confs, size_t n, ls_error *err) {
-    search s = {.disk = d, .confs = confs, .n = n};
-    for (; ls_csv_rotates(d->conf) && s.which < n; s.which++)
-        if (find_files_of(&s, err)) return -1;
-    return 0;
-}
-
 /* ---- the end of a file */
 
 bool ls_csv_is_full(const ls_csv_part *p, size_t more) {
@@ -247,18 +151,18 @@ bool ls_csv_is_full(const ls_csv_part *p, size_t more) {
     return conf->rotate_every && p->span != LS_CSV_NO_SPAN && p->span < d->span;
 }
 
-/* Nobody's file is written over. */
-static int rename_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
-    if (errno != EINVAL && errno != ENOSYS) return -1;
-    if (access(to, F_OK) == 0) return errno = EEXIST, -1; /* a file system that cannot tell */
-    return rename(from, to);
+/* With a manifest the file has its name when it is certain that no row in it will be taken back. */
+static int give_name(const ls_csv_part *p, const char *done, ls_error *err) {
+    ls_csv_keep *keep = p->of->disk->keep;
+    if (!keep) return ls_csv_rename_new(p->path, done);
+    if (access(done, F_OK) == 0) return errno = EEXIST, -1;
+    return ls_csv_keep_end(keep, p->path, p->done_len, err);
 }
 
 int ls_csv_finish(ls_csv_part *p, ls_error *err) {
     char *done = strndup(p->path, p->done_len);
     int rc = done ? ls_csv_flush_part(p, err) : ls_fail_memory(err, "ending a CSV file");
-    if (rc == 0 && rename_new(p->path, done)) {
+    if (rc == 0 && give_name(p, done, err)) {
         rc = -1;
         p->of->disk->broken = true;
         if (errno == ENOENT)

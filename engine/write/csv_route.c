@@ -1,5 +1,6 @@
 #include "write/csv_route.h"
 
+#include "write/csv_io.h"
 #include "write/path.h"
 
 #include <stdlib.h>

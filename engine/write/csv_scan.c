@@ -1,5 +1,6 @@
 #include "write/csv_scan.h"
 
+#include "write/csv_io.h"
 #include "write/csv_pack.h"
 
 #include <errno.h>
@@ -11,16 +12,6 @@
 #include <unistd.h>
 
 enum { READ_BYTES = LS_LIMIT(64 * 1024, 64) };
-
-int ls_csv_io_error(ls_error *err, const char *what, const char *path) {
-    int e = errno;
-    const char *mend = e == ENOSPC || e == EDQUOT ? "free some space"
-                       : e == EFBIG ? "raise the limit on a file's size (ulimit -f)"
-                       : e == EACCES || e == EROFS || e == EPERM ? "give the user the right to write there, or choose another filename"
-                       : e == EMFILE || e == ENFILE ? "raise the limit on open files (ulimit -n), or lower max_open_files"
-                       : e == ENOTDIR || e == EISDIR || e == ENAMETOOLONG || e == ENOENT || e == ENXIO || e == EEXIST ? "choose another filename" : "mend the disk";
-    return ls_fail(err, LS_FAIL, "cannot %s %s: %s: %s and start again (rows that were not flushed come again)", what, path, strerror(e), mend);
-}
 
 /* ---- cells */
 
@@ -88,6 +79,7 @@ typedef struct scan {
     size_t keep;    /* ... that stay */
     /* of a compressed file, as they were where the last frame ended that ended with a whole record */
     size_t keep_whole, keep_records;
+    bool as_it_is, torn; /* nothing is cut; there was something to cut */
     bool theirs;      /* somebody else's */
     bool rows_behind; /* there are whole frames behind `keep`, or what is none */
 } scan;
@@ -220,7 +212,8 @@ static int scan_file(scan *s, const ls_csv_conf *conf, int fd, const char *path,
     if (!conf->compress) s->keep = s->whole;
     if (conf->compress && ours) s->whole = s->keep_whole, s->records = s->keep_records;
     if (!ours && conf->compress) s->records = 0, s->theirs = true;
-    return s->keep < s->end && ours ? cut_back(s, conf, fd, path, err) : 0;
+    s->torn = s->keep < s->end && ours;
+    return s->torn && !s->as_it_is ? cut_back(s, conf, fd, path, err) : 0;
 }
 
 /* The second cell of a record; malloc'd; NULL: none, or no memory. */
@@ -253,12 +246,13 @@ static int learn(const ls_csv_conf *conf, scan *s, ls_csv_found *out, ls_error *
     return 0;
 }
 
-int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, ls_csv_found *out, ls_error *err) {
-    scan s = {.first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
+int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, bool as_it_is, ls_csv_found *out, ls_error *err) {
+    scan s = {.as_it_is = as_it_is, .first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
     *out = (ls_csv_found){0};
     int rc = scan_file(&s, conf, fd, path, err);
     if (rc == 0 && s.records) rc = learn(conf, &s, out, err);
     out->bytes = s.whole;
+    out->torn = as_it_is && s.torn;
     out->rows = s.records - (conf->header && s.records);
     if (rc == 0 && !s.records && (s.theirs || !is_ours(&s, conf))) out->cells = SIZE_MAX; /* no header goes behind what stands there */
     ls_buf_free(&s.first);

@@ -15,10 +15,11 @@ typedef struct ls_csv_found {
     size_t header_len, cells;
     char *table;
     uint64_t bytes, rows; /* of whole records, the header's bytes too */
+    bool torn;            /* there is more, which is no whole record, and was left as it is */
 } ls_csv_found;
 
-/* Reads the file from its beginning and cuts it back to the end of its last whole record. On -1 nothing is owed. */
-int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, ls_csv_found *out, ls_error *err) LS_MUST_CHECK;
+/* Reads the file from its beginning and, unless it is to stay as it is, cuts it back to the end of its last whole record. On -1 nothing is owed. */
+int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, bool as_it_is, ls_csv_found *out, ls_error *err) LS_MUST_CHECK;
 
 /* Takes the next cell off a record, its quotes, and those of formula_guard, taken off into out, which is cleared. false: there was
  * none. *at: NULL behind the last. */
@@ -27,8 +28,5 @@ size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n)
 
 /* Would a spreadsheet take the text for a formula? A number, as -1.5, is none. */
 bool ls_csv_is_formula(const char *p, size_t n);
-
-/* errno as an error, with the mend. Gives -1. */
-int ls_csv_io_error(ls_error *err, const char *what, const char *path);
 
 #endif

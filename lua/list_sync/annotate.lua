@@ -143,6 +143,7 @@ local function format(option) return choice(option) .. of_row "string|list_sync.
 
 -- Each type of check.lua as an editor has it.
 local TYPES = {
+    start = function(option) return choice(option) .. "|string" end,
     text = "string", integer = "integer", boolean = "boolean", choice = choice, list = "string|string[]", size = "integer|string", duration = "string",
     char = "string", kafka = "string|table<string, string|number|boolean>", key = key, hook = hook, columns = "list_sync.columns",
     rotate = "list_sync.rotate", layout = "table<string, list_sync.layout>", flush_every = "list_sync.flush_every", writer = "list_sync.csv_writer|list_sync.writer",

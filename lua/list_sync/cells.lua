@@ -76,7 +76,7 @@ end
 -- ---- errors ----
 
 local function tell(e)
-    told = hooks.tell(e, now.func, ("%s of layout %q of %s"):format(now.column, now.layout.pattern, now.layout.of), at.batch.changes[at.index])
+    told = hooks.tell(e, now.func, ("%s of layout %q of %s"):format(now.column, now.layout.pattern, now.layout.of), at.batch.changes[at.index], nil, nil, "layout")
     return told
 end
 
@@ -166,10 +166,10 @@ local function loop_over(layouts, of)
         return best
     end
     jit.off(learn)
-    local function loop()
+    local function loop(first, count)
         local batch, run = at.batch, at.run
         at.hook = CELL
-        for i = 0, batch.count - 1 do
+        for i = first, count - 1 do
             local c = batch.changes[i]
             local action = c.action
             if (action == INSERT or action == UPDATE or action == DELETE) and band(c.flags, DROPPED) == 0 then

@@ -98,6 +98,27 @@ function types.choice(at, option, value)
     must(at, option, (#open > 1 and "one of " or "") .. quoted(open), value)
 end
 
+local POSITIONS = {
+    postgres = { wanted = 'a position such as "0/2A1F00"', "^%x+/%x+$" },
+    mysql = { wanted = 'a position such as "binlog.000003:1234" or GTIDs', "^.+%.%d+:%d+$", "^%d+%-%d+%-%d+[%d,%-]*$", "^%x+%-%x+%-%x+%-%x+%-%x+:" },
+}
+
+function types.start(at, option, value)
+    local positions = POSITIONS[at.db]
+    for _, pattern in ipairs(type(value) == "string" and positions or {}) do
+        if value:find(pattern) then return value end
+    end
+    local open = {}
+    for _, choice in ipairs(option.choices) do
+        local only = option.choice_only[choice]
+        if not only or only == at.db then
+            if value == choice then return value end
+            open[#open + 1] = choice
+        end
+    end
+    must(at, option, ("one of %s, or %s"):format(quoted(open), positions.wanted), value)
+end
+
 function types.char(at, option, value)
     if type(value) ~= "string" or #value ~= 1 or value:find "[%c\128-\255]" and value ~= "\t" then
         must(at, option, "one ASCII character", value)
@@ -357,6 +378,13 @@ local function finish_set(at, set, unused)
     set.send_functions = set.send_functions or set.moves == "split" and set.own_key or nil
 end
 
+-- Where dead letters go unless the script says it.
+local function name_dead_letters(at, out)
+    local name = out.name:gsub("[^%w._-]", "_")
+    out.dead_letter_topic = out.dead_letter_topic or name .. ".dead_letters"
+    check_topic_name(at, "dead_letter_topic", out.dead_letter_topic, out.dead_letter_topic)
+end
+
 function rules.connector(at, out)
     if out.table and out.tables then
         fail(at, "table", "%s has both table and tables: put the pattern into tables", at.title)
@@ -387,6 +415,7 @@ function rules.connector(at, out)
         fail(at, "standby", 'option "standby" in %s needs brokers that other programs reach too: kafka_conf = "memory" is this program\'s own', at.title)
     end
     if at.db == "postgres" then check_partition_root(at, out) end
+    name_dead_letters(at, out)
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end
 end
 
@@ -421,6 +450,12 @@ function rules.consumer(at, out)
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id
     out.consumer_id = out.consumer_id or out.name
+    name_dead_letters(at, out)
+    for _, topic in ipairs(out.topic_list) do
+        if topic == out.dead_letter_topic and out.on_error == "dead_letter" then
+            fail(at, "dead_letter_topic", "%s reads its own dead letters: take %q out of topic_list, or give it another dead_letter_topic", at.title, topic)
+        end
+    end
     csv.check_consumer(at, out, fail)
 end
 

@@ -95,7 +95,7 @@ _list_sync() {
     @named@)
         [[ $words = 1 ]] && COMPREPLY=($(compgen -W '@names@' -- "$cur"))
         return ;;
-    *) [[ $words = 1 ]] || return ;;
+@words@    *) [[ $words = 1 ]] || return ;;
     esac
     IFS=$'\n'
     COMPREPLY+=($(compgen -f -X '!*.lua' -- "$cur") $(compgen -d -- "$cur"))
@@ -129,13 +129,24 @@ local function bash_options(line)
     return table.concat(out) .. ("        *) opts='%s' ;;\n"):format(table.concat(everywhere, " "))
 end
 
+-- A word of the command's own stands before the script.
+local function bash_words(line)
+    local out = {}
+    for _, command in ipairs(line.commands) do
+        if command.words then
+            out[#out + 1] = ("    %s)\n        [[ $words = 1 ]] && COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n        [[ $words = 2 ]] || return ;;\n"):format(command.name, command.words)
+        end
+    end
+    return table.concat(out)
+end
+
 function completion.bash(line)
     local valued = {}
     for _, option in ipairs(line.options) do
         if option.value then valued[#valued + 1] = table.concat(flags(option), " | ") end
     end
     return filled(BASH, {
-        valued = table.concat(valued, " | "), values = bash_values(line), options = bash_options(line), any = commands_that(line, any, " | "),
+        valued = table.concat(valued, " | "), values = bash_values(line), options = bash_options(line), words = bash_words(line), any = commands_that(line, any, " | "),
         commands = commands_that(line, any, " "), named = commands_that(line, takes_name, " | "), names = names(),
     })
 end
@@ -195,7 +206,8 @@ function completion.zsh(line)
     end
     for i, command in ipairs(line.commands) do
         local specs = table.concat(map(command.takes, function(number) return zsh_option(line.options[number]) end))
-        local second = command.script and quoted "2:script:_files -g '*.lua(-.)'" or quoted(("2:name:(%s)"):format(names()))
+        local second = command.words and quoted(("2:what:(%s)"):format(command.words)) .. " \\\n            " .. quoted "3:script:_files -g '*.lua(-.)'"
+            or command.script and quoted "2:script:_files -g '*.lua(-.)'" or quoted(("2:name:(%s)"):format(names()))
         options[i] = ("    (%s)\n        _arguments -s \\\n%s            '1: :_list_sync_first' \\\n            %s ;;\n"):format(command.name, specs, second)
     end
     return filled(ZSH, {
@@ -225,6 +237,12 @@ function completion.fish(line)
     end
     out[#out + 1] = ("complete -c list_sync%s -a '(__fish_complete_suffix .lua)'\n"):format(fish_where(line, takes_script))
     out[#out + 1] = ("complete -c list_sync%s -a %s\n"):format(fish_where(line, takes_name), fish_quoted(names()))
+    for _, command in ipairs(line.commands) do
+        if command.words then
+            local of_it = function(other) return other == command end
+            out[#out + 1] = ("complete -c list_sync%s -a %s\n"):format(fish_where(line, of_it), fish_quoted(command.words))
+        end
+    end
     for number, option in ipairs(line.options) do
         out[#out + 1] = ("complete -c list_sync%s%s%s%s -d %s\n"):format(fish_where(line, takes(number)), option.letter ~= "" and " -s " .. option.letter or "",
             option.name and " -l " .. option.name or "",

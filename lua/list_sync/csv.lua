@@ -82,8 +82,21 @@ function csv.check(at, out, fail)
     out.rotate_bytes, out.rotate_rows, out.rotate_every = rotate.size or 0, rotate.rows or 0, rotate.every or 0
 end
 
+local function check_delivery(at, out, fail)
+    if out.delivery ~= "exactly_once" then return end
+    if out.writer.write then
+        fail(at, "delivery", '%s has delivery = "exactly_once", which is for ls.csv_writer: take it out; a writer of the script has each row once '
+            .. "when its flush stores the positions with the rows, and its open gives them back", at.title)
+    end
+    if out.kafka_conf.memory then
+        fail(at, "delivery", '%s has delivery = "exactly_once" and kafka_conf = "memory", a broker that ends with the program, whose offsets mean nothing to '
+            .. "the next start: give it brokers, or take delivery out", at.title)
+    end
+end
+
 -- Two instances must not write one file, and partitions move between them.
 function csv.check_consumer(at, out, fail)
+    check_delivery(at, out, fail)
     local names = { out.writer.filename }
     for _, layout in ipairs(out.writer.layout or {}) do names[#names + 1] = layout.filename end
     for _, name in ipairs(names) do

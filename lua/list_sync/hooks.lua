@@ -1,4 +1,5 @@
--- hooks.lua - the loop over a batch's rows that runs a stage's functions: filter, map, then topic, key, headers and format. C enters it once a batch.
+-- hooks.lua - the loop over a batch's rows that runs a stage's functions: filter, map, then topic, key, headers and format. C enters it once a batch,
+-- and again behind a row whose function raised an error, where the stage's on_error is not "stop".
 local ffi = require "list_sync.ffi"
 local bit = require "bit"
 local jit = require "jit"
@@ -63,9 +64,9 @@ local function loop_over(sets)
     end
     if #sets == 1 then only = handlers[0] end
     local formatted = next(formats) ~= nil
-    local function loop()
-        local batch, count, run = at.batch, at.batch.count, at.run
-        for i = 0, count - 1 do
+    local function loop(first, count) -- without the clones that rows before `first` have made
+        local batch, run = at.batch, at.run
+        for i = first, count - 1 do
             local c = batch.changes[i] -- a clone may have moved them
             local action = c.action
             if action == INSERT or action == UPDATE or action == DELETE then
@@ -102,7 +103,7 @@ function hooks.warm_up(loop)
     local batch = ffi.new("ls_batch", { count = WARM_UP_ROWS, changes = changes })
     collectgarbage() -- a finalizer that runs while LuaJIT records would end the recording
     at.batch = batch
-    loop()
+    loop(0, WARM_UP_ROWS)
     at.batch = nil
 end
 
@@ -139,10 +140,11 @@ local function with_mend(text)
 end
 
 -- An error of the script's function fn, which is `what`, as it is told; c: the change that it was called with, or nil. path, line: where
--- fn is, if it is no function.
-function hooks.tell(e, fn, what, c, path, line)
+-- fn is, if it is no function. option: how C is told of it, for a change.
+function hooks.tell(e, fn, what, c, path, line, option)
     local text, its_path, its_line = place.of_error(e)
     if its_path then path, line = its_path, its_line elseif type(fn) == "function" then path, line = definition(fn) end
+    if c then C.ls_row_blame(at.batch, option, path, line or 0) end
     return ("%s:%d: %s: %s%s"):format(path, line, what, shortened(with_mend(text), TEXT_SHOWN), c and (" (%s)"):format(where(c)) or "")
 end
 
@@ -160,7 +162,7 @@ local function handler_for(stage, sets)
         if at.index >= at.batch.count then return (place.of_error(e)) end
         local option, c = HOOKS[at.hook], at.batch.changes[at.index]
         local hook = function_of(#sets == 1 and sets[1] or sets[c.schema.rule + 1], option)
-        return hooks.tell(e, hook, ("%s of %s"):format(option, title), c, script.path, stage.line)
+        return hooks.tell(e, hook, ("%s of %s"):format(option, title), c, script.path, stage.line, option)
     end
 end
 
@@ -199,10 +201,21 @@ end
 
 -- ---- a writer ----
 
+local wrong_answer -- what was last said of a thing that `open` returned
+
+-- For a message handler: is it an error that Lua itself has found? What error(), assert() or a library's C raised may be of what the script
+-- works with; "attempt to call ...", "bad argument #1 to ..." and a module that is not there are the script's own.
+local function is_mistake(e)
+    if type(e) ~= "string" then return false end
+    if e == wrong_answer or e:find "bad argument #%d+ to '[^']*' %(.- expected" or e:find "module '[^']*' not found" then return true end
+    local raiser = debug.getinfo(3, "S") -- 1: this function, 2: the handler
+    return raiser ~= nil and raiser.what ~= "C"
+end
+
 local function write_loop(write, w)
-    local function loop()
+    local function loop(first, count)
         local batch, run = at.batch, at.run
-        for i = 0, batch.count - 1 do
+        for i = first, count - 1 do
             if band(batch.changes[i].flags, DROPPED) == 0 then
                 at.index = i
                 write(w, new_row(i, run))
@@ -214,7 +227,8 @@ local function write_loop(write, w)
 end
 
 local function wrong_positions(what)
-    error(("open returned %s; it returns nothing, a list of { topic =, partition =, offset = }, or a function(topic, partition)"):format(what), 0)
+    wrong_answer = ("open returned %s; it returns nothing, a list of { topic =, partition =, offset = }, or a function(topic, partition)"):format(what)
+    error(wrong_answer, 0)
 end
 
 local function offset_of(offset)
@@ -257,9 +271,9 @@ function hooks.writer_of(name)
                 what = "open"
                 return offset_of(begin(topic, partition))
             end
-            function calls.write()
+            function calls.write(first, count)
                 what = "write"
-                write()
+                write(first, count)
             end
             function calls.flush(positions)
                 what = "flush"
@@ -277,8 +291,10 @@ function hooks.writer_of(name)
             end
             return calls, function(e)
                 local has_row = what == "write" and at.batch ~= nil and at.index < at.batch.count
-                return hooks.tell(e, writer.hook or writer[what] or writer.write, ("%s of %s %q"):format(writer.hook and "callback" or "writer." .. what,
-                    stage.kind, name), has_row and at.batch.changes[at.index] or nil)
+                local option = writer.hook and "callback" or "writer." .. what
+                at.mistake = is_mistake(e) and 1 or 0
+                return hooks.tell(e, writer.hook or writer[what] or writer.write, ("%s of %s %q"):format(option, stage.kind, name),
+                    has_row and at.batch.changes[at.index] or nil, nil, nil, option)
             end
         end
     end

@@ -35,6 +35,12 @@ local script_memory = {
     after a full garbage collection stops the program with exit code 1.]],
 }
 
+local dead_letter_topic = {
+    name = "dead_letter_topic", type = "text", max = 249,
+    default_doc = "the stage's name, with _ for what Kafka does not take, and .dead_letters",
+    doc = [[Where dead letters go (docs/scripting.md, "Rows in error"). It is made with one partition, unless it exists.]],
+}
+
 local connector = {
     {
         name = "name", type = "text", required = true, example = '"shop"', max = 200,
@@ -113,10 +119,12 @@ local connector = {
         doc = [[The replica id under which the connector reads the binlog. No other replica of the server may have it.]],
     },
     {
-        name = "start", type = "choice", choices = { "now", "slot", "earliest" }, default = "now",
+        name = "start", type = "start", choices = { "now", "slot", "earliest" }, default = "now",
         choice_only = { slot = "postgres", earliest = "mysql" },
         doc = [[Where a connector without a checkpoint starts: "now"; "slot" (PostgreSQL): where its existing slot stands; "earliest"
-        (MySQL and MariaDB): the oldest binlog.]],
+        (MySQL and MariaDB): the oldest binlog; or a position that the server can serve from: on PostgreSQL one that its existing slot has kept
+        ("0/2A1F00"), on MySQL and MariaDB where a transaction begins in a binlog ("binlog.000003:1234"), or what was had before, as GTIDs
+        ("0-1-5"; "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5").]],
     },
     {
         name = "standby", type = "boolean", default = false,
@@ -161,7 +169,7 @@ local connector = {
     {
         name = "max_topics", type = "integer", min = 1, max = 1000000, default = 1000,
         doc = [[How many topics the connector sends to; where a function says them, those of earlier runs count as long as they exist. A row for one
-        more stops it: a topic's name was made of what has many values.]],
+        more follows on_error: a topic's name was made of what has many values.]],
     },
     {
         name = "source", type = "boolean", by_table = true, default = true,
@@ -190,17 +198,31 @@ local connector = {
         (isolation.level = read_committed); those of this program do.]],
     },
     {
-        name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip" }, default = "stop",
+        name = "on_error", type = "choice", choices = { "stop", "dead_letter", "skip" }, default = "stop",
+        doc = [[What becomes of a row for which a function of the script raises an error or gives a wrong answer, of one with a value that columns.cast cannot
+        cast, or that cannot be encoded, and of one whose topic would be one too many (max_topics). "stop": the connector ends with the error, and
+        nothing is passed over. "dead_letter": the row, as it was before its functions, goes to dead_letter_topic, with the error in headers.
+        "skip": it is left out. Neither is silent: a warning for the first row of a table and kind of error, and a count. hook_timeout,
+        script_memory and what servers and brokers say stop or are tried again in any case.]],
+    },
+    {
+        name = "on_oversize", type = "choice", choices = { "stop", "dead_letter", "skip" }, default = "stop",
+        doc = [[The same for a row whose message is over the producer's limit of 64 MiB, or over its topic's max.message.bytes. A dead letter has its key
+        then, and in headers its size, but not the row.]],
+    },
+    dead_letter_topic,
+    {
+        name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip", "dead_letter" }, default = "stop",
         doc = [[A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names
         table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left
-        out. Neither is silent: a warning for the first row of a table, and a count.]],
+        out. "dead_letter": it goes to dead_letter_topic, with U+FFFD in it. None is silent: a warning for the first row of a table, and a count.]],
     },
     {
         name = "columns", type = "columns", by_table = true,
         doc = [[What happens to columns before the hooks, in C and in both images, by the names that the database gives them:
         { drop = { "card" }, cast = { active = "boolean" }, mask = { email = ls.hmac(key), iban = ls.keep_last(4), note = "***" },
         rename = { usr = "user" } }. Casts are to boolean, integer, float, decimal, string, json, timestamp (of a datetime, which is taken to be of UTC) and datetime (of a timestamp, in UTC); masks are a text, ls.sha256,
-        ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A value that cannot be cast stops the connector. A column that the only table of
+        ls.hmac(key) and ls.keep_last(n). NULL stays NULL. A row with a value that cannot be cast follows on_error. A column that the only table of
         an exact name lacks is an error; with patterns, one that no table had so far is warned of.]],
     },
     {
@@ -238,6 +260,13 @@ local consumer = {
         doc = [[How many members of the group this process runs, each in a thread of its own and with files of its own.]],
     },
     {
+        name = "delivery", type = "choice", choices = { "at_least_once", "exactly_once" }, default = "at_least_once",
+        doc = [[What a crash does to the rows of ls.csv_writer. "at_least_once": some come again. "exactly_once": each is in the files once, after a
+        power cut, too. For it the consumer is no member of a group: partition p is read by the instance p mod instances, and <filename>_<consumer_id>.manifest.json
+        (of a template what stands before its first brace, then <consumer_id>.manifest.json) keeps the files' lengths and the offsets; the group's are committed to show
+        its lag alone. docs/files.md tells how files are taken away. A writer in Lua has each row once when its flush keeps the positions.]],
+    },
+    {
         name = "consumer_id", type = "text", max = 200, default_doc = "the consumer's name",
         doc = [[What stands in the names of the files; of several instances the k-th has -k behind it.]],
     },
@@ -249,8 +278,16 @@ local consumer = {
         name = "decode", type = "choice", choices = { "list_sync", "protobuf", "raw" }, default = "list_sync",
         doc = [[What the messages are: "list_sync" or "protobuf", a connector's of that format, or "raw": anything. Of a raw message, a null one
         too, comes an insert of the table kafka.<topic> with the columns key and value (bytes), timestamp, partition and offset; row:bytes
-        "value" is what was sent. A message that is none of the kind stops the consumer.]],
+        "value" is what was sent. A message that is none of the kind follows on_error.]],
     },
+    {
+        name = "on_error", type = "choice", choices = { "stop", "dead_letter", "skip" }, default = "stop",
+        doc = [[What becomes of a message that cannot be decoded, and of a row for which filter, map, a layout's function, callback or a writer's write
+        raises an error. "stop": the consumer ends with the error, and nothing is passed over. "dead_letter": the message goes, as it is,
+        to dead_letter_topic, with the error in headers; offsets are committed when Kafka has it. "skip": it is left out. Neither is silent: a
+        warning for the first one of a table (or topic) and kind of error, and a count.]],
+    },
+    dead_letter_topic,
     { name = "filter", type = "hook", gives = "boolean?", doc = [[function(row): false leaves the row out; true or nothing lets it pass.]] },
     { name = "map", type = "hook", gives = "boolean?", doc = [[function(row), after filter: changes the row in place; false leaves it out.]] },
     {
@@ -331,7 +368,7 @@ local writer = {
     {
         name = "write", type = "hook", required = true, example = "function(w, row) ... end",
         doc = [[function(w, row): takes a row; w is a table of the writer's own. It is called for truncates too (action "T", and with the connector's
-        ddl "X" and "R"), for which row.new and row.old are nil. An error stops the consumer, and the row comes again at the next start.]],
+        ddl "X" and "R"), for which row.new and row.old are nil. What becomes of a row for which it raises an error is said by the consumer's on_error.]],
     },
     {
         name = "open", type = "hook", gives = "list_sync.position[]|(fun(topic: string, partition: integer): integer?)|nil",
@@ -343,7 +380,8 @@ local writer = {
         name = "flush", type = "hook",
         doc = [[function(w, positions): makes what was written stay; positions is a list of { topic =, partition =, offset = } with the next
         offsets to read. Afterwards they are committed to the group. A store that keeps them with its rows, and gives them back in
-        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again.]],
+        open, has each row once. An error throws away what was written since the last flush (discard), and it comes again; one that Lua itself finds
+        ("attempt to call ...") ends the program.]],
     },
     { name = "discard", type = "hook", doc = [[function(w): throws away what was written since the last flush.]] },
     { name = "close", type = "hook", doc = [[function(w): called at the end.]] },

@@ -29,7 +29,7 @@ local function kind(option)
     if option.choices then
         local out = {}
         for i, choice in ipairs(option.choices) do out[i] = literal(choice) end
-        return table.concat(out, " | ") .. (option.type == "format" and " | function" or "")
+        return table.concat(out, " | ") .. (option.type == "format" and " | function" or option.type == "start" and " | position" or "")
     end
     local text = TYPES[option.type]
     if option.type == "integer" then text = ("%s from %.0f to %.0f"):format(text, option.min, option.max) end

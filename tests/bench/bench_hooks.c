@@ -103,6 +103,15 @@ int main(int argc, char **argv) {
         printf("%-24s %+7.1f\n", stages[i], measure(w, s, hooks, NULL, rounds) - none);
         ls_script_close(hooks);
     }
+    w->isolate = w->keep = true; /* on_error = "dead_letter": what a hook writes to is kept as it was */
+    for (size_t i = 0; i < sizeof stages / sizeof *stages && i < 2; i++) {
+        ls_script *hooks;
+        must(ls_script_open(&hooks, path, &(const ls_script_env){0}, &err), "opening the script");
+        must(ls_script_use(hooks, stages[i], &err), "using a stage");
+        printf("%-10s, dead letters %+7.1f\n", stages[i], measure(w, s, hooks, NULL, rounds) - none);
+        ls_script_close(hooks);
+    }
+    w->isolate = w->keep = false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         ls_columns *c = ls_columns_new(&(ls_column_set){.rules = rules[i].rule, .nrules = 1, .strict = true}, 1, &schemas, &log);
         printf("%-24s %+7.1f\n", rules[i].name, measure(w, s, NULL, c, rounds) - none);

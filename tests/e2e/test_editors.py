@@ -76,8 +76,12 @@ class Bash(Shell):
         everywhere = ["--help", "--log-format", "--version", "-h", "-q", "-v"]
         scripts = ["folder", "one.lua", "two words.lua"]
         for words, want in (
-                (("",), ["check", "options", "print", "run", "test"] + scripts),
+                (("",), ["check", "options", "position", "print", "run", "test"] + scripts),
                 (("pr",), ["print"]),
+                (("position", ""), ["drop", "set", "show"]),
+                (("position", "show", ""), scripts),
+                (("position", "show", "one.lua", ""), []),
+                (("position", "drop", "one.lua", "x", "--s"), ["--set", "--slot"]),
                 (("o",), ["one.lua", "options"]),
                 (("check", ""), scripts),
                 (("check", "-v", "tw"), ["two words.lua"]),

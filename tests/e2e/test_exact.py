@@ -143,6 +143,21 @@ class Exact(Case):
         self.run_to_end(short, "--until-caught-up")
         self.assertEqual(ids(self.topic_of(db)), [1, 2])
 
+    def test_a_message_that_is_too_large_becomes_a_dead_letter(self):
+        """Its transaction is undone, and when the rows come again it is set aside."""
+        db = "postgres"
+        self.databases("create table t (id int primary key, v text)")
+        script = self.exact(db, on_oversize="dead_letter", dead_letter_topic=self.topic + ".dead")
+        self.run_to_end(script, "--until-caught-up")
+        self.small_messages(self.topic_of(db))
+        p = self.start_connector(script)
+        self.pg("insert into t values (1, 'a'); insert into t values (2, (select string_agg(md5(n::text), '') from generate_series(1, 40000) n)); insert into t values (3, 'c')")
+        wait_until(lambda: ids(self.topic_of(db)) == [1, 3], "the others", programs=[p])
+        self.assertEqual(p.stop(), 0, p.log())
+        letters = run(KCAT + ["-C", "-e", "-t", self.topic + ".dead", "-o", "beginning", "-f", "%k %S %h\n"]).split("\n")[:-1]
+        self.assertEqual(len(letters), 1, letters)
+        self.assertRegex(letters[0], r"^2 -1 .*list_sync\.error=.*Message size too large")
+
     def small_messages(self, topic):
         """The topic's max.message.bytes is 10,000 from now on."""
         def make(k):

@@ -41,7 +41,7 @@ class InvalidText(Case):
         mended: columns of the row that the last transactions insert broken, mend and delete."""
         # stop: an error that says what, where and how to go on; what was delivered ends in the middle of the transaction
         log = self.run_to_end(self.scripts["stop"], "--until-caught-up", code=1).log()
-        self.assertRegex(log, error + r'.*on_invalid_text = "replace" or "skip" goes on from here')
+        self.assertRegex(log, error + r'.*on_invalid_text = "replace", "skip" or "dead_letter" goes on from here')
         before = self.got("stop")
         self.assertTrue(0 < len(before) < BAD, len(before))
         self.assertEqual(self.run_to_end(self.scripts["stop"], "--until-caught-up", code=1).log().count("goes on from here"), 1)  # the same again

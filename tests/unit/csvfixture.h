@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* A folder, a writer that puts its files there, and a batch to fill. */
 typedef struct fixture {
@@ -80,6 +81,18 @@ static inline int teardown(void **state) {
     snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
     assert_int_equal(system(command), 0);
     free(f);
+    return 0;
+}
+
+/* In memory where that is possible: what makes files by the thousands. */
+static inline int setup_in_memory(void **state) {
+    static const char memory[] = "/dev/shm/test_csv.XXXXXX";
+    fixture *f = (setup(state), *state);
+    if (access("/dev/shm", W_OK)) return 0;
+    rmdir(f->folder);
+    strcpy(f->folder, memory);
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->filename, sizeof f->filename, "%s/out", f->folder);
     return 0;
 }
 

@@ -296,6 +296,58 @@ static void test_places(void **state) {
     assert_string_equal(ls_binlog_base(f->b), "binlog");
 }
 
+/* A transaction that was begun in another log, under another epoch, is known by its GTID. */
+static void test_within_a_transaction_of_another_log(void **state) {
+    fixture *f = *state;
+    start_decoder(f, 3, 1000, "", 0);
+    ls_binlog_epoch(f->b, 1, "2-9-6", 1);
+    open_stream(f);
+    begin(f, 5, TRANSACTIONAL);
+    map(f);
+    insert(f, 1, "a");
+    commit(f);
+    f->second = f->at;
+    begin(f, 6, TRANSACTIONAL);
+    map(f);
+    insert(f, 2, "delivered");
+    insert(f, 3, "c");
+    commit(f);
+    char pos[40];
+    ls_place_pos_binlog(pos, 1, 3, f->second);
+    assert_int_equal(f->w->seen.count, 2);
+    assert_string_equal(f->w->seen.changes[0].tx->pos, "1-000000030000000003e8");
+    assert_string_equal(f->w->seen.changes[1].tx->pos, pos);
+    assert_int_equal(f->w->seen.changes[1].seq, 2);
+    came(f, "I1 t after id=1 note=a n=-1; I2 t after id=3 note=c n=-1; mark 1 2-9-5; mark 2 2-9-6");
+}
+
+/* The file's first event has the time when it was made: marks carry it, and the same name with another time is another log. */
+static void test_a_log_begun_anew(void **state) {
+    fixture *f = *state;
+    ls_place at = {.file = 3, .offset = 1000};
+    begin(f, 5, TRANSACTIONAL);
+    commit(f);
+    at.created = f->w->marks[0].place.created;
+    assert_int_not_equal(at.created, 0);
+    batch(f);
+    for (int i = 0; i < 3; i++) { /* the same, another file of the name, an earlier file */
+        ls_binlog_free(f->b);
+        assert_int_equal(ls_binlog_new(&f->b, &f->conf, &f->err), 0);
+        at.created -= i == 1;
+        ls_binlog_start(f->b, &at, "", 0, i == 2);
+        f->at = i == 2 ? 4 : 1000;
+        rotate_event(f, 0x20, i == 2 ? "binlog.000002" : "binlog.000003", f->at);
+        artificial(f);
+        format_event(f);
+        if (i == 0) {
+            artificial(f);
+            continue;
+        }
+        fails(f, i == 1 ? "the file was made at" : "begins with this file");
+        assert_int_equal(f->err.code, LS_LOST);
+    }
+}
+
 static void test_a_file_above_4_gib(void **state) {
     fixture *f = *state;
     start_decoder(f, 3, UINT64_C(0xffffff00), "", 0);
@@ -342,6 +394,8 @@ int main(void) {
         TEST(test_a_full_batch),
         TEST(test_resume),
         TEST(test_places),
+        TEST(test_within_a_transaction_of_another_log),
+        TEST(test_a_log_begun_anew),
         TEST(test_a_file_above_4_gib),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

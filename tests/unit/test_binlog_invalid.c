@@ -106,7 +106,7 @@ static void test_binary_json(void **state) {
 
 #define NOT_VALID ": text that is not valid in its character set: "
 #define AT ", transaction 000000030000000003e8 (2-9-5), row "
-#define MEND "on_invalid_text = \"replace\" or \"skip\" goes on from here"
+#define MEND "on_invalid_text = \"replace\", \"skip\" or \"dead_letter\" goes on from here"
 
 static void start(fixture *f, ls_invalid_policy policy, uint64_t delivered_seq) {
     f->conf.on_invalid_text = policy;

@@ -62,7 +62,7 @@ static void test_scalars(void **state) {
     is("0affffffffffffffff", "18446744073709551615");
     is("0c0161", "\"a\"");
     is("0c00", "\"\"");
-    is("0c04220a01c2", "at byte 2 of the document text is not valid UTF-8; on_invalid_text = \"replace\" or \"skip\" goes on from here");
+    is("0c04220a01c2", "at byte 2 of the document text is not valid UTF-8; on_invalid_text = \"replace\", \"skip\" or \"dead_letter\" goes on from here");
     is("0c03220a01", "\"\\\"\\n\\u0001\"");
 }
 

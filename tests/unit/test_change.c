@@ -261,7 +261,17 @@ static void test_positions(void **state) {
     ls_place_pos_postgres(a, 0x1f, 0xfedcba9876543210);
     assert_int_equal(ls_place_read_pos(a, &epoch, &p), 0);
     assert_true(epoch == 0x1f && p.file == 0 && p.offset == 0xfedcba9876543210);
-    static const char *const none[] = {"", "-", "1a3b748", "000000000000000g", "000000000000000A", "-0000000001a3b748", "x-0000000001a3b748",
+    static const uint64_t epochs[] = {0, 1, 9, 0xf, 0x10, 0xff, 0x100, 0xfff, 0x1000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++) {
+        ls_place_pos_binlog(b, epochs[i], i + 1, 4);
+        assert_int_equal(ls_place_read_pos(b, &epoch, &p), 0);
+        assert_true(epoch == epochs[i] && p.file == i + 1);
+        ls_place_pos_binlog(a, i ? epochs[i - 1] : 0, 0xffffff, 4);
+        assert_true(i == 0 || strcmp(a, b) < 0); /* a later epoch is greater, whatever the places */
+    }
+    ls_place_pos_binlog(a, 0x10, 3, 4);
+    assert_string_equal(a, "g10-00000003000000000004");
+    static const char *const none[] = {"", "-", "10-0000000001a3b748", "f1-0000000001a3b748", "h10-0000000001a3b748", "1a3b748", "000000000000000g", "000000000000000A", "-0000000001a3b748", "x-0000000001a3b748",
                                        "000000000000000000000000"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_int_equal(ls_place_read_pos(none[i], &epoch, &p), -1);
 }

@@ -47,7 +47,8 @@ static fixture *begin(void) {
     ls_buf_free(&json);
     assert_int_equal(ls_producer_over(&f->producer, ls_checkpoints_client(f->checkpoints), &f->conf, &quiet, &err), 0);
     assert_int_equal(ls_producer_topic(f->producer, "t", 2, 0, &f->topic, &err), 0);
-    assert_int_equal(ls_delivery_start(&f->delivery, &f->worker, f->producer, f->checkpoints, &f->progress, true, &err), 0);
+    const ls_delivery_conf conf = {.worker = &f->worker, .producer = f->producer, .checkpoints = f->checkpoints, .progress = &f->progress, .exact = true};
+    assert_int_equal(ls_delivery_start(&f->delivery, &conf, &err), 0);
     return f;
 }
 

@@ -204,7 +204,7 @@ static void test_without_source(void **state) {
 static void test_binlog_places(void **state) {
     fixture *f = *state;
     ls_work_add(f->work, f->orders, tx_of(f, "mariadb", "0000000600000001e2d0", "0-1-25"), 'D', 3)->before = values(f, ls_value_int(7), absent, absent);
-    ls_work_add(f->work, f->orders, tx_of(f, "mysql", "1f-000f42400000000000c5", ""), 'D', 1)->before = values(f, ls_value_int(7), absent, absent);
+    ls_work_add(f->work, f->orders, tx_of(f, "mysql", "g1f-000f42400000000000c5", ""), 'D', 1)->before = values(f, ls_value_int(7), absent, absent);
     ls_work_add(f->work, f->orders, tx_of(f, "postgres", "2-fedcba9876543210", "4294967295"), 'D', 1)->before = values(f, ls_value_int(7), absent, absent);
     ls_work_add(f->work, f->orders, tx_of(f, "", "", ""), 'D', 0)->before = values(f, ls_value_int(7), absent, absent);
 #define BINLOG(db, place) "{\"before\":{\"id\":7},\"after\":null,\"source\":{\"version\":\"" LIST_SYNC_VERSION "\",\"connector\":\"" db "\",\"name\":\"shop\"," \

@@ -96,6 +96,31 @@ static void test_same_log(void **state) {
     assert_int_equal(ls_gtid_same_log("0-1-5", "x"), -1);
 }
 
+static void test_within(void **state) {
+    (void)state;
+    static const struct {
+        const char *inner, *outer;
+        int is;
+    } all[] = {
+        {"", "", 1},
+        {"", "0-1-5", 1},
+        {"0-1-5", "0-1-5", 1},
+        {"0-1-5", "0-2-6", 1},
+        {"0-1-5", "0-1-4", 0},
+        {"0-1-5", "", 0},
+        {"0-1-5,7-1-1", "0-1-5", 0},
+        {"7-1-1", "0-1-5,7-1-1", 1},
+        {"x", "0-1-5", -1},
+        {"0-1-5", "x", -1},
+        {"00000001-0000-0000-0000-000000000000:3", "00000001-0000-0000-0000-000000000000:1-5", 1},
+        {"00000001-0000-0000-0000-000000000000:3-6", "00000001-0000-0000-0000-000000000000:1-5", 0},
+        {"00000001-0000-0000-0000-000000000000:3", "", 0},
+        {"", "00000001-0000-0000-0000-000000000000:1-5", 1},
+        {"0-1-5", "00000001-0000-0000-0000-000000000000:1-5", -1},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) assert_int_equal(ls_gtid_within(all[i].inner, all[i].outer), all[i].is);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),
@@ -103,6 +128,7 @@ int main(void) {
         cmocka_unit_test(test_read_and_print),
         cmocka_unit_test(test_domains_are_bounded),
         cmocka_unit_test(test_same_log),
+        cmocka_unit_test(test_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

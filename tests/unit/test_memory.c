@@ -404,8 +404,7 @@ static void test_edited_rows(void **state) {
     each_allocation_fails(of_edited, (const uint8_t *)row, sizeof row - 1, "an edited row");
 }
 
-static void test_csv(void **state) {
-    (void)state;
+static void each_csv(const ls_csv_keep_conf *keep) {
     static const char rows[] = ROW("D", "identity") "\n" ROW("I", "columns") "\n" ROW("D", "identity") "\n";
     static const ls_csv_conf kinds[] = {{.max_open_files = 1}, {.rotate_rows = 2, .rotate_every = 60}, {.compress = LS_CSV_ZSTD},
                                         {.compress = LS_CSV_GZIP, .rotate_bytes = 40}};
@@ -418,6 +417,7 @@ static void test_csv(void **state) {
         snprintf(filename, sizeof filename, i % 2 ? "%s/{schema}-{table}{topic}" : "%s/out", csv_folder);
         csv_conf = kinds[i / 2];
         csv_conf.filename = filename;
+        csv_conf.keep = keep;
         csv_conf.consumer = "c";
         csv_conf.header = true;
         csv_conf.delimiter = ',';
@@ -433,10 +433,22 @@ static void test_csv(void **state) {
     assert_int_equal(rmdir(csv_folder), 0);
 }
 
+static void test_csv(void **state) {
+    (void)state;
+    each_csv(NULL);
+}
+
+static void test_csv_with_a_manifest(void **state) {
+    (void)state;
+    static const ls_csv_keep_conf keep = {.consumer = "c", .instance = 1, .instances = 1, .settle_ms = 1000000};
+    each_csv(&keep);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pgoutput), cmocka_unit_test(test_wal2json), cmocka_unit_test(test_binlog),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_protobuf), cmocka_unit_test(test_raw), cmocka_unit_test(test_edited_rows), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_with_a_manifest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,7 +187,7 @@ static void test_wrong_values_name_their_place(void **state) {
     TUPLE(f, 'N', "2", "b\xff");
     refused(f, "table public.t, column \"note\", key id=2, transaction 0000000001a3b748 (xid 742), row 2: the text (2 bytes) is "
                "not valid UTF-8: mend the value in the database, or make the database's encoding UTF8 so that the "
-               "server checks what it stores; on_invalid_text = \"replace\" or \"skip\" goes on from here");
+               "server checks what it stores; on_invalid_text = \"replace\", \"skip\" or \"dead_letter\" goes on from here");
     row(f, 'I');
     TUPLE(f, 'N', "x", "b");
     refused(f, "table public.t, column \"id\", key id=x, transaction 0000000001a3b748 (xid 742), row 2: the server's text (1 "

@@ -79,7 +79,7 @@ static void test_policies_follow_one_another(void **state) {
     row(f, 'U');
     TUPLE(f, 'K', "1", NULL);
     TUPLE(f, 'N', "3", "\xff");
-    refused(f, IN_T "3" AT "4" NOT_VALID "on_invalid_text = \"replace\" or \"skip\" goes on from here");
+    refused(f, IN_T "3" AT "4" NOT_VALID "on_invalid_text = \"replace\", \"skip\" or \"dead_letter\" goes on from here");
     assert_string_equal(batch(f), "");
 }
 
@@ -111,7 +111,7 @@ static void test_the_row_before_is_sent(void **state) {
         TUPLE(f, 'O', "1", "\xff");
         TUPLE(f, 'N', "1", "\1"); /* as it was */
         if (policies[i] == LS_INVALID_STOP) {
-            refused(f, IN_T "1" AT "1" NOT_VALID "on_invalid_text = \"replace\" or \"skip\" goes on from here");
+            refused(f, IN_T "1" AT "1" NOT_VALID "on_invalid_text = \"replace\", \"skip\" or \"dead_letter\" goes on from here");
             continue;
         }
         ok(f);

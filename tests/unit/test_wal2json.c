@@ -436,8 +436,8 @@ static void test_invalid_text_in_other_places(void **state) {
     assert_string_equal(batch(f), "I1 after id=1 note=a; D2 before id=1; ");
     refused(f, INSERT("2", "\"\xff\""),
             "table public.t, column \"note\", key id=2, transaction 0000000001a3b748 (xid 742), row 3: the text (1 bytes) is not valid UTF-8: mend the value "
-            "in the database, or make the database's encoding UTF8 so that the server checks what it stores; on_invalid_text = \"replace\" or "
-            "\"skip\" goes on from here");
+            "in the database, or make the database's encoding UTF8 so that the server checks what it stores; on_invalid_text = \"replace\", "
+            "\"skip\" or \"dead_letter\" goes on from here");
     f->policy = LS_INVALID_REPLACE;
     f->nprimary = 0;
     open_decoder(f, "", 0);

@@ -1,0 +1,76 @@
+#include "kafka/assigned.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LS_COMMITTED_TRIES = 3,        /* to learn the group's offsets, LS_KAFKA_ASK_MS each */
+    LS_PARTITIONS_LOOK_MS = 10000, /* a topic's partitions are counted this often: it may get more */
+    LS_PARTITIONS_AGAIN_MS = 500   /* ... after a look that found not all of the topics */
+};
+
+int ls_assigned_init(ls_assigned *a, int instance, int instances, const ls_presence *presence) {
+    *a = (ls_assigned){.instance = instance, .instances = instances, .presence = presence, .known = calloc(presence->n + 1, sizeof(int))};
+    return a->known ? 0 : -1;
+}
+
+void ls_assigned_free(ls_assigned *a) { free(a->known); }
+
+/* Partitions are numbered without gaps, and never become fewer. 0: it is not listed. */
+static int count_of(const struct rd_kafka_metadata *md, const char *topic) {
+    for (int i = 0; i < md->topic_cnt; i++)
+        if (strcmp(md->topics[i].topic, topic) == 0 && !md->topics[i].err) return md->topics[i].partition_cnt;
+    return 0;
+}
+
+rd_kafka_topic_partition_list_t *ls_assigned_look(ls_assigned *a, rd_kafka_t *rk, bool now) {
+    const ls_presence *p = a->presence;
+    const struct rd_kafka_metadata *md;
+    bool all = true;
+    if (!now && ls_clock_ms() < a->look_at) return NULL;
+    a->look_at = ls_clock_ms() + LS_PARTITIONS_AGAIN_MS;
+    if (rd_kafka_metadata(rk, 1, NULL, &md, LS_PRESENCE_ASK_MS)) return NULL;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = 0; i < p->n; i++) {
+        int has = ls_presence_has(p, i) ? count_of(md, p->names[i]) : 0;
+        all &= has > 0 || !ls_presence_has(p, i);
+        for (int k = a->known[i]; k < has; k++)
+            if (ls_assigned_is_ours(a, k))
+                rd_kafka_topic_partition_list_add(l, p->names[i], k)->offset = a->known[i] ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_INVALID;
+        if (has > a->known[i]) a->known[i] = has;
+    }
+    rd_kafka_metadata_destroy(md);
+    if (all) a->look_at = ls_clock_ms() + LS_PARTITIONS_LOOK_MS;
+    if (l->cnt) return l;
+    rd_kafka_topic_partition_list_destroy(l);
+    return NULL;
+}
+
+/* ---- where partitions begin */
+
+static void ask_group(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partition_list_t *l, int64_t first) {
+    rd_kafka_topic_partition_list_t *known = rd_kafka_topic_partition_list_copy(l);
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int i = 0; i < LS_COMMITTED_TRIES && e; i++) e = rd_kafka_committed(rk, known, LS_KAFKA_ASK_MS);
+    for (int i = 0; !e && i < known->cnt; i++) {
+        const rd_kafka_topic_partition_t *k = &known->elems[i];
+        rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(l, k->topic, k->partition);
+        if (p && !k->err) p->offset = k->offset < 0 ? first : k->offset;
+    }
+    if (e) ls_log_line(log, LS_WARN, "the group's offsets are not known: %s", rd_kafka_err2str(e));
+    rd_kafka_topic_partition_list_destroy(known);
+}
+
+void ls_begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
+    int64_t first = strcmp(conf->auto_offset_reset, "latest") == 0 ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    if (!conf->instances) ask_group(rk, log, l, first);
+    for (int i = 0; i < l->cnt; i++) {
+        rd_kafka_topic_partition_t *p = &l->elems[i];
+        int64_t offset;
+        int rc = conf->begin ? conf->begin(conf->ctx, p->topic, p->partition, &offset) : 0;
+        if (rc > 0) p->offset = rc == 1 ? offset : RD_KAFKA_OFFSET_BEGINNING;
+        else if (conf->instances && p->offset == RD_KAFKA_OFFSET_INVALID) p->offset = first;
+    }
+}
