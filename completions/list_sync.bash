@@ -26,7 +26,7 @@ _list_sync() {
     --log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
     esac
     case $command in
-    run | check | print | test | options | '') ;;
+    run | check | print | test | position | options | '') ;;
     *) command=run words=2 ;; # a script
     esac
     if [[ $cur = -* ]]; then
@@ -35,6 +35,7 @@ _list_sync() {
         check) opts='--only --offline --set --log-format -v -q -h --help --version' ;;
         print) opts='--only -n --cases --set --log-format -v -q -h --help --version' ;;
         test) opts='--only --update --set --log-format -v -q -h --help --version' ;;
+        position) opts='--set --json --slot --yes --log-format -v -q -h --help --version' ;;
         options) opts='--format --log-format -v -q -h --help --version' ;;
         *) opts='--log-format -v -q -h --help --version' ;;
         esac
@@ -42,10 +43,13 @@ _list_sync() {
         return
     fi
     case $command in
-    '') COMPREPLY=($(compgen -W 'run check print test options' -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W 'run check print test position options' -- "$cur")) ;;
     options)
-        [[ $words = 1 ]] && COMPREPLY=($(compgen -W 'absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl decode delimiter delivery discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_invalid_text open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files standby start table tables tombstones topic topic_list user write writer' -- "$cur"))
+        [[ $words = 1 ]] && COMPREPLY=($(compgen -W 'absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl dead_letter_topic decode delimiter delivery discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_error on_invalid_text on_oversize open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files standby start table tables tombstones topic topic_list user write writer' -- "$cur"))
         return ;;
+    position)
+        [[ $words = 1 ]] && COMPREPLY=($(compgen -W 'show set drop' -- "$cur"))
+        [[ $words = 2 ]] || return ;;
     *) [[ $words = 1 ]] || return ;;
     esac
     IFS=$'\n'

@@ -7,6 +7,7 @@ _list_sync_first() {
         'check:looks the script over, and (without --offline) each connector'\''s server, settings, grants and tables; runs hooks on made-up rows'
         'print:shows a stage'\''s messages, after its hooks, as JSON lines on stdout; moves no position'
         'test:gives stages the rows of cases (default\: SCRIPT'\''s name with .cases.lua) and compares what they make of them; asks no server'
+        'position:shows, sets or drops where a stage stands\: a connector'\''s checkpoint (set\: to a WAL position, a binlog'\''s file\:offset, GTIDs, "now", or "earliest" on the binlog), a consumer'\''s group; set and drop fence a program that runs it'
         'options:the reference of the options that a script'\''s calls take, and what is made of it'
     )
     _describe -t commands command commands
@@ -20,7 +21,7 @@ _list_sync() {
         case ${words[i]} in
         (--only|-n|--cases|--set|--format|--log-format) ((i++)) ;;
         (-*) ;;
-        (run|check|print|test|options) command=${words[i]}; break ;;
+        (run|check|print|test|position|options) command=${words[i]}; break ;;
         (*) break ;;
         esac
     done
@@ -78,6 +79,21 @@ _list_sync() {
             '*--version[tells the version]' \
             '1: :_list_sync_first' \
             '2:script:_files -g '\''*.lua(-.)'\''' ;;
+    (position)
+        _arguments -s \
+            '*--set[a value for the script'\''s ls.param(NAME, default)]:NAME=VALUE: ' \
+            '*--json[show\: as one line of JSON]' \
+            '*--slot[drop\: PostgreSQL'\''s replication slot as well]' \
+            '*--yes[set and drop\: asks nothing]' \
+            '*--log-format[how log lines on stderr look\: text or json]:FORMAT:(text json)' \
+            '*-v[more log lines]' \
+            '*-q[fewer log lines]' \
+            '*-h[tells this]' \
+            '*--help[tells this]' \
+            '*--version[tells the version]' \
+            '1: :_list_sync_first' \
+            '2:what:(show set drop)' \
+            '3:script:_files -g '\''*.lua(-.)'\''' ;;
     (options)
         _arguments -s \
             '*--format[text, annotations for editors (lua), the manual page (man), or a shell'\''s completion]:FORMAT:(text lua man bash zsh fish)' \
@@ -88,7 +104,7 @@ _list_sync() {
             '*--help[tells this]' \
             '*--version[tells the version]' \
             '1: :_list_sync_first' \
-            '2:name:(absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl decode delimiter delivery discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_invalid_text open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files standby start table tables tombstones topic topic_list user write writer)' ;;
+            '2:name:(absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl dead_letter_topic decode delimiter delivery discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_error on_invalid_text on_oversize open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files standby start table tables tombstones topic topic_list user write writer)' ;;
     esac
 }
 

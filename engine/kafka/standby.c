@@ -117,7 +117,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 static void take_event(ls_standby *s, const rd_kafka_message_t *m) {
     if (!m->err) return;
     ls_log_line(s->log, LS_DEBUG, "the group \"%s\": %s", s->group, rd_kafka_message_errstr(m));
-    if (ls_consumer_final(s->rk, s->group, m, &s->err)) atomic_store(&s->turn, TURN_REFUSED);
+    if (ls_consumer_final(s->rk, s->group, NULL, m, &s->err)) atomic_store(&s->turn, TURN_REFUSED);
 }
 
 /* A program that was stopped, or its machine, wakes up with a turn that may be another's by now, and its client needs a moment to see it. */
