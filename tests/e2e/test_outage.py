@@ -354,3 +354,30 @@ class Outage(Case):
             p.wait_log("captures from")
             self.rows(db, 1, 100)
         self.all_came(running, 100, "the database answers again after")
+
+    def test_names_that_resolve_later(self):
+        """In a mount namespace with a hosts file of its own, which root can have, or whom the kernel lets."""
+        hosts = self.path("hosts")
+        with open("/etc/hosts", encoding="utf-8") as f, open(hosts, "w", encoding="utf-8") as own:
+            own.write(f.read())
+        try:
+            run(["unshare", "-m", "mount", "--bind", hosts, "/etc/hosts"])
+        except (RuntimeError, FileNotFoundError):
+            self.skipTest("no mount namespaces for this user")
+        with open(self.path("inside"), "w", encoding="ascii") as f:
+            f.write('#!/bin/sh\nexec unshare -m sh -c \'mount --bind "$0" /etc/hosts && exec "$@"\' %s %s "$@"\n' % (hosts, lib.PROGRAM))
+        os.chmod(self.path("inside"), 0o755)
+        self.addCleanup(setattr, lib, "PROGRAM", lib.PROGRAM)
+        lib.PROGRAM = self.path("inside")
+        self.databases(TABLE)
+        brokers = ",".join("later.invalid:" + b.split(":")[1] for b in lib.BROKERS.split(","))
+        options = {"postgres": {"host": "later.invalid"}, "mysql": {"kafka_conf": brokers}}
+        running = {db: self.start(self.script(self.connector(db, **o), name=db + ".lua")) for db, o in options.items()}
+        for p in running.values():
+            p.wait_log("trying again until it works")
+        with open(hosts, "a", encoding="ascii") as f:
+            f.write("127.0.0.1 later.invalid\n")
+        for db, p in running.items():
+            p.wait_log("captures from")
+            self.rows(db, 1, 100)
+        self.all_came(running, 100, "(the database|Kafka) answers again after")
