@@ -91,14 +91,14 @@ static void add_mend(const ls_pg *s, ls_error *err) {
     if (err->code == LS_LOST) snprintf(err->text + n, sizeof err->text - n, "; %s", ls_source_anew(s->conf, true, anew));
 }
 
-/* One START_REPLICATION: its result, or NULL when memory is out. */
+/* One START_REPLICATION: its result, or NULL: no answer, or no memory. */
 static PGresult *ask_for_stream(ls_pg *s, uint64_t from) {
     ls_buf sql = {0};
     ls_buf_fmt(&sql, "START_REPLICATION SLOT \"%s\" LOGICAL " LS_PG_LSN " (", s->slot, LS_PG_LSN_ARGS(from));
     s->plugin->options(s, &sql);
     ls_buf_char(&sql, ')');
     const char *text = ls_buf_cstr(&sql);
-    PGresult *res = text ? PQexec(s->repl, text) : NULL;
+    PGresult *res = text ? ls_pg_ask(s, s->repl, text, -1, NULL) : NULL;
     ls_buf_free(&sql);
     return res;
 }
@@ -111,12 +111,13 @@ static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
     }
     int rc = 0;
     if (!res) {
-        rc = ls_fail_memory(err, "starting to stream");
+        rc = ls_pg_failed(s->repl, NULL, err, "starting to stream");
     } else if (PQresultStatus(res) != PGRES_COPY_BOTH) {
         char doing[LS_PG_NAME_MAX + 64];
         snprintf(doing, sizeof doing, "streaming from replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
+        ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
         add_mend(s, err);
     }
     PQclear(res);
@@ -127,6 +128,7 @@ static int pg_start(ls_source *source, const ls_resume *from, ls_error *err) {
     ls_pg *s = session(source);
     if (ls_pg_slot_verify(s, from, err)) return -1;
     s->marked = from->restart.offset;
+    s->heard_at = ls_clock_ms();
     if (start_replication(s, from->restart.offset, err)) return -1;
     s->decoder = s->plugin->decoder(s, from);
     return s->decoder ? 0 : ls_fail_memory(err, "starting to stream");
@@ -138,13 +140,14 @@ static void put_be(uint8_t *p, uint64_t v) {
     for (int i = 8; i-- > 0; v >>= 8) p[i] = (uint8_t)v;
 }
 
-/* Standby status update: written, flushed and applied up to what is confirmed. */
+/* Standby status update: written, flushed and applied up to what is confirmed. Of a server that has been silent for a while an answer is asked for. */
 static int feedback(ls_pg *s, ls_error *err) {
     uint8_t m[1 + 8 + 8 + 8 + 8 + 1] = {'r'};
     put_be(m + 1, s->confirmed);
     put_be(m + 9, s->confirmed);
     put_be(m + 17, s->confirmed);
     put_be(m + 25, (uint64_t)(ls_clock_wall_us() - US_1970_TO_2000));
+    m[33] = ls_clock_ms() - s->heard_at >= LS_PG_QUIET_MS;
     if (PQputCopyData(s->repl, (const char *)m, sizeof m) == 1 && PQflush(s->repl) >= 0) return 0;
     return ls_pg_failed(s->repl, NULL, err, "answering PostgreSQL");
 }
@@ -256,6 +259,21 @@ static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
     return ready;
 }
 
+/* Nothing came. A server that decodes what nobody captures may be silent for long, so that it is no reason to connect anew. */
+static void note_silence(ls_pg *s) {
+    if (s->silent || ls_clock_ms() - s->heard_at < LS_PG_SILENCE_MS) return;
+    s->silent = true;
+    ls_log_line(&s->log, LS_WARN, "PostgreSQL at %s port %d has sent nothing for %d s, not even the answer that it was asked for: see whether it hangs",
+                s->conf->host, s->conf->port, LS_PG_SILENCE_MS / 1000);
+}
+
+static void note_message(ls_pg *s) {
+    int64_t now = ls_clock_ms();
+    if (s->silent) ls_log_line(&s->log, LS_INFO, "PostgreSQL answers again after %.1f s", (double)(now - s->heard_at) / 1000);
+    s->silent = false;
+    s->heard_at = now;
+}
+
 static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
     ls_pg *s = session(source);
     int64_t until = ls_clock_ms() + wait_ms;
@@ -276,7 +294,11 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
         int64_t left = w->seen.count || w->nmarks ? 0 : until - ls_clock_ms();
         int ready = wait_for_bytes(s, left > 0 ? (int)left : 0, err);
         if (ready < 0) return -1;
-        if (!ready && left <= 0) return 0;
+        if (ready && !s->eager) note_message(s);
+        if (!ready && left <= 0) {
+            note_silence(s);
+            return 0;
+        }
     }
     s->eager = true;
     return 0;

@@ -14,8 +14,11 @@
 enum {
     LS_PG_VERSION_MIN = 130000,     /* publish_via_partition_root came with 13 */
     LS_PG_CONNECT_MS = 10000,       /* a server that has not answered by then does not answer */
+    LS_PG_ANSWER_MS = 60000,        /* longest wait for the answer to a statement */
     LS_PG_SLOT_WAIT_MS = 5000,      /* a slot that takes longer to make is spoken of */
     LS_PG_STOP_LOOK_MS = 200,       /* ... and meanwhile it is looked so often whether the run is to end */
+    LS_PG_QUIET_MS = 10000,         /* a server that has sent nothing for so long is asked for an answer */
+    LS_PG_SILENCE_MS = 30000,       /* ... and for so long is spoken of */
     LS_PG_LOW_WATER = 64 * 1024,    /* bytes to wait for while batches come back full */
     LS_PG_LOW_WATER_WAIT_MS = 5,    /* ... for so long */
     LS_PG_DECODING_KIB = 256 * 1024 /* the server's memory for decoding on our connection, before it spills to disk */
@@ -72,6 +75,8 @@ struct ls_pg {
     void *decoder;        /* the plugin's; NULL until the stream has begun */
     uint64_t confirmed;   /* what the server is told: everything below is safe */
     uint64_t marked;      /* the highest mark given */
+    int64_t heard_at;     /* ls_clock_ms(): something came, but for what comes while batches are full */
+    bool silent;          /* it was spoken of */
     bool eager;           /* the last batch came back full: wait for more than one byte */
     int low_water;        /* SO_RCVLOWAT as it is set */
     bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
@@ -87,6 +92,9 @@ int ls_pg_connect(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doing);
 /* What a failure means by its SQLSTATE ("" or NULL: none came, the connection is gone). */
 ls_code ls_pg_code(const char *sqlstate);
+/* Runs a statement on `side` or `repl`, as PQexecParams() or, with n < 0, as PQexec() does; but a server that hangs is waited for no longer than
+ * LS_PG_ANSWER_MS, and only while the run goes on: then NULL, and the session is of no use any more. */
+PGresult *ls_pg_ask(const ls_pg *s, PGconn *c, const char *sql, int n, const char *const *params);
 /* Runs a statement on `side`, its parameters as text ($1 ..). The caller clears the result; NULL with *err. */
 PGresult *ls_pg_query(ls_pg *s, ls_error *err, const char *doing, const char *sql, int n, const char *const *params);
 /* The same without a result to look at. */
@@ -113,6 +121,9 @@ int ls_pg_publication(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 /* postgres_slot.c */
 int ls_pg_slot_vacant(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 int ls_pg_slot_create(ls_pg *s, bool again, ls_place *at, ls_error *err) LS_MUST_CHECK;
+/* The server says that a session has the slot (state, of what it refused): with conf->takes_over that session is ended, so that the
+ * next try has it. */
+void ls_pg_slot_free(ls_pg *s, const char *state);
 /* Can the slot, and this server, serve from `from` on? LS_LOST when not. Fills s->confirmed. */
 int ls_pg_slot_verify(ls_pg *s, const ls_resume *from, ls_error *err) LS_MUST_CHECK;
 /* As ls_source_ops has them; of look() what is of the slot. */

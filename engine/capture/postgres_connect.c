@@ -56,7 +56,7 @@ int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doin
     char line[LS_ERROR_MAX / 2];
     one_line(text ? text : PQerrorMessage(c), line, sizeof line);
     ls_code code = PQstatus(c) == CONNECTION_BAD && !state ? LS_AGAIN : ls_pg_code(state);
-    return ls_fail(err, code, "%s: %s%s%s%s%s%s%s%s", doing, *line ? line : "the connection was closed",
+    return ls_fail(err, code, "%s: %s%s%s%s%s%s%s%s", doing, *line ? line : PQstatus(c) == CONNECTION_BAD ? "the connection was closed" : "the server does not answer",
                    detail ? ": " : "", detail ? detail : "", hint ? "; " : "", hint ? hint : "",
                    state ? " (SQLSTATE " : "", state ? state : "", state ? ")" : "");
 }
@@ -167,7 +167,7 @@ static void stream_notice(void *ctx, const PGresult *res) {
 /* Who the server is. */
 static int identify(ls_pg *s, ls_error *err) {
     static const char doing[] = "IDENTIFY_SYSTEM";
-    PGresult *res = PQexec(s->repl, doing);
+    PGresult *res = ls_pg_ask(s, s->repl, doing, -1, NULL);
     int rc = -1;
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2) {
         ls_pg_failed(s->repl, res, err, doing);
@@ -189,7 +189,7 @@ static void raise_decoding_memory(ls_pg *s) {
              "SELECT set_config(name, '%dkB', false) FROM pg_settings "
              "WHERE name = 'logical_decoding_work_mem' AND setting::bigint < %d",
              LS_PG_DECODING_KIB, LS_PG_DECODING_KIB);
-    PQclear(PQexec(s->repl, sql));
+    PQclear(ls_pg_ask(s, s->repl, sql, -1, NULL));
 }
 
 /* The server checks text that it sends in UTF8, and its error names no row. Of a database without an encoding the bytes are
@@ -215,8 +215,42 @@ int ls_pg_connect(ls_pg *s, ls_error *err) {
 
 /* ---- statements */
 
+static bool is_copy(const PGresult *res) {
+    ExecStatusType status = PQresultStatus(res);
+    return status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT || status == PGRES_COPY_IN;
+}
+
+/* Until a result is there, or none is to come. -1: the time is over. */
+static int await_result(const ls_pg *s, PGconn *c, int64_t until) {
+    while (PQisBusy(c)) {
+        struct pollfd f = {.fd = PQsocket(c), .events = POLLIN};
+        int n = poll(&f, 1, LS_PG_STOP_LOOK_MS);
+        if (n < 0 && errno != EINTR) return -1;
+        if (n > 0 && !PQconsumeInput(c)) return 0; /* PQgetResult() says what it was */
+        if (n <= 0 && (ls_clock_ms() >= until || (s->conf->stop && atomic_load(s->conf->stop)))) return -1;
+    }
+    return 0;
+}
+
+PGresult *ls_pg_ask(const ls_pg *s, PGconn *c, const char *sql, int n, const char *const *params) {
+    int64_t until = ls_clock_ms() + LS_PG_ANSWER_MS;
+    PGresult *last = NULL;
+    int sent = n < 0 ? PQsendQuery(c, sql) : PQsendQueryParams(c, sql, n, NULL, params, NULL, NULL, 0);
+    while (sent && !is_copy(last)) {
+        PGresult *res = await_result(s, c, until) == 0 ? PQgetResult(c) : NULL;
+        if (!res && PQisBusy(c)) { /* not at its end */
+            PQclear(last);
+            return NULL;
+        }
+        if (!res) break;
+        PQclear(last);
+        last = res;
+    }
+    return last;
+}
+
 PGresult *ls_pg_query(ls_pg *s, ls_error *err, const char *doing, const char *sql, int n, const char *const *params) {
-    PGresult *res = PQexecParams(s->side, sql, n, NULL, params, NULL, NULL, 0);
+    PGresult *res = ls_pg_ask(s, s->side, sql, n, params);
     ExecStatusType status = PQresultStatus(res);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return res;
     ls_pg_failed(s->side, res, err, doing);

@@ -45,6 +45,21 @@ static int look(ls_pg *s, slot_state *slot, ls_error *err) {
     return rc;
 }
 
+/* The fence of the checkpoints has proven that whoever has it is not the connector any more. The server itself would miss a stopped program
+ * after wal_sender_timeout. */
+void ls_pg_slot_free(ls_pg *s, const char *state) {
+    const char *name = s->slot;
+    ls_error err;
+    if (!s->conf->takes_over || !state || strcmp(state, "55006") != 0) return;
+    PGresult *res = ls_pg_query(s, &err, "ending the session that has the replication slot",
+                                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL", 1, &name);
+    if (!res)
+        ls_log_line(&s->log, LS_WARN, "%s", err.text);
+    else if (PQntuples(res))
+        ls_log_line(&s->log, LS_INFO, "ended the session of the program that had replication slot \"%s\" before", name);
+    PQclear(res);
+}
+
 /* ---- making it */
 
 static bool stopping(const ls_pg *s) {
@@ -101,9 +116,11 @@ static int make(ls_pg *s, ls_place *at, ls_error *err) {
 
 static int drop(ls_pg *s, const char *doing, ls_error *err) {
     const char *name = s->slot;
-    PGresult *res = ls_pg_query(s, err, doing, "SELECT pg_drop_replication_slot($1)", 1, &name);
+    PGresult *res = ls_pg_ask(s, s->side, "SELECT pg_drop_replication_slot($1)", 1, &name);
+    int rc = PQresultStatus(res) == PGRES_TUPLES_OK ? 0 : ls_pg_failed(s->side, res, err, doing);
+    if (rc) ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
     PQclear(res);
-    return res ? 0 : -1;
+    return rc;
 }
 
 static bool starts_at_slot(const ls_pg *s) {
@@ -204,7 +221,7 @@ static int verify_timeline(ls_pg *s, unsigned then, uint64_t reached, ls_error *
     uint64_t left = 0;
     if (then > s->timeline) return not_in_past(s, then, err);
     snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", s->timeline);
-    PGresult *res = PQexec(s->repl, sql);
+    PGresult *res = ls_pg_ask(s, s->repl, sql, -1, NULL);
     int rc = 0;
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) < 2)
         rc = ls_pg_failed(s->repl, res, err, sql);

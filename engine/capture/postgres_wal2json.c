@@ -91,7 +91,7 @@ static PGresult *try_plugin(ls_pg *s) {
     char slot[LS_PG_NAME_MAX], sql[256];
     snprintf(slot, sizeof slot, "list_sync_probe_%d", PQbackendPID(s->side));
     snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%s', '" NAME "', true)", slot);
-    PGresult *res = PQexec(s->side, sql);
+    PGresult *res = ls_pg_ask(s, s->side, sql, -1, NULL);
     if (PQresultStatus(res) != PGRES_TUPLES_OK) return res;
     PQclear(res);
     ls_buf peek = {0};
@@ -99,12 +99,12 @@ static PGresult *try_plugin(ls_pg *s) {
     for (size_t i = 0; i < NOPTIONS; i++) ls_buf_fmt(&peek, ", '%s', '%s'", options[i][0], options[i][1]);
     ls_buf_str(&peek, s->quoted_numbers ? ", '" QUOTED_NUMBERS "', 'true')" : ")");
     const char *text = ls_buf_cstr(&peek);
-    res = text ? PQexec(s->side, text) : NULL;
+    res = text ? ls_pg_ask(s, s->side, text, -1, NULL) : NULL;
     ls_buf_free(&peek);
     if (PQresultStatus(res) != PGRES_TUPLES_OK) return res; /* after an error the server drops such slots by itself */
     PQclear(res);
     snprintf(sql, sizeof sql, "SELECT pg_drop_replication_slot('%s')", slot);
-    return PQexec(s->side, sql);
+    return ls_pg_ask(s, s->side, sql, -1, NULL);
 }
 
 /* What is wrong with the plugin is known before the real slot is made. */

@@ -26,6 +26,7 @@ typedef struct ls_source_conf {
     const char *plugin, *slot, *publication; /* PostgreSQL; publication NULL: one is made */
     bool partition_root;
     bool temporary_slot;  /* for print and kafka_conf = "memory" */
+    bool takes_over;      /* of a program that may be stopped, not dead: what it still holds on the server is taken away from it */
     bool ddl;             /* binlog: X and R */
     bool partial_rows;    /* binlog: row_image = "any" */
     bool whole_before;    /* tables are to have whole rows before (schemas tells which): a server that does not send them is refused */

@@ -1,4 +1,6 @@
 #include "cli/cli.h"
+
+#include "base/clock.h"
 #include "cli/status.h"
 #include "pipeline/worker.h"
 
@@ -9,7 +11,8 @@
 #include <unistd.h>
 
 enum {
-    LS_LOOK_MS = 200 /* the main thread looks at workers and signals this often */
+    LS_LOOK_MS = 200,               /* the main thread looks at workers and signals this often */
+    LS_STOP_MS = LS_DRAIN_MS + 5000 /* a stop that takes longer is waiting for somebody who does not answer */
 };
 
 typedef struct running {
@@ -18,7 +21,7 @@ typedef struct running {
     ls_script_env env;
     ls_worker *workers;
     size_t nworkers, started;
-    bool signalled;
+    int64_t signalled_at; /* ls_clock_ms(); 0: not yet */
 } running;
 
 static size_t count_workers(const ls_config *c) {
@@ -46,6 +49,23 @@ static int start_workers(running *r, ls_error *err) {
     return 0;
 }
 
+/* The workers are not waited for. */
+static void stop_at_once(const ls_log *log, const char *why) {
+    ls_log_line(log, LS_WARN, "%sstopped at once; what was not acknowledged comes again at the next start", why);
+    _exit(LS_FAIL);
+}
+
+/* A call to a server, or a function of the script, that never comes back holds nobody up for ever. */
+static void look_at_stop(running *r, const ls_log *log) {
+    char why[sizeof r->workers->title + 64];
+    if (!r->signalled_at || ls_clock_ms() - r->signalled_at < LS_STOP_MS) return;
+    for (size_t i = 0; i < r->started; i++) {
+        if (atomic_load(&r->workers[i].done)) continue;
+        snprintf(why, sizeof why, "stage \"%s\" has not ended within %d s: ", r->workers[i].title, LS_STOP_MS / 1000);
+        stop_at_once(log, why);
+    }
+}
+
 /* Waits LS_LOOK_MS for a signal; the first one begins the stop, a second one ends the program at once. */
 static void take_signal(running *r, const ls_log *log) {
     sigset_t set;
@@ -55,11 +75,8 @@ static void take_signal(running *r, const ls_log *log) {
     sigaddset(&set, SIGTERM);
     int sig = sigtimedwait(&set, NULL, &wait);
     if (sig <= 0) return;
-    if (r->signalled) {
-        ls_log_line(log, LS_WARN, "stopped at once; what was not acknowledged comes again at the next start");
-        _exit(LS_FAIL); /* the workers are not waited for: that is what a second signal asks for */
-    }
-    r->signalled = true;
+    if (r->signalled_at) stop_at_once(log, "");
+    r->signalled_at = ls_clock_ms();
     ls_log_line(log, LS_INFO, "stopping (once more to stop at once)");
     ls_run_stop(&r->run);
 }
@@ -84,6 +101,7 @@ static int watch(running *r, const ls_log *log, ls_error *err) {
     if (ls_status_init(&status, log, r->workers, r->nworkers, err)) return -1;
     while (!look_at_workers(r)) {
         take_signal(r, log);
+        look_at_stop(r, log);
         ls_status_tick(&status);
     }
     ls_status_end(&status);

@@ -55,6 +55,10 @@ static size_t one_stage(ls_status *s, size_t i, double seconds, ls_buf *out) {
         if (l >= 0) lag = (lag < 0 ? 0 : lag) + l;
     }
     ls_buf_fmt(out, "%s%s ", out->len ? " | " : "", stage->name);
+    if (atomic_load(&first->waits)) {
+        ls_buf_str(out, "standby");
+        return i;
+    }
     with_commas(out, (uint64_t)((double)rows / seconds + 0.5));
     ls_buf_str(out, " rows/s");
     if (lag >= 0 && stage->is_connector) ls_buf_fmt(out, "  lag %.1f s", rows ? (double)lag / 1e6 : 0.0);

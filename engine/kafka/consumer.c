@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "kafka/assigned.h"
 #include "kafka/consumer_error.h"
+#include "kafka/leave.h"
 #include "kafka/presence.h"
 
 #include <inttypes.h>
@@ -18,7 +19,6 @@ enum {
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
-    LS_CLOSE_LOOK_MS = 20,       /* between two looks whether it is left */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
     LS_QUEUE_SHARE = 6           /* of the budget: no fetch is begun while 1/6 of it waits; each message costs as much again */
@@ -551,49 +551,16 @@ int ls_consumer_assigned(ls_consumer *c) {
 
 /* ---- the end */
 
-static void pass(rd_kafka_queue_t *q) {
-    rd_kafka_message_t *m; /* one that was fetched and not wanted, or an event */
-    if (rd_kafka_consume_batch_queue(q, LS_CLOSE_LOOK_MS, &m, 1) == 1) rd_kafka_message_destroy(m);
-}
-
-static bool is_member(const ls_consumer *c) {
-    char *id = rd_kafka_memberid(c->rk);
-    bool member = id && *id;
-    if (id) rd_kafka_mem_free(c->rk, id);
-    return member;
-}
-
-/* librdkafka before 2.3 aborts the process when a cooperative-sticky client that is a member, but was never given an
- * assignment, is destroyed. So the first assignment is waited for; false: it did not come. */
-static bool wait_until_joined(ls_consumer *c) {
-    int64_t until = ls_clock_ms() + LS_CLOSE_MS;
-    if (!c->joined && is_member(c)) ls_log_line(c->log, LS_INFO, "waits for the group's answer before it leaves, up to %d s", LS_CLOSE_MS / 1000);
-    while (!c->joined && is_member(c) && ls_clock_ms() < until) pass(c->queue);
-    return c->joined || !is_member(c);
-}
-
-/* Leaves the group, which calls rebalance(). Not for ever: the coordinator may be away. */
-static void leave(ls_consumer *c) {
-    rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
-    rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, q);
-    int64_t until = ls_clock_ms() + LS_CLOSE_MS;
-    if (e) ls_log_line(c->log, LS_DEBUG, "leaving the group: %s", rd_kafka_error_string(e));
-    if (e) rd_kafka_error_destroy(e);
-    while (!rd_kafka_consumer_closed(c->rk) && ls_clock_ms() < until) pass(q);
-    rd_kafka_queue_destroy(q);
-}
-
 static const ls_log silent = {.fd = -1, .least = LS_ERROR + 1, .stage = ""};
 
 void ls_consumer_close(ls_consumer *c) {
     for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
     c->given = c->next = c->nbatch = 0;
     if (c->rk && c->queue) {
-        if (!wait_until_joined(c)) { /* the client, and what its threads refer to, is left to the end of the process */
+        if (!ls_group_leave(c->rk, c->queue, &c->joined, LS_CLOSE_MS, c->log)) { /* the client's threads refer to what is left with it */
             c->log = &silent;
             return;
         }
-        leave(c);
     }
     if (c->commits) rd_kafka_queue_destroy(c->commits);
     if (c->queue) rd_kafka_queue_destroy(c->queue);

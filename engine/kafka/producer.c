@@ -26,7 +26,7 @@ struct ls_producer {
     ls_kafka_conf conf;
     const ls_log *log;
     ls_topic *topics;
-    bool down; /* all brokers are away: said once a change of state; the delivery thread's own */
+    bool down; /* all brokers are away; the delivery thread's own */
     char cause[256]; /* what the last connection failed of; the delivery thread's own */
     pthread_mutex_t mutex;
     bool fatal; /* below: under the mutex */
@@ -243,11 +243,13 @@ static void take_error(ls_producer *p, rd_kafka_event_t *ev) {
     } else if (e != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         snprintf(p->cause, sizeof p->cause, "%s", rd_kafka_event_error_string(ev));
         ls_log_line(p->log, LS_DEBUG, "producer: %s", p->cause);
-    } else if (!p->down) {
+    } else {
         p->down = true;
-        ls_log_line(p->log, LS_WARN, "no broker answers (%s): see that they run and can be reached; trying again until one does", p->cause);
     }
 }
+
+const char *ls_producer_down(const ls_producer *p) { return p->down ? p->cause : NULL; }
+void ls_producer_up(ls_producer *p) { p->down = false; }
 
 int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *, const ls_report *), void *ctx) {
     int n = 0;
@@ -260,10 +262,7 @@ int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *, const 
         rd_kafka_event_destroy(ev);
         if (n >= LS_REPORTS_AT_ONCE) break;
     }
-    if (n && p->down) {
-        p->down = false;
-        ls_log_line(p->log, LS_INFO, "the brokers answer again");
-    }
+    if (n) p->down = false;
     return n;
 }
 
@@ -288,9 +287,13 @@ void ls_producer_wake(ls_producer *p) { rd_kafka_queue_yield(p->events); }
 
 bool ls_producer_flush(ls_producer *p) { return rd_kafka_flush(p->rk, 1) == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_outq_len(p->rk) == 0; }
 
+void ls_producer_purge(ls_producer *p) {
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 void ls_producer_close(ls_producer *p) {
     rd_kafka_t *rk = p->owns ? p->rk : NULL;
-    if (rk) rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    if (rk) ls_producer_purge(p);
     ls_producer_release(p);
     for (ls_topic *t = p->topics, *next; t; t = next) {
         next = t->next;

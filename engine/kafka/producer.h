@@ -61,12 +61,17 @@ int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, con
 void ls_producer_wake(ls_producer *p);
 /* Delivery thread: has what was sent go out at once, without linger.ms. True: nothing is outstanding, and every report was taken. */
 bool ls_producer_flush(ls_producer *p);
+/* Delivery thread: what the last connection failed of while no broker answers; NULL: one does, as far as is known. */
+const char *ls_producer_down(const ls_producer *p);
+void ls_producer_up(ls_producer *p); /* ... it is known that one does */
 /* The last fatal error of the client, if there is one: -1 with it. Over a transactional client: that its transaction has failed, said once. */
 int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
 /* Over a transactional client: a transaction begins, and what failed in the one before is of no interest. */
 void ls_producer_anew(ls_producer *p);
 /* Messages that no report was taken for. */
 int ls_producer_outstanding(ls_producer *p);
+/* Forgets what waits to be sent; failed reports come of it. Any thread. */
+void ls_producer_purge(ls_producer *p);
 void ls_producer_close(ls_producer *p); /* does not wait: what is undelivered is forgotten */
 
 #endif

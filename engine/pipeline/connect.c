@@ -15,6 +15,7 @@ enum {
     LS_READ_WAIT_MS = 100,   /* longest wait for a change */
     LS_PAUSE_MS = 50,        /* wait between two looks at a full budget */
     LS_CONFIRM_MS = 1000,    /* the source is answered at least this often */
+    LS_TURN_LOOK_MS = 100,   /* a standby looks this often whether it is its turn */
     LS_GATE_LOOK_MS = 2,     /* exactly_once: longest wait for a change while encoded ones wait for the next transaction */
     LS_UNDONE_FIRST_MS = 100, /* wait after a transaction that was undone; doubles until one is committed */
     LS_UNDONE_MAX_MS = 10000
@@ -118,9 +119,31 @@ static int open_kafka_once(connector *c, ls_error *err) {
     return ls_routes_open_letters(c->routes, c->dead, err);
 }
 
+/* standby = true: until it is this program's turn. Only from then on a checkpoint is read: until then others write it. */
+static int await_turn(connector *c, ls_error *err) {
+    ls_worker *w = c->worker;
+    ls_retry retry = {0};
+    int turn;
+    if (!c->opt->standby) return 0;
+    while (!w->standby && ls_standby_open(&w->standby, &c->kafka, c->opt->name, &w->log, err))
+        if (ls_retry_wait(&retry, w, err)) return -1;
+    ls_retry_ok(&retry, w, "Kafka answers");
+    while ((turn = ls_standby_turn(w->standby, err)) == 0) {
+        atomic_store(&w->waits, true);
+        ls_run_wait(w->run, LS_TURN_LOOK_MS);
+        if (ls_run_stopping(w->run)) return ls_fail(err, LS_OK, "stopping");
+    }
+    atomic_store(&w->waits, false);
+    return turn < 0 ? -1 : 0;
+}
+
+static int still_its_turn(const connector *c, ls_error *err) {
+    return c->worker->standby ? ls_standby_check(c->worker->standby, err) : 0;
+}
+
 static int open_kafka(connector *c, ls_error *err) {
     ls_retry retry = {0};
-    while (open_kafka_once(c, err))
+    while (still_its_turn(c, err) || open_kafka_once(c, err))
         if (ls_retry_wait(&retry, c->worker, err)) return -1;
     ls_retry_ok(&retry, c->worker, "Kafka answers");
     return 0;
@@ -353,7 +376,7 @@ static int send_batch(connector *c, ls_error *err) {
     if (ls_routes_prepare(c->routes, b, pause_for_room, c, err)) return -1;
     while (!(s = ls_inflight_open(ls_delivery_inflight(c->delivery))))
         if (pause_for_room(c, err)) return -1;
-    int rc = send_rows(c, s, err);
+    int rc = ls_delivery_check(c->delivery, err) || send_rows(c, s, err) ? -1 : 0; /* hooks may have taken long */
     if (rc) s->has_place = false; /* the batch's marks are not reached */
     ls_inflight_close(ls_delivery_inflight(c->delivery), s);
     return rc;
@@ -433,14 +456,14 @@ static int renew_once(connector *c, ls_error *err) {
 
 /* exactly_once: the transaction was undone. What was captured since the stored checkpoint is forgotten, and captured again. */
 static int go_back(connector *c, ls_error *err) {
-    ls_retry retry = {0};
+    ls_retry retry = {.said = true}; /* by the delivery thread */
     uint64_t commits = ls_delivery_commits(c->delivery);
     c->undone_ms = commits != c->commits || !c->undone_ms ? LS_UNDONE_FIRST_MS : c->undone_ms * 2 < LS_UNDONE_MAX_MS ? c->undone_ms * 2 : LS_UNDONE_MAX_MS;
     c->commits = commits;
     ls_run_wait(c->run, c->undone_ms);
     ls_routes_undo(c->routes);
     if (ls_run_stopping(c->run)) return ls_fail(err, LS_OK, "stopping");
-    while (renew_once(c, err))
+    while (still_its_turn(c, err) || renew_once(c, err))
         if (ls_retry_wait(&retry, c->worker, err)) return -1;
     c->has_proven = false; /* a move to another server may be undone, too */
     return stand_at_checkpoint(c, err);
@@ -449,6 +472,7 @@ static int go_back(connector *c, ls_error *err) {
 static int sessions(connector *c, ls_error *err) {
     ls_retry retry = {0};
     for (;;) {
+        if (still_its_turn(c, err)) return -1;
         int rc = open_session(c, err);
         if (rc == 0) rc = pump(c, &retry, err);
         if (rc == 0 || err->code == LS_OK) return 0;
@@ -459,7 +483,8 @@ static int sessions(connector *c, ls_error *err) {
     }
 }
 
-int ls_connect_run(ls_worker *w, ls_error *err) {
+/* From a checkpoint to the end of the run, or of the program's turn. */
+static int take_turn(ls_worker *w, ls_error *err) {
     connector c = {.worker = w, .run = w->run, .opt = &w->stage->as.connector, .kafka = ls_stage_kafka(w->stage, w->run->memory)};
     ls_error late;
     c.exact = strcmp(c.opt->delivery, "exactly_once") == 0;
@@ -473,15 +498,17 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
     }
     if (ls_dead_new(&c.dead, w, err)) goto out;
     if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
-    if (open_kafka(&c, err)) {
+    if (await_turn(&c, err) || open_kafka(&c, err)) {
         rc = err->code == LS_OK ? 0 : -1;
         goto out;
     }
     rc = sessions(&c, err);
     uint64_t invalid = atomic_load(&w->invalid);
     if (invalid) ls_log_line(&w->log, LS_WARN, "rows with text that was not valid in its character set: %" PRIu64 " in this run", invalid);
-    settle_all(&c, ls_clock_ms() + LS_DRAIN_MS);
-    if (c.delivery && ls_delivery_finish(c.delivery, LS_DRAIN_MS, &late) && rc == 0) {
+    int64_t until = ls_clock_ms() + LS_DRAIN_MS, left;
+    settle_all(&c, until);
+    left = until - ls_clock_ms();
+    if (c.delivery && ls_delivery_finish(c.delivery, left > 0 ? (int)left : 0, &late) && rc == 0) {
         *err = late;
         rc = -1;
     }
@@ -502,5 +529,16 @@ out:
     ls_progress_free(&c.progress);
     ls_buf_free(&c.gtid);
     free(c.rules);
+    return rc;
+}
+
+/* A turn that the group was silent about is begun anew if it is this program's again: what was sent meanwhile, by whomever, is in the checkpoint. */
+int ls_connect_run(ls_worker *w, ls_error *err) {
+    ls_error over;
+    int rc;
+    do rc = take_turn(w, err);
+    while (rc && err->code == LS_FENCED && w->standby && ls_standby_check(w->standby, &over) && ls_standby_turn(w->standby, &over) >= 0);
+    if (w->standby) ls_standby_close(w->standby);
+    w->standby = NULL;
     return rc;
 }

@@ -106,6 +106,19 @@ static int store(ls_delivery *d, ls_error *err) {
     return 0;
 }
 
+void ls_delivery_trouble(ls_delivery *d, const char *what) {
+    ls_log_line(&d->worker->log, d->troubled_at ? LS_DEBUG : LS_WARN, "%s; trying again until it works", what);
+    if (!d->troubled_at) d->troubled_at = ls_clock_ms();
+}
+
+void ls_delivery_works(ls_delivery *d) {
+    int64_t now = ls_clock_ms();
+    if (!d->troubled_at || now - d->heard_at >= LS_UNHEARD_MS) return;
+    ls_log_line(&d->worker->log, LS_INFO, "Kafka answers again after %.1f s", (double)(now - d->troubled_at) / 1000);
+    d->troubled_at = 0;
+    ls_producer_up(d->producer);
+}
+
 static void store_if_due(ls_delivery *d, bool last) {
     ls_error err;
     int64_t now = ls_clock_ms();
@@ -114,17 +127,15 @@ static void store_if_due(ls_delivery *d, bool last) {
     if (!due) return;
     d->stored_at = now;
     if (store(d, &err) == 0) {
-        if (d->store_failed) ls_log_line(&d->worker->log, LS_INFO, "checkpoints are stored again");
-        d->store_failed = false;
+        ls_delivery_works(d);
     } else if (err.code != LS_AGAIN || last) {
         if (err.code == LS_AGAIN) {
             err.code = LS_FAIL;
             ls_fail_in(&err, "cannot store the checkpoint (the rows since the last one come again at the next start)");
         }
         ls_delivery_fail(d, &err);
-    } else if (!d->store_failed) {
-        d->store_failed = true;
-        ls_log_line(&d->worker->log, LS_WARN, "cannot store the checkpoint: %s; trying again until it works", err.text);
+    } else {
+        ls_delivery_trouble(d, err.text);
     }
 }
 
@@ -132,7 +143,16 @@ static void store_if_due(ls_delivery *d, bool last) {
 void ls_delivery_look_for_silence(ls_delivery *d, bool heard) {
     ls_error err;
     int64_t now = ls_clock_ms();
+    const char *down = ls_producer_down(d->producer);
     if (heard) d->heard_at = now;
+    if (down && !d->troubled_at) {
+        ls_fail(&err, LS_AGAIN, "no broker answers (%s): see that they run and can be reached", down);
+        ls_delivery_trouble(d, err.text);
+    } else if (now - d->heard_at >= LS_UNHEARD_MS && !d->troubled_at) {
+        ls_fail(&err, LS_AGAIN, "Kafka has acknowledged nothing for %d s: see that the brokers run and that the topics have enough replicas in sync",
+                LS_UNHEARD_MS / 1000);
+        ls_delivery_trouble(d, err.text);
+    }
     if (!d->worker->run->until_caught_up || now - d->heard_at < LS_SILENCE_MS) return;
     ls_fail(&err, LS_FAIL, "Kafka has acknowledged nothing for %d s, and --until-caught-up does not wait longer: see that the brokers "
                            "run and that the topics have enough replicas in sync", LS_SILENCE_MS / 1000);
@@ -149,6 +169,21 @@ void ls_delivery_leave_undelivered(ls_delivery *d) {
         ls_log_line(&d->worker->log, LS_WARN, "%s", err.text);
 }
 
+void ls_delivery_look_at_turn(ls_delivery *d) {
+    ls_error err;
+    if (!d->worker->standby || atomic_load(&d->failed) || ls_standby_check(d->worker->standby, &err) == 0) return;
+    ls_delivery_fail(d, &err);
+    ls_producer_purge(d->producer);
+}
+
+static bool is_fenced(ls_delivery *d) {
+    if (!atomic_load(&d->failed)) return false;
+    pthread_mutex_lock(&d->mutex);
+    bool fenced = d->err.code == LS_FENCED;
+    pthread_mutex_unlock(&d->mutex);
+    return fenced;
+}
+
 static void *body(void *arg) {
     ls_delivery *d = arg;
     ls_error err;
@@ -156,15 +191,18 @@ static void *body(void *arg) {
     for (;;) {
         int64_t finish_by = atomic_load(&d->finish_by);
         int taken = ls_producer_reports(d->producer, LS_REPORT_WAIT_MS, take_report, d);
+        ls_delivery_look_at_turn(d);
         if (ls_producer_health(d->producer, &err) || (d->refused && ls_refused_send(d->refused, &err))) ls_delivery_fail(d, &err);
         ls_delivery_look_for_silence(d, taken || !ls_inflight_bytes(&d->inflight));
         advance(d);
         if (taken) ls_delivery_news(d);
         if (finish_by && (ls_inflight_bytes(&d->inflight) == 0 || ls_clock_ms() >= finish_by || atomic_load(&d->failed))) break;
-        store_if_due(d, false);
+        bool waits = finish_by && d->troubled_at; /* for the rows alone: a try that does not come back would outlast the time there is */
+        if (!is_fenced(d) && !waits) store_if_due(d, false);
     }
     if (ls_inflight_bytes(&d->inflight) && !atomic_load(&d->failed)) ls_delivery_leave_undelivered(d);
-    store_if_due(d, true);
+    bool hopeless = is_fenced(d) || (d->troubled_at && ls_inflight_bytes(&d->inflight)); /* Kafka has not answered for as long as it could be waited for */
+    if (!hopeless) store_if_due(d, true);
     return NULL;
 }
 
@@ -229,6 +267,7 @@ void ls_delivery_wait(ls_delivery *d, int ms) {
 uint64_t ls_delivery_commits(ls_delivery *d) { return atomic_load(&d->commits); }
 
 int ls_delivery_check(ls_delivery *d, ls_error *err) {
+    if (d->worker->standby && ls_standby_check(d->worker->standby, err)) return -1; /* the capture thread may see it first */
     if (!atomic_load_explicit(&d->failed, memory_order_relaxed)) {
         if (!d->exact || !ls_delivery_is_undone(d)) return 0;
         return ls_fail(err, LS_AGAIN, "the transaction is undone");

@@ -17,7 +17,8 @@ enum {
     LS_CHECKPOINT_MS = 1000,       /* a checkpoint this often while rows are delivered */
     LS_IDLE_CHECKPOINT_MS = 10000, /* ... and this often while only the place in the log moves */
     LS_ALIVE_MS = 10000,           /* ... and this often in any case: storing is how a program learns that another took over */
-    LS_REPORT_WAIT_MS = 100        /* longest wait for a report */
+    LS_REPORT_WAIT_MS = 100,       /* longest wait for a report */
+    LS_UNHEARD_MS = 10000          /* a Kafka that has acknowledged nothing for so long is spoken of */
 };
 
 typedef struct ls_delivery ls_delivery;
@@ -56,7 +57,7 @@ bool ls_delivery_is_undone(ls_delivery *d);
 int ls_delivery_again(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 /* How many checkpoints were stored. */
 uint64_t ls_delivery_commits(ls_delivery *d);
-/* 0, or -1 with why the delivery thread stopped. */
+/* 0, or -1 with why the delivery thread stopped: a standby's turn that is over, too. */
 int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 /* The restart place of the last acknowledged checkpoint; the server may forget what is below. */
 ls_place ls_delivery_confirmed(ls_delivery *d);

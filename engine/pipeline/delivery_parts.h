@@ -25,7 +25,7 @@ struct ls_delivery {
     /* the delivery thread's own */
     ls_progress *progress;
     bool rows_moved, place_moved; /* since the last stored checkpoint */
-    bool store_failed;            /* said once a change of state */
+    int64_t troubled_at;          /* ls_clock_ms() of the first fault of Kafka's since it last worked; 0: it works. Said once a change of state */
     int64_t stored_at;            /* ls_clock_ms() */
     int64_t heard_at;             /* the last report, or nothing was outstanding: ls_clock_ms() */
     ls_buf json;
@@ -61,9 +61,14 @@ int ls_delivery_compose(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 void ls_delivery_stored(ls_delivery *d); /* it is stored: what follows from that */
 /* The segment's rows are delivered once what is stored next is. */
 void ls_delivery_pass(ls_delivery *d, const ls_segment *s);
-/* With --until-caught-up: fails when nothing has been heard of Kafka for too long. */
+/* Speaks of a Kafka that has not been heard of for long, or has no broker; with --until-caught-up fails when it is too long. */
 void ls_delivery_look_for_silence(ls_delivery *d, bool heard);
+/* A transient fault of Kafka's: the first of a row is a warning. Something was stored: it is over, if rows are acknowledged, too. */
+void ls_delivery_trouble(ls_delivery *d, const char *what);
+void ls_delivery_works(ls_delivery *d);
 void ls_delivery_leave_undelivered(ls_delivery *d);
+/* Fails when the turn of a standby is over: what waits in the client is the next program's to send. Delivery thread, while the producer is its. */
+void ls_delivery_look_at_turn(ls_delivery *d);
 
 /* exact.c: the delivery thread's body. */
 void *ls_delivery_exact(void *delivery);

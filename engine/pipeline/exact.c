@@ -9,7 +9,8 @@ enum {
     LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large: it never comes near transaction.timeout.ms */
     LS_CUT_SEGMENTS = LS_SEGMENTS / 4, /* ... or of so many batches */
     LS_ACK_LOOK_MS = 10,
-    LS_GIVE_UP_MS = 3000              /* how long a program that ends tries to abort what it leaves */
+    LS_GIVE_UP_MS = 3000,             /* how long a program that ends tries to abort what it leaves */
+    LS_TROUBLED_GIVE_UP_MS = 500      /* ... when Kafka has not answered the last tries */
 };
 
 static bool is_shut(ls_delivery *d) { return atomic_load_explicit(&d->gate, memory_order_acquire) != LS_GATE_OPEN; }
@@ -94,6 +95,7 @@ static int take_reports(ls_delivery *d, int wait_ms) {
     int taken = ls_producer_reports(d->producer, wait_ms, take_report, d);
     if (ls_producer_health(d->producer, &err)) atomic_store(&d->spoiled, true);
     if (taken) ls_delivery_news(d);
+    ls_delivery_look_at_turn(d);
     return taken;
 }
 
@@ -106,11 +108,6 @@ static void shut(ls_delivery *d) {
     pthread_mutex_lock(&d->sending);
     atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
     pthread_mutex_unlock(&d->sending);
-}
-
-static void trouble(ls_delivery *d, const ls_error *err) {
-    if (!d->store_failed) ls_log_line(&d->worker->log, LS_WARN, "%s; trying again until it works", err->text);
-    d->store_failed = true;
 }
 
 /* Moves the position over the transaction, and puts the checkpoint into it. */
@@ -141,9 +138,8 @@ static int committed(ls_delivery *d, ls_error *err) {
     while (ls_inflight_popped(&d->inflight) < d->cut_to) ls_inflight_pop(&d->inflight);
     atomic_fetch_add(&d->worker->rows, d->rows);
     if (d->newest) atomic_store(&d->worker->lag, ls_clock_wall_us() - d->newest);
-    if (d->store_failed) ls_log_line(&d->worker->log, LS_INFO, "transactions are committed again");
-    d->store_failed = false;
     d->heard_at = ls_clock_ms();
+    ls_delivery_works(d);
     ls_delivery_stored(d);
     pthread_mutex_lock(&d->sending);
     d->stored_at = d->heard_at;
@@ -158,7 +154,7 @@ static int committed(ls_delivery *d, ls_error *err) {
 
 static void undone(ls_delivery *d, ls_error *err) {
     ls_fail_in(err, "the transaction is undone, and its rows come again");
-    trouble(d, err);
+    ls_delivery_trouble(d, err->text);
     atomic_store_explicit(&d->gate, LS_GATE_UNDONE, memory_order_release);
     ls_delivery_news(d);
 }
@@ -181,7 +177,7 @@ static void end(ls_delivery *d) {
             ls_delivery_fail(d, &err);
             return;
         }
-        trouble(d, &err);
+        ls_delivery_trouble(d, err.text);
         ls_delivery_look_for_silence(d, take_reports(d, LS_REPORT_WAIT_MS) > 0);
     }
 }
@@ -189,7 +185,7 @@ static void end(ls_delivery *d) {
 /* What a program that ends leaves in the transaction would hold up those who read the topics until it times out. */
 static void give_up(ls_delivery *d) {
     ls_error err;
-    int64_t until = ls_clock_ms() + LS_GIVE_UP_MS;
+    int64_t until = ls_clock_ms() + (d->troubled_at ? LS_TROUBLED_GIVE_UP_MS : LS_GIVE_UP_MS);
     int rc = -1;
     if (!atomic_load(&d->failed)) ls_delivery_leave_undelivered(d);
     shut(d);

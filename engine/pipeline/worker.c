@@ -48,11 +48,12 @@ void ls_run_wait(ls_run *r, int ms) {
 
 int ls_retry_wait(ls_retry *t, ls_worker *w, ls_error *err) {
     if (err->code != LS_AGAIN) return -1;
+    if (ls_run_stopping(w->run)) return ls_fail(err, LS_OK, "stopping"); /* what it stopped in the midst of is no fault */
     int64_t now = ls_clock_ms();
     if (!t->since) {
         t->since = now;
         t->wait_ms = LS_RETRY_FIRST_MS;
-        ls_log_line(&w->log, LS_WARN, "%s; trying again until it works", err->text);
+        ls_log_line(&w->log, t->said ? LS_DEBUG : LS_WARN, "%s; trying again until it works", err->text);
     } else {
         ls_log_line(&w->log, LS_DEBUG, "%s", err->text);
     }
@@ -125,6 +126,7 @@ ls_source_conf ls_connector_source(const ls_stage *stage, ls_schemas *schemas, c
                             .publication = o->publication,
                             .partition_root = o->partition_root,
                             .temporary_slot = stage->kafka.memory,
+                            .takes_over = o->standby,
                             .ddl = o->ddl,
                             .partial_rows = o->row_image && strcmp(o->row_image, "any") == 0,
                             .whole_before = wants_whole(o),

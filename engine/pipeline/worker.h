@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "capture/source.h"
 #include "format/format.h"
-#include "kafka/client.h"
+#include "kafka/standby.h"
 #include "script/script.h"
 
 #include <pthread.h>
@@ -50,6 +50,8 @@ typedef struct ls_worker {
     atomic_uint_fast64_t dead, skipped; /* rows that went to the dead letters; rows in error that were left out */
     atomic_int_fast64_t lag;    /* connector: microseconds from commit to delivery of the newest row; consumer: messages; -1 unknown */
     atomic_size_t script;       /* bytes that the stage's Lua state holds */
+    ls_standby *standby;        /* connector with standby = true; NULL: none. Of the capture thread, which closes it last of all */
+    atomic_bool waits;          /* it is not its turn: for the status line */
     pthread_mutex_t place_lock; /* checkpoint below */
     char checkpoint[64];        /* for the status line; "" before the first */
 } ls_worker;
@@ -72,6 +74,7 @@ void ls_worker_show_checkpoint(ls_worker *w, const char *text);
 typedef struct ls_retry {
     int wait_ms;
     int64_t since; /* ls_clock_ms() of the first failure; 0: none */
+    bool said;     /* the fault has been spoken of already: no warning */
 } ls_retry;
 /* 0: waited, try again. -1: *err is final (not LS_AGAIN, the run stops, or --until-caught-up heard nothing for LS_SILENCE_MS). */
 int ls_retry_wait(ls_retry *t, ls_worker *w, ls_error *err) LS_MUST_CHECK;

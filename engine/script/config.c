@@ -32,6 +32,7 @@ static const field connector_fields[] = {
     {.name = "server_id", .kind = UINT32, .at = offsetof(ls_connector_options, server_id)},
     {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
+    {.name = "standby", .kind = BOOL, .at = offsetof(ls_connector_options, standby)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
     {.name = "delivery", .kind = TEXT, .at = offsetof(ls_connector_options, delivery)},
     {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},

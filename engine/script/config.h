@@ -58,7 +58,7 @@ typedef struct ls_connector_options {
     const char *on_error, *on_oversize; /* "stop" | "dead_letter" | "skip" */
     const char *dead_letter_topic;
     uint32_t server_id; /* 0: made from the name */
-    bool partition_root, ddl;
+    bool partition_root, ddl, standby;
     size_t memory; /* bytes */
 } ls_connector_options;
 

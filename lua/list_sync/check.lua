@@ -411,6 +411,9 @@ function rules.connector(at, out)
         finish_set(here, set, #list == 0 and not set.pattern)
     end)
     formats.check(at, out, fail)
+    if out.standby and out.kafka_conf.memory then
+        fail(at, "standby", 'option "standby" in %s needs brokers that other programs reach too: kafka_conf = "memory" is this program\'s own', at.title)
+    end
     if at.db == "postgres" then check_partition_root(at, out) end
     name_dead_letters(at, out)
     if at.db == "postgres" and not out.slot then out.slot = out.name:lower():gsub("[^a-z0-9_]", "_"):sub(1, 63) end

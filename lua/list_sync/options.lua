@@ -127,6 +127,11 @@ local connector = {
         ("0-1-5"; "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5").]],
     },
     {
+        name = "standby", type = "boolean", default = false,
+        doc = [[Several programs run the connector, one at a time: the others wait, and when that one ends or dies the next takes over where its
+        checkpoint stands. They share a Kafka consumer group, __list_sync.<name>. docs/servers.md tells more.]],
+    },
+    {
         name = "ddl", type = "boolean", only = "mysql", default = false,
         doc = [[Sends DROP TABLE and DROP DATABASE as action X and RENAME TABLE as action R. The formats debezium and maxwell have no form
         for them.]],

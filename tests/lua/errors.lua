@@ -129,6 +129,8 @@ return {
     { script = connector '  headers = { "x" },', want = 'case.lua:7: option "headers" in connector "shop" names headers by texts, not by 1' },
     { script = connector '  headers = { x = 5 },', want = 'case.lua:7: option "headers" in connector "shop": the header "x" must be a text, not 5' },
     { script = connector '  moves = true,', want = 'case.lua:7: option "moves" in connector "shop" must be one of "keep", "split", not true' },
+    { script = connector '  standby = 1,', want = 'case.lua:7: option "standby" in connector "shop" must be true or false, not 1' },
+    { script = connector '  standby = true,', want = 'case.lua:7: option "standby" in connector "shop" needs brokers that other programs reach too: kafka_conf = "memory" is this program\'s own' },
     { script = connector '  max_topics = 0,', want = 'case.lua:7: option "max_topics" in connector "shop" must be an integer from 1 to 1000000, not 0' },
     { script = hook("return nil", "topic"), hooks = "shop", want = returned("it returned nothing; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
     { script = hook("return {}", "topic"), hooks = "shop", want = returned("it returned an empty list; it returns a topic's name, or a list of them: what is not to be sent is left out by filter", "topic") },
