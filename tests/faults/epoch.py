@@ -147,22 +147,13 @@ class Epoch:
 
     def recover(self, since):
         """Waits until each pipeline's marks are in topic and files. Gives what is missing at the end."""
-        keys = mark_keys()
         anew = False
         missing = {p: "topic" for p in self.pipelines}
         while missing:
             for p in list(missing):
-                self.topics[p].read()
-                self.files[p].read()
-                for s in p.stages():
-                    s.look()
-                if self.topics[p].has_marks(self.round):
-                    missing[p] = "files"
-                    if self.files[p].has_marks(self.round, keys):
-                        del missing[p]
-                        continue
-                if any(s.program is None for s in p.stages()):
-                    del missing[p]  # one ended, which is told elsewhere
+                missing[p] = self.lacks(p)
+                if not missing[p] or any(s.program is None for s in p.stages()):  # one that ended is told of elsewhere
+                    del missing[p]
             waited = time.monotonic() - since
             if waited > READ_AGAIN_SECONDS and not anew:
                 anew = True
@@ -174,6 +165,17 @@ class Epoch:
             if missing:
                 time.sleep(0.1)
         return ["%s: the last rows did not come to the %s within %d s\n%s" % (p.label, what, RECOVER_SECONDS, self.logs(p)) for p, what in missing.items()]
+
+    def lacks(self, p):
+        """Where the marks of a pipeline did not come so far, and what stands before them. "" when all is there."""
+        topic, files = self.topics[p], self.files[p]
+        for s in p.stages():
+            s.look()
+        topic.read()
+        if not topic.has_marks(self.round):
+            return "topic"
+        files.read()  # not before: a row of a file is known by its message
+        return "" if files.has_marks(self.round, mark_keys()) and files.is_whole() else "files"
 
     def logs(self, p):
         return "\n".join("  %s:\n%s" % (s.kind, "\n".join("    " + line for line in s.program.log().split("\n")[-12:])) for s in p.stages() if s.program)

@@ -12,6 +12,7 @@ import threading
 
 from database import KEY, MARKS, PARTITIONS, note_repeats
 
+ROWS_OF = {"I": "I", "U": "DI", "D": "D"}  # the rows of a file that a change makes
 SHOWN = 8  # problems that are told; the others are counted
 
 
@@ -266,25 +267,35 @@ class Files:
         return all(self.marks.get((t, key)) == value for t in MARKS for key in mark_keys.values())
 
     def check(self):
+        """After the marks: the rows of every change are there. A pipeline's files are written one after the other, so that those of one may come a
+        moment after the marks in another: is_whole is asked first."""
         if self.pipeline.has_place:
-            for row, i in self.expected.new_ones():
-                if i >= len(self.topic.place[row]):
-                    continue  # told of the topic
-                op = self.expected.changes[row][i][0]
-                for action in {"I": "I", "U": "DI", "D": "D"}[op]:
-                    if (action,) + self.topic.place[row][i] not in self.seen:
-                        self.problems.add("%s: %s of change %d (%s) is in no file", row, action, i + 1, self.expected.changes[row][i])
+            for row, i, action in self.missing():
+                self.problems.add("%s: %s of change %d %s is in no file", row, action, i + 1, self.expected.changes[row][i])
         else:
             for row in self.expected.fresh:
                 self.check_exact(row)
 
+    def is_whole(self):
+        if self.pipeline.has_place:
+            return next(self.missing(), None) is None
+        return all(len(self.came[row, lane]) >= len(want) for row in self.expected.fresh for lane, want in self.wanted(row))
+
+    def missing(self):
+        """(row, index of the change, action) of what is in no file, with places."""
+        for row, i in self.expected.new_ones():
+            if i < len(self.topic.place[row]):  # else it is told of the topic
+                for action in ROWS_OF[self.expected.changes[row][i][0]]:
+                    if (action,) + self.topic.place[row][i] not in self.seen:
+                        yield row, i, action
+
+    def wanted(self, row):
+        """(lane, rows) of a row's history: with split files a lane for inserts and one for deletes."""
+        rows = [(action, v if action == "I" else None) for op, v in self.expected.changes[row] for action in ROWS_OF[op]]
+        return [(lane, [r for r in rows if r[0] == lane]) for lane in "ID"] if self.pipeline.is_split else [("", rows)]
+
     def check_exact(self, row):
-        wanted = []
-        for op, v in self.expected.changes[row]:
-            wanted += [("D", None)] if op in "UD" else []
-            wanted += [("I", v)] if op in "UI" else []
-        for lane in ("I", "D") if self.pipeline.is_split else ("",):
-            want = [w for w in wanted if not lane or w[0] == lane]
+        for lane, want in self.wanted(row):
             got = self.came[row, lane]
             if got != want:
                 n = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))

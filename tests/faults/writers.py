@@ -12,6 +12,8 @@ BIG_KEYS = 60000      # rows of the big table
 BIG_ROWS = (8000, 30000)
 PACE_SECONDS = 0.012  # between two transactions of a small client
 BIG_PACE_SECONDS = 1.5
+BIG_SOON = 3          # transactions of a big client in a round at that pace; then it slows, so that a long fault gives not much more than a short one
+BIG_LATER_SECONDS = 12
 STEP = 10 ** 6        # values that a statement may use: more than rows
 ANSWER_SECONDS = 120
 
@@ -26,7 +28,8 @@ class Client(threading.Thread):
         self.process = None
         self.count = 0
         self.committed = 0
-        self.may_run = threading.Event()
+        self.at_go = 0
+        self.may_run, self.is_paused = threading.Event(), threading.Event()
         self.is_idle = threading.Event()
         self.is_idle.set()
         self.ends = False
@@ -76,7 +79,7 @@ class Client(threading.Thread):
                     continue
                 if self.ask(self.transaction()):
                     self.committed += 1
-                    time.sleep(self.pace())  # a pace, not a wait
+                    self.is_paused.wait(self.pace())
                 else:
                     time.sleep(0.1)
         finally:
@@ -84,11 +87,18 @@ class Client(threading.Thread):
             self.is_idle.set()
 
     def go(self):
+        self.at_go = self.committed
         self.is_idle.clear()
+        self.is_paused.clear()
         self.may_run.set()
+
+    def pause(self):
+        self.may_run.clear()
+        self.is_paused.set()
 
     def end(self):
         self.ends = True
+        self.is_paused.set()
         self.may_run.set()
 
 
@@ -146,7 +156,7 @@ class BigClient(Client):
     """Transactions of ten thousands of rows."""
 
     def pace(self):
-        return BIG_PACE_SECONDS
+        return BIG_PACE_SECONDS if self.committed - self.at_go < BIG_SOON else BIG_LATER_SECONDS
 
     def transaction(self):
         d, v = self.database, self.value()
@@ -182,7 +192,7 @@ class Writers:
     def pause(self):
         """Until no transaction is open."""
         for c in self.clients:
-            c.may_run.clear()
+            c.pause()
         for c in self.clients:
             if not c.is_idle.wait(ANSWER_SECONDS):
                 raise RuntimeError("a client of %s did not come to rest within %d s" % (c.database.db, ANSWER_SECONDS))
