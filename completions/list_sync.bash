@@ -44,7 +44,7 @@ _list_sync() {
     case $command in
     '') COMPREPLY=($(compgen -W 'run check print test options' -- "$cur")) ;;
     options)
-        [[ $words = 1 ]] && COMPREPLY=($(compgen -W 'absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl decode delimiter discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_invalid_text open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files start table tables tombstones topic topic_list user write writer' -- "$cur"))
+        [[ $words = 1 ]] && COMPREPLY=($(compgen -W 'absent as auto_offset_reset bom callback close columns compress connector consumer consumer_id csv_writer database db_type ddl decode delimiter delivery discard filename filter flush flush_every format formula_guard group_id header headers hook_timeout host identity instances json kafka_conf key layout map max_open_files max_topics memory moves name newline null on_invalid_text open partition_root partitions password plugin port publication quote replication rotate row_image script_memory server_id slot source split_files start table tables tombstones topic topic_list user write writer' -- "$cur"))
         return ;;
     *) [[ $words = 1 ]] || return ;;
     esac

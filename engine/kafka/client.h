@@ -25,6 +25,8 @@ int ls_memory_broker_new(ls_memory_broker **out, ls_error *err) LS_MUST_CHECK;
 const char *ls_memory_broker_servers(const ls_memory_broker *m);
 /* Makes a topic there; made already is fine. */
 int ls_memory_broker_topic(ls_memory_broker *m, const char *topic, int partitions, ls_error *err) LS_MUST_CHECK;
+/* For tests, which have it fail. */
+struct rd_kafka_mock_cluster_s *ls_memory_broker_cluster(ls_memory_broker *m);
 void ls_memory_broker_free(ls_memory_broker *m);
 
 /* Borrowed for the client's life. */

@@ -35,6 +35,8 @@ int ls_memory_broker_topic(ls_memory_broker *m, const char *topic, int partition
     return ls_fail(err, LS_FAIL, "topic %s on the in-process broker: %s", topic, rd_kafka_err2str(e));
 }
 
+rd_kafka_mock_cluster_t *ls_memory_broker_cluster(ls_memory_broker *m) { return m->cluster; }
+
 void ls_memory_broker_free(ls_memory_broker *m) {
     if (!m) return;
     if (m->cluster) rd_kafka_mock_cluster_destroy(m->cluster);

@@ -20,7 +20,8 @@ struct ls_topic {
 };
 
 struct ls_producer {
-    rd_kafka_t *rk;
+    rd_kafka_t *rk; /* NULL: released */
+    bool owns;      /* rk is its own */
     rd_kafka_queue_t *events;
     ls_kafka_conf conf;
     const ls_log *log;
@@ -32,40 +33,70 @@ struct ls_producer {
     ls_error err;
 };
 
-int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) {
+int ls_producer_client(rd_kafka_t **out, const ls_kafka_conf *conf, size_t budget, const ls_pair *more, size_t nmore, const ls_log *log, ls_error *err) {
+    enum { MORE = 4 };
     char kbytes[24], messages[24], linger[24], largest[24], why[512];
     snprintf(kbytes, sizeof kbytes, "%zu", budget / 1024);
     snprintf(messages, sizeof messages, "%d", LS_QUEUE_MESSAGES);
     snprintf(linger, sizeof linger, "%d", LS_LINGER_MS);
     snprintf(largest, sizeof largest, "%d", LS_MESSAGE_MAX);
-    const ls_pair ours[] = {{"enable.idempotence", "true"},
-                            {"acks", "all"},
-                            {"message.timeout.ms", "0"},
-                            {"message.max.bytes", largest},
-                            {"compression.type", "lz4"},
-                            {"linger.ms", linger},
-                            {"queue.buffering.max.messages", messages},
-                            {"queue.buffering.max.kbytes", kbytes}};
+    ls_pair ours[8 + MORE] = {{"enable.idempotence", "true"},
+                              {"acks", "all"},
+                              {"message.timeout.ms", "0"},
+                              {"message.max.bytes", largest},
+                              {"compression.type", "lz4"},
+                              {"linger.ms", linger},
+                              {"queue.buffering.max.messages", messages},
+                              {"queue.buffering.max.kbytes", kbytes}};
     rd_kafka_conf_t *c;
-    if (ls_kafka_conf_make(&c, conf, ours, sizeof ours / sizeof *ours, log, err)) return -1;
+    for (size_t i = 0; i < nmore && i < MORE; i++) ours[8 + i] = more[i];
+    if (ls_kafka_conf_make(&c, conf, ours, 8 + nmore, log, err)) return -1;
     rd_kafka_conf_set_events(c, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    ls_producer *p = calloc(1, sizeof *p);
-    if (!p) {
-        rd_kafka_conf_destroy(c);
-        return ls_fail_memory(err, "starting a producer");
+    *out = rd_kafka_new(RD_KAFKA_PRODUCER, c, why, sizeof why);
+    if (*out) return 0;
+    rd_kafka_conf_destroy(c);
+    return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
+}
+
+int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) {
+    rd_kafka_t *rk;
+    if (ls_producer_client(&rk, conf, budget, NULL, 0, log, err)) return -1;
+    if (ls_producer_over(out, rk, conf, log, err)) {
+        rd_kafka_destroy(rk);
+        return -1;
     }
+    (*out)->owns = true;
+    return 0;
+}
+
+int ls_producer_over(ls_producer **out, rd_kafka_t *rk, const ls_kafka_conf *conf, const ls_log *log, ls_error *err) {
+    ls_producer *p = calloc(1, sizeof *p);
+    if (!p) return ls_fail_memory(err, "starting a producer");
     p->conf = *conf;
     p->log = log;
     snprintf(p->cause, sizeof p->cause, "no connection");
     pthread_mutex_init(&p->mutex, NULL);
-    p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, c, why, sizeof why);
-    if (!p->rk) {
-        rd_kafka_conf_destroy(c);
-        ls_producer_close(p);
-        return ls_fail(err, LS_USAGE, "kafka_conf: %s", why);
-    }
-    p->events = rd_kafka_queue_get_main(p->rk);
+    p->rk = rk;
+    p->events = rd_kafka_queue_get_main(rk);
     *out = p;
+    return 0;
+}
+
+void ls_producer_release(ls_producer *p) {
+    for (ls_topic *t = p->topics; t; t = t->next) {
+        if (t->rkt) rd_kafka_topic_destroy(t->rkt);
+        t->rkt = NULL;
+    }
+    if (p->events) rd_kafka_queue_destroy(p->events);
+    p->events = NULL;
+    p->rk = NULL;
+}
+
+int ls_producer_renew(ls_producer *p, rd_kafka_t *rk, ls_error *err) {
+    p->rk = rk;
+    p->events = rd_kafka_queue_get_main(rk);
+    for (ls_topic *t = p->topics; t; t = t->next)
+        if (!(t->rkt = rd_kafka_topic_new(rk, t->name, NULL))) return ls_fail(err, LS_FAIL, "topic %s: %s", t->name, rd_kafka_err2str(rd_kafka_last_error()));
     return 0;
 }
 
@@ -119,6 +150,16 @@ static rd_kafka_resp_err_t produce(const ls_topic *t, int partition, const void 
     return rc ? rd_kafka_last_error() : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* The transaction has failed: why shows when it is ended. */
+static int refuse(ls_producer *p, ls_error *err) {
+    ls_fail(err, LS_AGAIN, "the transaction takes no more messages");
+    pthread_mutex_lock(&p->mutex);
+    p->fatal = true;
+    p->err = *err;
+    pthread_mutex_unlock(&p->mutex);
+    return -1;
+}
+
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
                      size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) {
     if (key_len + value_len > LS_MESSAGE_MAX - LS_BATCH_ROOM) return too_large(t, key_len + value_len, err);
@@ -127,6 +168,7 @@ int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key
     if (!e) return 0;
     if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
     if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, key_len + value_len, err);
+    if (!p->owns && (e == RD_KAFKA_RESP_ERR__STATE || e == RD_KAFKA_RESP_ERR__FATAL || e == RD_KAFKA_RESP_ERR__FENCED)) return refuse(p, err);
     if (e == RD_KAFKA_RESP_ERR__FATAL) {
         char why[256];
         rd_kafka_fatal_error(p->rk, why, sizeof why);
@@ -135,12 +177,32 @@ int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key
     return ls_fail(err, LS_FAIL, "topic %s, partition %d: %s", t->name, partition, rd_kafka_err2str(e));
 }
 
+/* Of a message that is given up with its transaction the next try may be taken; not of one that itself, or its topic, is at fault. */
+static bool is_final(rd_kafka_resp_err_t e) {
+    switch (e) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return true;
+    default: return false;
+    }
+}
+
 static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
     const rd_kafka_message_t *m;
     while ((m = rd_kafka_event_message_next(ev))) {
         ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0};
         if (m->err) {
             r.code = ls_kafka_code(m->err);
+            r.final = is_final(m->err);
             bool size = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
             snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", m->rkt ? rd_kafka_topic_name(m->rkt) : "?", m->partition, rd_kafka_err2str(m->err),
                      size ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864)" : "");
@@ -194,21 +256,32 @@ int ls_producer_health(ls_producer *p, ls_error *err) {
     pthread_mutex_lock(&p->mutex);
     bool fatal = p->fatal;
     if (fatal) *err = p->err;
+    if (!p->owns) p->fatal = false;
     pthread_mutex_unlock(&p->mutex);
     return fatal ? -1 : 0;
 }
 
+void ls_producer_anew(ls_producer *p) {
+    pthread_mutex_lock(&p->mutex);
+    p->fatal = false;
+    pthread_mutex_unlock(&p->mutex);
+}
+
 int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
 
+void ls_producer_wake(ls_producer *p) { rd_kafka_queue_yield(p->events); }
+
+bool ls_producer_flush(ls_producer *p) { return rd_kafka_flush(p->rk, 1) == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_outq_len(p->rk) == 0; }
+
 void ls_producer_close(ls_producer *p) {
-    if (p->rk) rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_t *rk = p->owns ? p->rk : NULL;
+    if (rk) rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    ls_producer_release(p);
     for (ls_topic *t = p->topics, *next; t; t = next) {
         next = t->next;
-        rd_kafka_topic_destroy(t->rkt);
         free(t);
     }
-    if (p->events) rd_kafka_queue_destroy(p->events);
-    if (p->rk) rd_kafka_destroy(p->rk);
+    if (rk) rd_kafka_destroy(rk);
     pthread_mutex_destroy(&p->mutex);
     free(p);
 }

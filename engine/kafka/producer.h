@@ -12,6 +12,15 @@ typedef struct ls_topic ls_topic; /* owned by the producer */
 
 /* budget: bytes that may wait in the client's queues (messages and overhead). */
 int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) LS_MUST_CHECK;
+/* Over a transactional client, which stays the caller's: messages go into the transaction that is open. LS_AGAIN of ls_producer_send() means then, too,
+ * that none is, or that it has failed. */
+int ls_producer_over(ls_producer **out, rd_kafka_t *rk, const ls_kafka_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;
+/* A client for rows, as ls_producer_open() makes one, with up to four further settings. The caller owns it. */
+int ls_producer_client(rd_kafka_t **out, const ls_kafka_conf *conf, size_t budget, const ls_pair *more, size_t nmore, const ls_log *log, ls_error *err) LS_MUST_CHECK;
+/* Before the transactional client is destroyed: lets go of it; reports that were not taken are forgotten. Then over a new one, with the same topics. No other call
+ * in between, and none of another thread. */
+void ls_producer_release(ls_producer *p);
+int ls_producer_renew(ls_producer *p, rd_kafka_t *rk, ls_error *err) LS_MUST_CHECK;
 rd_kafka_t *ls_producer_handle(ls_producer *p);
 /* The topic, made on first use (ls_topic_make). A template's topics are found again by name. */
 int ls_producer_topic(ls_producer *p, const char *name, int partitions, int replication, ls_topic **out, ls_error *err) LS_MUST_CHECK;
@@ -32,13 +41,20 @@ typedef struct ls_report {
     void *opaque;
     size_t bytes; /* key and value */
     bool failed;  /* why[] says it; nothing of a failed message was stored as far as is known */
+    bool final;   /* failed: it would fail again, for what it is or where it goes */
     char why[256];
     ls_code code;
 } ls_report;
 /* Delivery thread: waits up to wait_ms for reports and calls `take` for each. Gives how many. */
 int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, const ls_report *r), void *ctx);
-/* The last fatal error of the client, if there is one: -1 with it. */
+/* Any thread: ends the wait of ls_producer_reports(). */
+void ls_producer_wake(ls_producer *p);
+/* Delivery thread: has what was sent go out at once, without linger.ms. True: nothing is outstanding, and every report was taken. */
+bool ls_producer_flush(ls_producer *p);
+/* The last fatal error of the client, if there is one: -1 with it. Over a transactional client: that its transaction has failed, said once. */
 int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
+/* Over a transactional client: a transaction begins, and what failed in the one before is of no interest. */
+void ls_producer_anew(ls_producer *p);
 /* Messages that no report was taken for. */
 int ls_producer_outstanding(ls_producer *p);
 void ls_producer_close(ls_producer *p); /* does not wait: what is undelivered is forgotten */

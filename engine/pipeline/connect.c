@@ -14,13 +14,17 @@
 enum {
     LS_READ_WAIT_MS = 100,   /* longest wait for a change */
     LS_PAUSE_MS = 50,        /* wait between two looks at a full budget */
-    LS_CONFIRM_MS = 1000     /* the source is answered at least this often */
+    LS_CONFIRM_MS = 1000,    /* the source is answered at least this often */
+    LS_GATE_LOOK_MS = 2,     /* exactly_once: longest wait for a change while encoded ones wait for the next transaction */
+    LS_UNDONE_FIRST_MS = 100, /* wait after a transaction that was undone; doubles until one is committed */
+    LS_UNDONE_MAX_MS = 10000
 };
 
 typedef struct connector {
     ls_worker *worker;
     ls_run *run;
     const ls_connector_options *opt;
+    bool exact; /* delivery = "exactly_once" */
     ls_source_conf conf;
     ls_kafka_conf kafka;
     ls_checkpoints *checkpoints;
@@ -38,6 +42,8 @@ typedef struct connector {
     ls_source_identity server; /* of the present session */
     ls_progress progress;      /* the delivery thread's own once it runs */
     bool stored;               /* a "running" checkpoint is stored */
+    int undone_ms;             /* exactly_once: how long the next undone transaction is waited after */
+    uint64_t commits;          /* ... as of the last one */
     ls_source_identity proven; /* the server that could serve from where capture stood; not set before the first one */
     bool has_proven;
 
@@ -76,14 +82,34 @@ static int load_checkpoint(connector *c, ls_error *err) {
     return rc;
 }
 
+static int store(connector *c, ls_error *err) {
+    ls_buf json = {0};
+    ls_progress_write(&c->progress, &json);
+    int rc = json.failed ? ls_fail_memory(err, "writing the checkpoint")
+                         : ls_checkpoints_store(c->checkpoints, json.data, json.len, err);
+    ls_buf_free(&json);
+    return rc;
+}
+
+/* A stored checkpoint is taken as this program's own before anything else: one that ran under this name before, and is fenced now, sees by it that it
+ * was not an outage. */
+static int claim(connector *c, ls_error *err) {
+    if (!c->stored) return 0;
+    ls_progress_new_instance(&c->progress);
+    return store(c, err);
+}
+
 static int open_kafka_once(connector *c, ls_error *err) {
     ls_progress_free(&c->progress);
     c->progress = (ls_progress){0};
-    if (!c->checkpoints && ls_checkpoints_open(&c->checkpoints, &c->kafka, c->opt->name, &c->worker->log, err)) return -1;
-    if (load_checkpoint(c, err)) return -1;
     /* the client's own bound must let the largest message through; routes.c keeps to the budget */
-    size_t queue = c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX;
-    if (!c->producer && ls_producer_open(&c->producer, &c->kafka, queue + LS_BATCH_BYTES, &c->worker->log, err)) return -1;
+    size_t queue = (c->opt->memory > LS_MESSAGE_MAX ? c->opt->memory : LS_MESSAGE_MAX) + LS_BATCH_BYTES;
+    bool exact = c->exact;
+    if (!c->checkpoints && ls_checkpoints_open(&c->checkpoints, &c->kafka, c->opt->name, exact ? queue : 0, &c->worker->log, err)) return -1;
+    if (load_checkpoint(c, err) || claim(c, err)) return -1;
+    if (!c->producer && (exact ? ls_producer_over(&c->producer, ls_checkpoints_client(c->checkpoints), &c->kafka, &c->worker->log, err)
+                               : ls_producer_open(&c->producer, &c->kafka, queue, &c->worker->log, err)))
+        return -1;
     return c->routes ? 0 : ls_routes_open(&c->routes, c->worker, c->producer, c->encoder, &c->progress, err);
 }
 
@@ -95,15 +121,6 @@ static int open_kafka(connector *c, ls_error *err) {
     return 0;
 }
 
-static int store(connector *c, ls_error *err) {
-    ls_buf json = {0};
-    ls_progress_write(&c->progress, &json);
-    int rc = json.failed ? ls_fail_memory(err, "writing the checkpoint")
-                         : ls_checkpoints_store(c->checkpoints, json.data, json.len, err);
-    ls_buf_free(&json);
-    return rc;
-}
-
 /* A first start: first a "creating" checkpoint, then the slot, then the real one, so that a crash in between is known
  * for what it is: nothing was sent yet. */
 static int first_start(connector *c, ls_error *err) {
@@ -113,7 +130,7 @@ static int first_start(connector *c, ls_error *err) {
     p->creating = true;
     p->server = c->server;
     p->options = options_hash(c->opt);
-    if (!again) ls_progress_new_instance(p);
+    ls_progress_new_instance(p);
     if (store(c, err)) {
         p->creating = again;
         return -1;
@@ -133,13 +150,17 @@ static int first_start(connector *c, ls_error *err) {
     return 0;
 }
 
-/* A stored checkpoint: takes it over as this program's own. */
-static void next_start(connector *c) {
+/* A stored checkpoint. */
+static int next_start(connector *c, ls_error *err) {
     ls_progress *p = &c->progress;
     uint64_t options = options_hash(c->opt);
     char title[64];
     ls_progress_title(p, title);
     if (p->options != options && ls_progress_mid_transaction(p)) {
+        if (c->exact)
+            return ls_fail(err, LS_USAGE,
+                           "tables, publication or plugin differ from the checkpoint's, in the middle of the transaction at %s, of which rows have been sent: with "
+                           "exactly_once it must be finished under the former options: put them back, run the script with --until-caught-up, then change them", p->delivered_pos);
         ls_log_line(&c->worker->log, LS_WARN,
                     "tables, publication or plugin differ from the checkpoint's, in the middle of a transaction: "
                     "the transaction at %s is sent again from its first row", p->delivered_pos);
@@ -147,9 +168,9 @@ static void next_start(connector *c) {
         p->delivered_seq = 0;
     }
     p->options = options;
-    ls_progress_new_instance(p);
     ls_worker_show_checkpoint(c->worker, title);
     ls_log_line(&c->worker->log, LS_INFO, "continues at %s", title);
+    return 0;
 }
 
 /* The source has found the tables of exact names, or warned of those that were known: from now on all of them are. */
@@ -161,20 +182,20 @@ static int note_tables(connector *c, ls_error *err) {
     return c->progress.tables.failed ? ls_fail_memory(err, "noting the tables") : 0;
 }
 
-static int start_delivery(connector *c, ls_error *err) {
-    ls_progress *p = &c->progress;
-    if (note_tables(c, err)) return -1;
-    if (c->stored)
-        next_start(c);
-    else if (first_start(c, err))
-        return -1;
+/* Capture stands at the checkpoint. */
+static int stand_at_checkpoint(connector *c, ls_error *err) {
+    const ls_progress *p = &c->progress;
     c->place = p->restart;
     memcpy(c->pos, p->delivered_pos, sizeof c->pos);
     c->seq = p->delivered_seq;
     ls_buf_clear(&c->gtid);
     ls_buf_add(&c->gtid, p->gtid.data, p->gtid.len);
-    if (c->gtid.failed) return ls_fail_memory(err, "starting");
-    return ls_delivery_start(&c->delivery, c->worker, c->producer, c->checkpoints, p, err);
+    return c->gtid.failed ? ls_fail_memory(err, "starting") : 0;
+}
+
+static int start_delivery(connector *c, ls_error *err) {
+    if (note_tables(c, err) || (c->stored ? next_start(c, err) : first_start(c, err)) || stand_at_checkpoint(c, err)) return -1;
+    return ls_delivery_start(&c->delivery, c->worker, c->producer, c->checkpoints, &c->progress, c->exact, err);
 }
 
 /* Opens the source and begins to stream from where capture stands. */
@@ -289,13 +310,38 @@ static int send_batch(connector *c, ls_error *err) {
     return rc;
 }
 
+/* exactly_once: has what is encoded go into a transaction, and the transaction be ended when it is time. Gives how long the source may be waited for. */
+static int settle(connector *c, int *wait_ms, ls_error *err) {
+    *wait_ms = LS_READ_WAIT_MS;
+    if (ls_routes_drain(c->routes, c->delivery, err)) return -1;
+    if (ls_routes_waiting(c->routes)) {
+        *wait_ms = LS_GATE_LOOK_MS;
+        return 0;
+    }
+    int cut_ms = ls_delivery_cut(c->delivery, false);
+    if (cut_ms < *wait_ms) *wait_ms = cut_ms;
+    return 0;
+}
+
+/* The same before a wait whose end is not known, or at the end: all that is encoded is sent, as far as that is possible. until: ls_clock_ms(); 0: until the
+ * run stops. */
+static void settle_all(connector *c, int64_t until) {
+    ls_error err;
+    if (!c->delivery) return;
+    while (ls_routes_drain(c->routes, c->delivery, &err) == 0 && ls_routes_waiting(c->routes) && ls_delivery_check(c->delivery, &err) == 0 &&
+           (until ? ls_clock_ms() < until : !ls_run_stopping(c->run)))
+        ls_delivery_wait(c->delivery, LS_PAUSE_MS);
+    if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, true);
+}
+
 /* One session: until the run stops, the goal is reached, or something fails. */
 static int pump(connector *c, ls_retry *retry, ls_error *err) {
     c->confirmed_at = ls_clock_ms();
     while (!ls_run_stopping(c->run)) {
         if (c->has_goal && (ls_place_cmp(&c->place, &c->goal) >= 0 || ls_place_cmp(&c->read_to, &c->goal) >= 0)) return 0;
+        int wait_ms;
         ls_work_reset(c->work);
-        if (ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, LS_READ_WAIT_MS, err)) return -1;
+        if (settle(c, &wait_ms, err) || ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, wait_ms, err)) return -1;
         ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
         atomic_fetch_add(&c->worker->invalid, c->work->invalid);
@@ -305,6 +351,49 @@ static int pump(connector *c, ls_retry *retry, ls_error *err) {
     return 0;
 }
 
+/* Takes over what was stored last: of it, what says how far it goes. */
+static int read_stored(connector *c, const ls_buf *json, ls_error *err) {
+    ls_progress stored, *p = &c->progress;
+    int rc = ls_progress_read(&stored, json->data, json->len, err);
+    if (rc == 0) {
+        ls_buf gtid = p->gtid;
+        p->gtid = stored.gtid;
+        stored.gtid = gtid;
+        p->restart = stored.restart;
+        p->epoch = stored.epoch;
+        memcpy(p->delivered_pos, stored.delivered_pos, sizeof p->delivered_pos);
+        p->delivered_seq = stored.delivered_seq;
+    }
+    ls_progress_free(&stored);
+    return rc;
+}
+
+static int renew_once(connector *c, ls_error *err) {
+    ls_buf json = {0};
+    bool lost = ls_checkpoints_lost(c->checkpoints);
+    if (lost) ls_producer_release(c->producer);
+    int found = ls_checkpoints_renew(c->checkpoints, &json, err), rc = found < 0 ? -1 : 0;
+    if (found == 0) rc = ls_fail(err, LS_LOST, "the checkpoint is gone: somebody has deleted it while the program ran");
+    if (rc == 0) rc = read_stored(c, &json, err);
+    if (rc == 0 && lost) rc = ls_producer_renew(c->producer, ls_checkpoints_client(c->checkpoints), err);
+    ls_buf_free(&json);
+    return rc || ls_delivery_again(c->delivery, err) ? -1 : 0;
+}
+
+/* exactly_once: the transaction was undone. What was captured since the stored checkpoint is forgotten, and captured again. */
+static int go_back(connector *c, ls_error *err) {
+    ls_retry retry = {0};
+    uint64_t commits = ls_delivery_commits(c->delivery);
+    c->undone_ms = commits != c->commits || !c->undone_ms ? LS_UNDONE_FIRST_MS : c->undone_ms * 2 < LS_UNDONE_MAX_MS ? c->undone_ms * 2 : LS_UNDONE_MAX_MS;
+    c->commits = commits;
+    ls_run_wait(c->run, c->undone_ms);
+    ls_routes_undo(c->routes);
+    if (ls_run_stopping(c->run)) return ls_fail(err, LS_OK, "stopping");
+    while (renew_once(c, err))
+        if (ls_retry_wait(&retry, c->worker, err)) return -1;
+    return stand_at_checkpoint(c, err);
+}
+
 static int sessions(connector *c, ls_error *err) {
     ls_retry retry = {0};
     for (;;) {
@@ -312,13 +401,16 @@ static int sessions(connector *c, ls_error *err) {
         if (rc == 0) rc = pump(c, &retry, err);
         if (rc == 0 || err->code == LS_OK) return 0;
         close_session(c);
-        if (ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
+        bool undone = c->delivery && ls_delivery_is_undone(c->delivery);
+        if (!undone) settle_all(c, 0);
+        if (undone ? go_back(c, err) : ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
     }
 }
 
 int ls_connect_run(ls_worker *w, ls_error *err) {
     connector c = {.worker = w, .run = w->run, .opt = &w->stage->as.connector, .kafka = ls_stage_kafka(w->stage, w->run->memory)};
     ls_error late;
+    c.exact = strcmp(c.opt->delivery, "exactly_once") == 0;
     if (ls_connector_rules(&c.schemas, &c.rules, w->stage, err)) return -1;
     c.conf = ls_connector_source(w->stage, &c.schemas, &w->run->stop);
     int rc = -1;
@@ -334,6 +426,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
     rc = sessions(&c, err);
     uint64_t invalid = atomic_load(&w->invalid);
     if (invalid) ls_log_line(&w->log, LS_WARN, "rows with text that was not valid in its character set: %" PRIu64 " in this run", invalid);
+    settle_all(&c, ls_clock_ms() + LS_DRAIN_MS);
     if (c.delivery && ls_delivery_finish(c.delivery, LS_DRAIN_MS, &late) && rc == 0) {
         *err = late;
         rc = -1;

@@ -1,5 +1,8 @@
 /* delivery.h - a connector's second thread: takes Kafka's reports, moves the position over what is acknowledged, stores
- * checkpoints, and hands the stored position back to the capture thread, which alone talks to the source. */
+ * checkpoints, and hands the stored position back to the capture thread, which alone talks to the source.
+ *
+ * exactly_once: rows go into a transaction. The capture thread sends between ls_delivery_enter() and _leave(), and cuts the transaction between two batches; while
+ * the delivery thread ends it, enter() says no. When it is undone, the capture thread goes back to the stored checkpoint. */
 #ifndef LS_DELIVERY_H
 #define LS_DELIVERY_H
 
@@ -18,13 +21,27 @@ enum {
 
 typedef struct ls_delivery ls_delivery;
 
-/* progress: the stored checkpoint to go on from; borrowed, and the delivery thread's own until ls_delivery_finish(). */
+/* progress: the stored checkpoint to go on from; borrowed, and the delivery thread's own until ls_delivery_finish(). exact: exactly_once, with a producer over the
+ * checkpoints' client. */
 int ls_delivery_start(ls_delivery **out, ls_worker *w, ls_producer *producer, ls_checkpoints *checkpoints,
-                      ls_progress *progress, ls_error *err) LS_MUST_CHECK;
+                      ls_progress *progress, bool exact, ls_error *err) LS_MUST_CHECK;
 ls_inflight *ls_delivery_inflight(ls_delivery *d);
 
 /* Capture thread. Waits up to ms for something to be acknowledged or to fail. */
 void ls_delivery_wait(ls_delivery *d, int ms);
+/* Capture thread, around the sending of a message; true at once but in exactly_once. False: the transaction is being ended, the message has to wait, and leave() does
+ * not follow. bytes: what was sent, LS_MESSAGE_OVERHEAD with it; 0: nothing. */
+bool ls_delivery_enter(ls_delivery *d) LS_MUST_CHECK;
+void ls_delivery_leave(ls_delivery *d, size_t bytes);
+/* Capture thread, exactly_once, with every segment closed and no message waiting: ends the transaction if it is time, or with `now` if there is anything in it. Gives
+ * the milliseconds until this is to be called again. */
+int ls_delivery_cut(ls_delivery *d, bool now);
+/* Capture thread: is the transaction undone? Then ls_delivery_check() gives LS_AGAIN, the delivery thread rests, and progress, checkpoints and producer are the capture thread's, until
+ * ls_delivery_again(), which forgets all segments and begins anew from progress. */
+bool ls_delivery_is_undone(ls_delivery *d);
+int ls_delivery_again(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
+/* How many checkpoints were stored. */
+uint64_t ls_delivery_commits(ls_delivery *d);
 /* 0, or -1 with why the delivery thread stopped. */
 int ls_delivery_check(ls_delivery *d, ls_error *err) LS_MUST_CHECK;
 /* The restart place of the last acknowledged checkpoint; the server may forget what is below. */

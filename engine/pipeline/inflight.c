@@ -62,3 +62,8 @@ void ls_inflight_pop(ls_inflight *f) {
     s->gtid = NULL;
     atomic_store_explicit(&f->head, head + 1, memory_order_release);
 }
+
+void ls_inflight_reset(ls_inflight *f) {
+    while (ls_inflight_popped(f) != ls_inflight_opened(f)) ls_inflight_pop(f);
+    atomic_store(&f->bytes, 0);
+}

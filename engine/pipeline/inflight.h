@@ -42,11 +42,19 @@ void ls_inflight_add(ls_inflight *f, ls_segment *s, size_t bytes); /* before the
 void ls_inflight_unsent(ls_inflight *f, ls_segment *s, size_t bytes); /* it was not sent after all */
 void ls_inflight_close(ls_inflight *f, ls_segment *s);
 
+/* How many were opened so far. The number of the next one. */
+static inline uint64_t ls_inflight_opened(ls_inflight *f) { return atomic_load_explicit(&f->tail, memory_order_relaxed); }
+
 /* Delivery: a message of the segment was acknowledged. */
 void ls_inflight_done(ls_inflight *f, ls_segment *s, size_t bytes);
 /* The oldest segment if nothing of it is outstanding, else NULL; after use ls_inflight_pop() frees its place in the ring. */
 ls_segment *ls_inflight_oldest(ls_inflight *f);
 void ls_inflight_pop(ls_inflight *f);
+static inline uint64_t ls_inflight_popped(ls_inflight *f) { return atomic_load_explicit(&f->head, memory_order_relaxed); }
+/* The segment of that number, which is in the ring. */
+static inline ls_segment *ls_inflight_number(ls_inflight *f, uint64_t number) { return &f->ring[number % LS_SEGMENTS]; }
+/* Forgets all segments. Neither thread is at work on one. */
+void ls_inflight_reset(ls_inflight *f);
 
 static inline size_t ls_inflight_bytes(ls_inflight *f) { return (size_t)atomic_load_explicit(&f->bytes, memory_order_relaxed); }
 

@@ -1,6 +1,7 @@
 #include "pipeline/routes.h"
 
 #include "base/names.h"
+#include "pipeline/outbox.h"
 #include "pipeline/sent.h"
 
 #include <inttypes.h>
@@ -34,6 +35,7 @@ struct ls_routes {
     ls_producer_header *headers;
     size_t cap_headers;
     ls_buf key, message, pairs;
+    ls_outbox outbox; /* exactly_once: while a transaction is being ended */
     ls_retry retry; /* of making a topic */
 };
 
@@ -132,6 +134,7 @@ void ls_routes_free(ls_routes *r) {
     ls_buf_free(&r->key);
     ls_buf_free(&r->message);
     ls_buf_free(&r->pairs);
+    ls_outbox_free(&r->outbox);
     free(r);
 }
 
@@ -251,19 +254,52 @@ static int read_headers(ls_routes *r, const ls_change *c, size_t *n, ls_error *e
     return 0;
 }
 
+bool ls_routes_waiting(const ls_routes *r) { return !ls_outbox_is_empty(&r->outbox); }
+
+int ls_routes_drain(ls_routes *r, ls_delivery *d, ls_error *err) {
+    while (!ls_outbox_is_empty(&r->outbox)) {
+        size_t left = r->outbox.bytes.len - r->outbox.at;
+        if (!ls_delivery_enter(d)) return 0;
+        int rc = ls_outbox_send(&r->outbox, r->producer, err);
+        ls_delivery_leave(d, rc ? 0 : left - (r->outbox.bytes.len - r->outbox.at));
+        if (rc) return err->code == LS_AGAIN ? 0 : -1;
+    }
+    return 0;
+}
+
+void ls_routes_undo(ls_routes *r) { ls_outbox_clear(&r->outbox); }
+
+/* Hands the message to the client, or to the outbox while it cannot take it. LS_AGAIN: that is full, too. */
+static int hand_over(ls_routes *r, ls_delivery *d, const ls_parcel *p, ls_error *err) {
+    if (ls_routes_drain(r, d, err)) return -1;
+    if (ls_outbox_is_empty(&r->outbox) && ls_delivery_enter(d)) {
+        int rc = ls_producer_send(r->producer, p->topic, p->partition, p->key, p->key_len, p->value, p->value_len, p->headers, p->nheaders, p->opaque, err);
+        ls_delivery_leave(d, rc ? 0 : p->key_len + p->value_len + LS_MESSAGE_OVERHEAD);
+        return rc;
+    }
+    int full = ls_outbox_add(&r->outbox, p);
+    return full < 0 ? ls_fail_memory(err, "sending") : full ? ls_fail(err, LS_AGAIN, "the transaction is being ended") : 0;
+}
+
 /* Sends one message to one partition, waiting for room in the budget first: a message that is larger than the whole
  * budget goes when nothing else is in flight. */
 static int send_one(ls_routes *r, const outgoing *o, ls_topic *t, int partition, bool value, ls_error *err) {
     ls_inflight *f = ls_delivery_inflight(o->delivery);
-    size_t bytes = (value ? r->message.len : 0) + (o->keyed ? r->key.len : 0);
-    const char *message = r->message.data ? r->message.data : "";
+    const ls_parcel p = {.topic = t,
+                         .partition = partition,
+                         .key = o->keyed ? (r->key.data ? r->key.data : "") : NULL,
+                         .key_len = o->keyed ? r->key.len : 0,
+                         .value = value ? (r->message.data ? r->message.data : "") : NULL,
+                         .value_len = value ? r->message.len : 0,
+                         .headers = r->headers,
+                         .nheaders = o->nheaders,
+                         .opaque = o->segment};
+    size_t bytes = p.key_len + p.value_len;
     for (size_t now; (now = ls_inflight_bytes(f)) > 0 && now + bytes > r->limit;)
-        if (o->pause(o->ctx, err)) return -1;
+        if (ls_routes_drain(r, o->delivery, err) || o->pause(o->ctx, err)) return -1;
     for (;;) {
         ls_inflight_add(f, o->segment, bytes);
-        if (ls_producer_send(r->producer, t, partition, o->keyed ? (r->key.data ? r->key.data : "") : NULL, r->key.len, value ? message : NULL,
-                             value ? r->message.len : 0, r->headers, o->nheaders, o->segment, err) == 0)
-            return 0;
+        if (hand_over(r, o->delivery, &p, err) == 0) return 0;
         ls_inflight_unsent(f, o->segment, bytes);
         if (err->code != LS_AGAIN || o->pause(o->ctx, err)) return -1;
     }

@@ -33,6 +33,7 @@ static const field connector_fields[] = {
     {.name = "start", .kind = TEXT, .at = offsetof(ls_connector_options, start)},
     {.name = "ddl", .kind = BOOL, .at = offsetof(ls_connector_options, ddl)},
     {.name = "row_image", .kind = TEXT, .at = offsetof(ls_connector_options, row_image)},
+    {.name = "delivery", .kind = TEXT, .at = offsetof(ls_connector_options, delivery)},
     {.name = "on_invalid_text", .kind = TEXT, .at = offsetof(ls_connector_options, on_invalid_text)},
     {.name = "memory", .kind = SIZE, .at = offsetof(ls_connector_options, memory)},
 };

@@ -53,6 +53,7 @@ typedef struct ls_connector_options {
     size_t max_topics;
     const char *plugin, *slot, *publication /* or NULL */, *start;
     const char *row_image; /* "full" | "any"; NULL on PostgreSQL */
+    const char *delivery; /* "at_least_once" | "exactly_once" */
     const char *on_invalid_text; /* "stop" | "replace" | "skip" */
     uint32_t server_id; /* 0: made from the name */
     bool partition_root, ddl;

@@ -179,6 +179,12 @@ local connector = {
         the columns that were left out in unchanged, an insert leaves out those that took their default.]],
     },
     {
+        name = "delivery", type = "choice", choices = { "at_least_once", "exactly_once" }, default = "at_least_once",
+        doc = [["at_least_once": nothing is lost; what was sent after the last checkpoint, which is stored every second, comes again after a crash. "exactly_once": messages and
+        checkpoint are stored in one Kafka transaction, ten times a second, so that none comes twice for consumers that read committed messages only
+        (isolation.level = read_committed); those of this program do.]],
+    },
+    {
         name = "on_invalid_text", type = "choice", choices = { "stop", "replace", "skip" }, default = "stop",
         doc = [[A row to be sent has text that is not valid in its character set. "stop": the connector ends, with an error that names
         table, column, key and place. "replace": U+FFFD is sent for each part that is no character. "skip": the change of the row is left

@@ -1,5 +1,5 @@
 """kill -9 at random moments, the first seconds of a first start included, while changes flow: no change is lost, and the
-slot never passes the checkpoint. Changes may come again."""
+slot never passes the checkpoint. Changes may come again; with delivery = "exactly_once" none does."""
 import os
 import random
 import subprocess
@@ -46,16 +46,22 @@ class Writer(threading.Thread):
 
 class Kill(Case):
     def test_postgres(self):
-        self.kill_often("postgres")
+        self.kill_often("postgres", "at_least_once")
 
     def test_mariadb(self):
-        self.kill_often("mysql")
+        self.kill_often("mysql", "at_least_once")
 
-    def kill_often(self, db):
+    def test_postgres_exactly_once(self):
+        self.kill_often("postgres", "exactly_once")
+
+    def test_mariadb_exactly_once(self):
+        self.kill_often("mysql", "exactly_once")
+
+    def kill_often(self, db, delivery):
         chance = random.Random(SEED)
         report("seed %d (LIST_SYNC_SEED)" % SEED)
         self.databases("create table t (id int primary key, v int)")
-        script = self.script(self.connector(db, partitions=3))
+        script = self.script(self.connector(db, partitions=3, delivery=delivery))
         if db == "postgres":
             writer = Writer(psql_command(self.id_), {"PGPASSWORD": PG["password"]})
         else:
@@ -81,7 +87,9 @@ class Kill(Case):
             writer.stop()
         self.run_to_end(script, "--until-caught-up")
         self.check_checkpoint(db, before)
-        self.check_messages(db, captured_from, writer.committed)
+        repeats = self.check_messages(db, captured_from, writer.committed)
+        if delivery == "exactly_once":
+            self.assertEqual(repeats, 0)
 
     def check_checkpoint(self, db, before):
         """The checkpoint only grows, and the slot is not above it. Gives the checkpoint's place."""
@@ -111,10 +119,12 @@ class Kill(Case):
             seen[m["action"]].add(values(m["columns"] if m["action"] == "I" else m["identity"])["id"])
             count += 1
         first = min(seen["I"])
+        repeats = count - sum(len(s) for s in seen.values())
         report("%s: %d transactions, %d of them before the capture began; %d messages, %d of them repeats"
-               % (db, last, first - 1, count, count - sum(len(s) for s in seen.values())))
+               % (db, last, first - 1, count, repeats))
         self.assertLessEqual(first, captured_from + 1, "the first captured insert")
         self.assertGreater(last, first + 100, "too few changes to say anything")
         for action, behind in (("I", 0), ("U", 5), ("D", 10)):
             wanted = set(range(max(1, first - behind), last - behind + 1))
             self.assertEqual(wanted - seen[action], set(), "changes of action %s that were lost" % action)
+        return repeats

@@ -210,9 +210,15 @@ class Failover(Case):
 
 class Fence(Case):
     def test_second_instance(self):
+        self.second_instance("at_least_once")
+
+    def test_second_instance_exactly_once(self):
+        self.second_instance("exactly_once")
+
+    def second_instance(self, delivery):
         self.databases(TABLE)
         for db in ("postgres", "mysql"):
-            script = self.script(self.connector(db))
+            script = self.script(self.connector(db, delivery=delivery))
             first = self.start_connector(script)
             self.sql(db, "insert into t values (1, 'a')")
             self.wait_messages(self.topic_of(db), 1, [first])
@@ -225,6 +231,8 @@ class Fence(Case):
             self.assertEqual(first.code(), 4, first.log()[-2000:])
             last = int(self.sql(db, "select max(id) from t"))
             wait_until(lambda: {values(m["columns"])["id"] for m in messages(self.topic_of(db))} == set(range(1, last + 1)), "all rows", programs=[second])
+            if delivery == "exactly_once":
+                self.assertEqual(len(messages(self.topic_of(db))), last)
             self.assertEqual(second.stop(), 0, second.log()[-2000:])
 
 

@@ -222,15 +222,15 @@ static void test_checkpoints(void **state) {
     ls_checkpoints *c;
     ls_error err;
     ls_buf value = {0};
-    assert_int_equal(ls_checkpoints_open(&c, &kafka, "a \"quoted\" name", &quiet, &err), 0);
+    assert_int_equal(ls_checkpoints_open(&c, &kafka, "a \"quoted\" name", 0, &quiet, &err), 0);
     assert_int_equal(ls_checkpoints_load(c, &value, &err), 0);
     assert_int_equal(ls_checkpoints_store(c, "one", 3, &err), 0);
     assert_int_equal(ls_checkpoints_store(c, "two!", 4, &err), 0);
     ls_checkpoints_close(c);
-    assert_int_equal(ls_checkpoints_open(&c, &kafka, "another", &quiet, &err), 0);
+    assert_int_equal(ls_checkpoints_open(&c, &kafka, "another", 0, &quiet, &err), 0);
     assert_int_equal(ls_checkpoints_load(c, &value, &err), 0);
     ls_checkpoints_close(c);
-    assert_int_equal(ls_checkpoints_open(&c, &kafka, "a \"quoted\" name", &quiet, &err), 0);
+    assert_int_equal(ls_checkpoints_open(&c, &kafka, "a \"quoted\" name", 0, &quiet, &err), 0);
     assert_int_equal(ls_checkpoints_load(c, &value, &err), 1);
     assert_string_equal(ls_buf_cstr(&value), "two!");
     ls_checkpoints_close(c);
@@ -389,7 +389,7 @@ static void test_no_broker(void **state) {
     assert_int_equal(err.code, LS_AGAIN);
     assert_non_null(strstr(err.text, "bootstrap.servers"));
     ls_producer_close(p);
-    assert_int_equal(ls_checkpoints_open(&k, &conf.kafka, "c", &log, &err), -1);
+    assert_int_equal(ls_checkpoints_open(&k, &conf.kafka, "c", 0, &log, &err), -1);
     assert_int_equal(err.code, LS_AGAIN);
     fclose(f);
 }
