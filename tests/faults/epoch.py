@@ -92,17 +92,13 @@ class Epoch:
         return any(f.breaks for f in self.faults)
 
     def choose(self, wanted):
-        """The faults of a round: one, now and then two."""
+        """The faults of a round: one, now and then two, unless some were asked for together."""
         kinds = catalogue(self.databases, self.has_disks)
-        names = [n for n in kinds if n in wanted]
-        self.faults = []
-        first = pick(self.chance, names)
-        self.faults.append(kinds[first](self, first))
-        if self.chance.random() < TWO_CHANCE:
-            others = [n for n in names if kinds[n](self, n).group != self.faults[0].group]
-            if others:
-                second = pick(self.chance, others)
-                self.faults.append(kinds[second](self, second))
+        groups = [g for g in wanted if all(n in kinds for n in g)]
+        self.faults = [kinds[n](self, n) for n in pick(self.chance, groups)]
+        if len(self.faults) == 1 and self.chance.random() < TWO_CHANCE:
+            others = [g for g in groups if len(g) == 1 and kinds[g[0]](self, g[0]).group != self.faults[0].group]
+            self.faults += [kinds[n](self, n) for n in pick(self.chance, others)] if others else []
 
     def run_round(self, seed, wanted):
         """Gives (what was done, what each pipeline did, seconds to recover, problems)."""
@@ -203,9 +199,11 @@ class Epoch:
             t.stop()
         for d in self.disks:
             d.close(keep)
-        if keep:
-            self.servers.keep_logs(os.path.join(self.folder, "servers"))
-        self.servers.stop()
+        try:
+            if keep:
+                self.servers.keep(os.path.join(self.folder, "servers"), ["__list_sync_offsets"] + [t for p in self.pipelines for t in p.topics.values()])
+        finally:
+            self.servers.stop()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
         return problems

@@ -1,4 +1,5 @@
 """The faults: each is injected, held for a while and mended. What each needs of a run: servers, pipelines, chance (a random.Random), disks."""
+import itertools
 import signal
 import threading
 import time
@@ -184,17 +185,19 @@ def catalogue(databases, with_disk):
 
 
 def chosen(names, wanted):
-    """The names that begin with one of those wanted, at a minus sign or whole."""
-    found = [n for n in names if any(n == w or n.startswith(w + "-") for w in wanted)]
-    for w in wanted:
-        if not any(n == w or n.startswith(w + "-") for n in names):
-            raise SystemExit("faults: there is no fault \"%s\"; there are: %s" % (w, " ".join(names)))
-    return found
+    """What a round may have, of what was asked for: names, their beginnings up to a minus sign, or several joined by + that are to come at once.
+    Gives tuples of names."""
+    def begin_with(word):
+        found = [n for n in names if n == word or n.startswith(word + "-")]
+        if not found:
+            raise SystemExit("faults: there is no fault \"%s\"; there are: %s" % (word, " ".join(names)))
+        return found
+    return [group for w in wanted for group in itertools.product(*(begin_with(part) for part in w.split("+")))]
 
 
-def pick(chance, names):
-    """One of the names; those of connections count as one a server, since they are many."""
+def pick(chance, groups):
+    """One of the groups of names; those of connections count as one a server, since they are many."""
     by_head = {}
-    for n in names:
-        by_head.setdefault(n.rsplit("-", 1)[0] if n.startswith("net-") else n, []).append(n)
+    for g in groups:
+        by_head.setdefault(tuple(n.rsplit("-", 1)[0] if n.startswith("net-") else n for n in g), []).append(g)
     return chance.choice(by_head[chance.choice(sorted(by_head))])

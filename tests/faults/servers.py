@@ -91,12 +91,16 @@ class Servers:
         p = subprocess.run(["kcat", "-q", "-b", self.direct, "-m", "3", "-L", "-J"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         return p.returncode == 0 and len(json.loads(p.stdout)["brokers"]) == BROKERS
 
-    def keep_logs(self, folder):
-        os.makedirs(folder, exist_ok=True)
+    def keep(self, folder, topics):
+        """What a failure is looked into with: the servers' logs, and what the brokers have of some topics."""
         for name in self.brokers + self.databases:
-            path = os.path.join(self.folder, name, "log")
-            if os.path.exists(path):
-                shutil.copy(path, os.path.join(folder, name + ".log"))
+            to = os.path.join(folder, name)
+            os.makedirs(to, exist_ok=True)
+            if os.path.exists(os.path.join(self.folder, name, "log")):
+                shutil.copy(os.path.join(self.folder, name, "log"), to)
+            for topic in topics:
+                for path in glob.glob(os.path.join(self.folder, name, "data", topic + "-[0-9]*")):
+                    shutil.copytree(path, os.path.join(to, os.path.basename(path)), dirs_exist_ok=True, ignore=shutil.ignore_patterns("*index"))
 
     def stop(self):
         try:

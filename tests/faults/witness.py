@@ -65,7 +65,7 @@ class Reader:
     def __init__(self, brokers, topic):
         self.command = ["stdbuf", "-oL", "kcat", "-q", "-E", "-b", brokers, "-X", "isolation.level=read_committed", "-X", "topic.auto.offset.reset=error",
                         "-X", "reconnect.backoff.max.ms=1000", "-C", "-Z", "-t", topic, "-o", "beginning", "-f", "%p\t%o\t%k\t%s\n"]
-        self.lines = collections.deque()  # (partition, key, value)
+        self.lines = collections.deque()  # (partition, offset, key, value)
         self.next = collections.Counter()  # offset by partition
         self.ends = False
         self.process = None
@@ -81,7 +81,7 @@ class Reader:
                 partition, offset, key, value = line[:-1].split(b"\t", 3)
                 if int(offset) >= self.next[partition]:
                     self.next[partition] = int(offset) + 1
-                    self.lines.append((int(partition), key, value))
+                    self.lines.append((int(partition), int(offset), key, value))
             self.process.stdout.close()
             self.process.wait()
 
@@ -119,10 +119,9 @@ class Topic:
         """Takes what is there, once the history is known."""
         for t, reader in self.readers.items():
             while reader.lines:
-                partition, key, value = reader.lines.popleft()
-                self.take(t, partition, key, value)
+                self.take(t, *reader.lines.popleft())
 
-    def take(self, topic, partition, key, value):
+    def take(self, topic, partition, offset, key, value):
         m = json.loads(value)
         table, op = m["table"], m["action"]
         columns, identity = section(m, "columns"), section(m, "identity")
@@ -133,13 +132,13 @@ class Topic:
         before = self.seen.get(place)
         if before is None:
             self.first(row, op, columns, place, key)
-            self.seen[place] = (digest, topic, partition, row, len(self.place[row]) - 1)
+            self.seen[place] = (digest, topic, partition, row, len(self.place[row]) - 1, offset)
         elif before[:3] != (digest, topic, partition):
-            self.problems.add("another message of place %s: %s", place, value[:400])
+            self.problems.add("partition %d has at offset %d another message of %s, which came at %d: %s", partition, offset, place, before[5], value[:400].decode())
         else:
             self.repeats += 1
             if self.once:
-                self.problems.add("twice: %s", value[:400])
+                self.problems.add("partition %d has at offset %d what it had at %d: %s", partition, offset, before[5], value[:400].decode())
         self.last[row] = self.seen[place][4]
         if table == MARKS[topic]:
             self.marks[topic, partition] = columns.get("v")
