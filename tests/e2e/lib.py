@@ -32,6 +32,7 @@ OTHERS = {"mysql8": "LIST_SYNC_MYSQL", "postgres18": "LIST_SYNC_POSTGRES"}
 SERVERS = {"postgres": PG, "mysql": MY, "mysql8": named("LIST_SYNC_MYSQL", "root"), "postgres18": named("LIST_SYNC_POSTGRES", "postgres")}
 SHORT = {"postgres": "pg", "mysql": "my", "mysql8": "my8", "postgres18": "pg18"}
 RUN = "%x" % (int(time.time()) & 0xFFFFFF)  # names are new with each run
+DELIVERY = os.environ.get("LIST_SYNC_E2E_DELIVERY")  # "exactly_once": of every connector that a test does not give another
 WAIT = 60  # seconds for anything that should come soon
 MIB = 1024 * 1024
 
@@ -359,7 +360,7 @@ class Case(unittest.TestCase):
         table = options.pop("table", "t")
         o = {"name": self.name(db), "db_type": "postgres" if is_postgres(db) else "mysql", "host": server["host"], "port": int(server["port"]), "user": server["user"],
              "password": server["password"], "database": self.id_ if is_postgres(db) else None, "tables": [schema + "." + table],
-             "kafka_conf": BROKERS, "topic": self.topic_of(db), "partitions": 1}
+             "kafka_conf": BROKERS, "topic": self.topic_of(db), "partitions": 1, "delivery": DELIVERY}
         o.update(options)
         return call("connector", o)
 
