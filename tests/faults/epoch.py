@@ -108,7 +108,10 @@ class Epoch:
         problems = []
         for w in self.writers:
             w.go()
-        time.sleep(self.chance.uniform(0.7, 2.5))
+        time.sleep(self.chance.uniform(0.7, 2))
+        for w in self.writers:
+            w.hurry()  # so that what strikes has a good chance to strike in the midst of much
+        time.sleep(self.chance.uniform(0.2, 2))
         try:
             for f in self.faults:
                 f.inject()
@@ -201,7 +204,7 @@ class Epoch:
             d.close(keep)
         try:
             if keep:
-                self.servers.keep(os.path.join(self.folder, "servers"), ["__list_sync_offsets"] + [t for p in self.pipelines for t in p.topics.values()])
+                self.servers.keep(os.path.join(self.folder, "servers"), ["__list_sync_offsets", "__transaction_state"] + [t for p in self.pipelines for t in p.topics.values()])
         finally:
             self.servers.stop()
         if not keep:

@@ -80,6 +80,8 @@ class Client(threading.Thread):
                 if self.ask(self.transaction()):
                     self.committed += 1
                     self.is_paused.wait(self.pace())
+                    if self.may_run.is_set():
+                        self.is_paused.clear()
                 else:
                     time.sleep(0.1)
         finally:
@@ -158,6 +160,11 @@ class BigClient(Client):
     def pace(self):
         return BIG_PACE_SECONDS if self.committed - self.at_go < BIG_SOON else BIG_LATER_SECONDS
 
+    def hurry(self):
+        """The next transaction comes at once."""
+        self.at_go = self.committed
+        self.is_paused.set()
+
     def transaction(self):
         d, v = self.database, self.value()
         count = self.chance.randint(*BIG_ROWS)
@@ -188,6 +195,12 @@ class Writers:
     def go(self):
         for c in self.clients:
             c.go()
+
+    def hurry(self):
+        """A big transaction begins now."""
+        for c in self.clients:
+            if isinstance(c, BigClient):
+                c.hurry()
 
     def pause(self):
         """Until no transaction is open."""
