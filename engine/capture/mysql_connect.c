@@ -1,7 +1,11 @@
 #include "capture/mysql_session.h"
 
+#include "base/clock.h"
+
 #include <errmsg.h>
+#include <errno.h>
 #include <mysqld_error.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +14,9 @@ enum {
     HOST_REFUSED = 1130,     /* ER_HOST_NOT_PRIVILEGED */
     SHUTTING_DOWN = 1053,    /* ER_SERVER_SHUTDOWN */
     TOO_MANY = 1040,         /* ER_CON_COUNT_ERROR */
+    IDLE = 4031,             /* MySQL's ER_CLIENT_INTERACTION_TIMEOUT */
+    SESSION_KILLED = 3169,   /* MySQL's ER_SESSION_WAS_KILLED */
+    OFFLINE = 3032,          /* MySQL's ER_SERVER_OFFLINE_MODE */
     KILLED = 1927,           /* ER_CONNECTION_KILLED */
     READ_DUMP_FAILED = 1236, /* ER_MASTER_FATAL_ERROR_READING_BINLOG */
     SAME_ID = 4052,          /* ER_SLAVE_SAME_ID */
@@ -36,6 +43,15 @@ static ls_code code_of(unsigned e) {
     case NO_TLS_GIVEN:
         return LS_USAGE;
     case TOO_MANY:
+    case ER_TOO_MANY_USER_CONNECTIONS:
+    case ER_USER_LIMIT_REACHED:
+    case ER_OUT_OF_RESOURCES:
+    case ER_OUTOFMEMORY:
+    case ER_CANT_CREATE_THREAD:
+    case ER_HOST_IS_BLOCKED:
+    case IDLE:
+    case SESSION_KILLED:
+    case OFFLINE:
     case SHUTTING_DOWN:
     case KILLED:
     case ER_QUERY_INTERRUPTED:
@@ -157,8 +173,23 @@ int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) {
     return ls_my_query(s, c, NULL, err, "setting up the connection", sql);
 }
 
+/* Until the answer begins to come. A stop does not wait for a server that hangs; then the connection is of no use any more. */
+static int await_answer(const ls_my *s, MYSQL *c, ls_error *err, const char *doing) {
+    int64_t until = ls_clock_ms() + LS_MY_ANSWER_S * 1000;
+    struct pollfd f = {.fd = mysql_get_socket(c), .events = POLLIN};
+    int n;
+    while ((n = poll(&f, 1, LS_MY_STOP_LOOK_MS)) == 0 || (n < 0 && errno == EINTR)) {
+        if (s->conf.stop && atomic_load(s->conf.stop)) return ls_fail(err, LS_OK, "stopping");
+        if (ls_clock_ms() >= until)
+            return ls_fail(err, LS_AGAIN, "%s at %s port %d, %s: no answer within %d s", db_name(s), s->conf.host, s->conf.port, doing, LS_MY_ANSWER_S);
+    }
+    return 0; /* an error of the socket shows in reading it */
+}
+
 int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing, const char *sql) {
-    if (mysql_query(c, sql)) return ls_my_failed(s, c, err, doing);
+    if (mysql_send_query(c, sql, strlen(sql))) return ls_my_failed(s, c, err, doing);
+    if (await_answer(s, c, err, doing)) return -1;
+    if (mysql_read_query_result(c)) return ls_my_failed(s, c, err, doing);
     MYSQL_RES *res = mysql_store_result(c);
     if (!res && (out || mysql_errno(c))) return ls_my_failed(s, c, err, doing);
     if (out)

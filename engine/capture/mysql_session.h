@@ -14,6 +14,7 @@
 enum {
     LS_MY_CONNECT_S = 10,     /* a server that has not answered by then does not answer */
     LS_MY_ANSWER_S = 60,      /* longest wait for the answer to a question */
+    LS_MY_STOP_LOOK_MS = 200, /* ... and meanwhile it is looked so often whether the run is to end */
     LS_MY_HEARTBEAT_S = 5,    /* an idle server sends one so often */
     LS_MY_SILENCE_MS = 30000, /* a server that has sent nothing for so long is gone */
     LS_MY_PATIENCE_S = 86400, /* how long the server keeps a paused dump, or an idle connection */

@@ -104,15 +104,19 @@ static int refused(const ls_pg *s, PGconn *c, bool replication, ls_error *err) {
     return ls_fail(err, ls_pg_code(state), "cannot connect to PostgreSQL: %s%s", line, mend);
 }
 
-/* Carries the connection through; -1 when it failed or the time is over. */
-static int establish(PGconn *c) {
+static bool stopping(const ls_pg *s) {
+    return s->conf->stop && atomic_load(s->conf->stop);
+}
+
+/* Carries the connection through; -1 when it failed, the time is over, or the run is to end. */
+static int establish(const ls_pg *s, PGconn *c) {
     int64_t until = ls_clock_ms() + LS_PG_CONNECT_MS;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
         struct pollfd f = {.fd = PQsocket(c), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
         int64_t left = until - ls_clock_ms();
-        if (f.fd < 0 || left <= 0) return -1;
-        int n = poll(&f, 1, (int)left);
+        if (f.fd < 0 || left <= 0 || stopping(s)) return -1;
+        int n = poll(&f, 1, left < LS_PG_STOP_LOOK_MS ? (int)left : LS_PG_STOP_LOOK_MS);
         if (n < 0 && errno != EINTR) return -1;
         if (n > 0) state = PQconnectPoll(c);
     }
@@ -144,7 +148,7 @@ static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) 
     if (!c) return ls_fail_memory(err, "connecting to PostgreSQL");
     if (PQstatus(c) == CONNECTION_BAD) return refused(s, c, replication, err);
     PQsetErrorVerbosity(c, PQERRORS_VERBOSE); /* for the SQLSTATE, which libpq gives for results only */
-    bool ok = establish(c) == 0;
+    bool ok = establish(s, c) == 0;
     if (!ok && !*PQerrorMessage(c))
         return ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d does not answer: nothing within %d seconds", o->host,
                        o->port, LS_PG_CONNECT_MS / 1000);
@@ -227,7 +231,7 @@ static int await_result(const ls_pg *s, PGconn *c, int64_t until) {
         int n = poll(&f, 1, LS_PG_STOP_LOOK_MS);
         if (n < 0 && errno != EINTR) return -1;
         if (n > 0 && !PQconsumeInput(c)) return 0; /* PQgetResult() says what it was */
-        if (n <= 0 && (ls_clock_ms() >= until || (s->conf->stop && atomic_load(s->conf->stop)))) return -1;
+        if (n <= 0 && (ls_clock_ms() >= until || stopping(s))) return -1;
     }
     return 0;
 }

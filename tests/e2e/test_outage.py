@@ -40,10 +40,11 @@ def tearDownModule():
 
 
 class Slow:
-    """Stands before a server and passes on what comes, but what the first clients say only after `hold` seconds."""
+    """Stands before a server and passes on what comes, but what the first clients say only after `hold` seconds: from their packet number `behind` on."""
 
-    def __init__(self, port, clients, hold):
-        self.port, self.clients, self.hold = port, clients, hold
+    def __init__(self, port, clients, hold, behind=0):
+        self.port, self.clients, self.hold, self.behind = port, clients, hold, behind
+        self.held = threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -58,13 +59,14 @@ class Slow:
             threading.Thread(target=self.pass_on, args=(client, server, self.hold if self.clients >= 0 else 0), daemon=True).start()
             threading.Thread(target=self.pass_on, args=(server, client, 0), daemon=True).start()
 
-    @staticmethod
-    def pass_on(one, other, hold):
+    def pass_on(self, one, other, hold):
         try:
-            data = one.recv(65536)
-            if hold:
-                time.sleep(hold)  # that is the fault
+            number, data = 0, one.recv(65536)
             while data:
+                if hold and number == self.behind:
+                    self.held.set()
+                    time.sleep(hold)  # that is the fault
+                number += 1
                 other.sendall(data)
                 data = one.recv(65536)
         except OSError:
@@ -156,8 +158,15 @@ class Outage(Case):
                 self.assertEqual({n for n in self.ids(db).values()}, {1}, "rows that came twice")
 
     def test_brokers_that_are_killed(self):
+        """A consumer lives through it, too."""
         self.databases(TABLE)
+        reader = self.start(self.script(self.consumer(topic_list=[self.topic_of("postgres")]), name="consumer.lua"))
         self.away(servers.end, servers.start, [("postgres", "exactly_once"), ("mysql", "at_least_once")])
+        rows = int(self.pg("select count(*) from t"))
+        wait_until(lambda: len(self.lines("out_out.csv")) == rows + 1, "the rows and a head in the file", PATIENCE_S, [reader])
+        self.assertEqual(len({line.split(",", 3)[2] for line in self.lines("out_out.csv")}), rows + 1)
+        self.once(reader, "the brokers answer again")
+        self.assertEqual(reader.stop(), 0, reader.log()[-3000:])
 
     def test_brokers_that_hang(self):
         """Some programs stay, others are stopped meanwhile: SIGTERM ends each of these in time, whatever it waits for."""
@@ -288,15 +297,20 @@ class Outage(Case):
         self.all_came(running, 3000, "answers again after")
 
     def test_a_stop_while_a_database_hangs(self):
-        """In the midst of questions to it, not only of connecting."""
+        """While it streams, and in the midst of a question to it."""
         self.databases(TABLE)
-        running = self.both_connectors()
+        programs = list(self.both_connectors().values())
+        for db, server, login in (("postgres", lib.PG, 4), ("mysql", lib.MY, 1)):
+            hangs = Slow(int(server["port"]), 1, 4 * DRAIN_S, login)
+            self.addCleanup(hangs.socket.close)
+            programs.append(self.start(self.script(self.connector(db, name="asks_" + db, port=hangs.socket.getsockname()[1]), name=db + "_asks.lua")))
+            self.assertTrue(hangs.held.wait(lib.WAIT), "the question")
         servers.halt("postgres")
         servers.halt("mariadb")
         began = time.monotonic()
-        for p in running.values():
+        for p in programs:
             self.assertEqual(p.stop(), 0, p.log())
-        self.assertLess(time.monotonic() - began, 5)
+            self.assertLess(time.monotonic() - began, 5, p.log())
 
     def test_no_connection_is_left(self):
         self.databases(TABLE)
