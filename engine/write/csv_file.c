@@ -282,7 +282,9 @@ static int name_first(ls_csv_part *p, ls_error *err) {
     struct stat st;
     uint64_t length;
     if (p->fd >= 0 && !ls_csv_keep_has(d->keep, p->path, &length)) {
+        struct stat named;
         if (fstat(p->fd, &st)) return ls_csv_io_error(err, "look at", p->path);
+        if (stat(p->path, &named) || named.st_ino != st.st_ino || named.st_dev != st.st_dev) return ls_csv_removed(p, err); /* and is not named */
         if (ls_csv_keep_add(d->keep, p->path, false, (uint64_t)st.st_size, err)) return -1;
     }
     if (!ls_csv_keep_waits(d->keep)) return 0;

@@ -31,7 +31,7 @@ def named(variable, user):
 OTHERS = {"mysql8": "LIST_SYNC_MYSQL", "postgres18": "LIST_SYNC_POSTGRES"}
 SERVERS = {"postgres": PG, "mysql": MY, "mysql8": named("LIST_SYNC_MYSQL", "root"), "postgres18": named("LIST_SYNC_POSTGRES", "postgres")}
 SHORT = {"postgres": "pg", "mysql": "my", "mysql8": "my8", "postgres18": "pg18"}
-RUN = "%x" % (int(time.time()) & 0xFFFFFF)  # names are new with each run
+RUN = "%x%s" % (int(time.time()) & 0xFFFFFF, os.environ.get("LIST_SYNC_E2E_LANE", ""))  # names are new with each run
 DELIVERY = os.environ.get("LIST_SYNC_E2E_DELIVERY")  # "exactly_once": of every connector that a test does not give another
 WAIT = 60  # seconds for anything that should come soon
 MIB = 1024 * 1024

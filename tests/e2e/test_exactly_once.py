@@ -20,11 +20,20 @@ MESSAGE = ('{"action":"I","schema":"public","table":"%s","pk":[{"name":"id"}],"c
            '"source":{"v":1,"connector":"kcat","db":"postgres","ts":1,"tx":"1","pos":"01","seq":%d}}')
 
 
+def wait_for_partitions(topic, partitions):
+    """Each broker knows all of them."""
+    def count(broker):
+        listing = json.loads(run(["kcat", "-q", "-b", broker, "-L", "-J", "-t", topic]))
+        return [len([p for p in t["partitions"] if p["leader"] >= 0]) for t in listing["topics"]]
+    wait_until(lambda: all(count(broker) == [partitions] for broker in BROKERS.split(",")), "the partitions")
+
+
 def new_topic(topic, partitions):
     def make(k):
         k.rd_kafka_NewTopic_new.restype = ctypes.c_void_p
         return k.rd_kafka_NewTopic_new(topic.encode(), partitions, 1, ctypes.create_string_buffer(512), ctypes.c_size_t(512))
     admin(make, "CreateTopics", "NewTopic_destroy")
+    wait_for_partitions(topic, partitions)
 
 
 def more_partitions(topic, partitions):
@@ -32,11 +41,7 @@ def more_partitions(topic, partitions):
         k.rd_kafka_NewPartitions_new.restype = ctypes.c_void_p
         return k.rd_kafka_NewPartitions_new(topic.encode(), ctypes.c_size_t(partitions), ctypes.create_string_buffer(512), ctypes.c_size_t(512))
     admin(make, "CreatePartitions", "NewPartitions_destroy")
-
-    def count(broker):
-        listing = json.loads(run(["kcat", "-q", "-b", broker, "-L", "-J", "-t", topic]))
-        return [len([p for p in t["partitions"] if p["leader"] >= 0]) for t in listing["topics"]]
-    wait_until(lambda: all(count(broker) == [partitions] for broker in BROKERS.split(",")), "the partitions")
+    wait_for_partitions(topic, partitions)
 
 
 class Exact(Case):

@@ -75,6 +75,27 @@ static void test_a_file_settles(void **state) {
     assert_file(f, "_c.csv", HEAD ROW("1") "I,pub");
 }
 
+/* docs/files.md lets it be taken away: a row for it ends the program, and the next start begins it anew. */
+static void test_a_settled_file_is_taken_away(void **state) {
+    fixture *f = *state;
+    char path[200];
+    begin(f, 0);
+    add_row(f, "1");
+    flush(f);
+    flush(f);
+    snprintf(path, sizeof path, "%s_c.csv", f->filename);
+    assert_int_equal(unlink(path), 0);
+    add_row(f, "2");
+    assert_int_equal(f->csv->ops->flush(f->csv, NULL, 0, &f->err), -1);
+    assert_int_equal(f->err.code, LS_LOST);
+    assert_manifest_files(f, "null]}\n");
+    close_csv(f);
+    open_csv(f);
+    add_row(f, "2");
+    flush(f);
+    assert_file(f, "_c.csv", HEAD ROW("2"));
+}
+
 static void test_places(void **state) {
     fixture *f = *state;
     begin(f, LS_CSV_SETTLE_MS);
@@ -175,7 +196,7 @@ static void test_more_names_than_are_known(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(test_a_file_is_named_before_it_is_made), T(test_a_file_settles),         T(test_places),
+        T(test_a_file_is_named_before_it_is_made), T(test_a_file_settles),         T(test_a_settled_file_is_taken_away), T(test_places),
         T(test_a_stranger_makes_the_file),         T(test_a_stranger_adds_to_the_file), T(test_whose_manifest_it_is),
         cmocka_unit_test_setup_teardown(test_more_names_than_are_known, setup_in_memory, teardown),
     };
