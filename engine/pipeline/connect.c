@@ -343,11 +343,12 @@ static int note_place(connector *c, ls_segment *s, ls_error *err) {
 }
 
 /* The batch ends at change i, which could not be sent: capture stands behind the row before it, so that what was sent does not come again
- * each time the program is started and meets the same fault. */
+ * each time the program is started and meets the same fault. exactly_once: what went of the row itself would, so nobody may see it. */
 static void note_sent(connector *c, ls_segment *s, uint32_t i) {
     const ls_change *all = c->work->seen.changes;
     uint32_t n = i;
     while (n && all[n - 1].seq == all[i].seq && strcmp(all[n - 1].tx->pos, all[i].tx->pos) == 0) n--; /* a row's copies and halves come together */
+    if (n < i || ls_routes_begun(c->routes)) ls_delivery_spoil(c->delivery);
     c->kept_back = c->kept_back || c->work->nmarks; /* the batch's marks are not reached, though transactions of it may be whole */
     if (n) note_row(c, s, &all[n - 1]);
 }
