@@ -70,6 +70,8 @@ static int take_over(ls_checkpoints *c, ls_error *err) {
     else if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
         ls_fail(err, LS_USAGE, "Kafka refuses: %s: give the user the right to write with the transactional.id \"list_sync.%s\"",
                 rd_kafka_error_string(e), c->connector);
+    else if (code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT)
+        ls_fail(err, LS_USAGE, "Kafka refuses: %s: set the brokers' transaction.max.timeout.ms to at least %d", rd_kafka_error_string(e), timeout_of(c));
     else
         ls_fail(err, again ? LS_AGAIN : LS_FAIL, "Kafka does not give this program its place (init_transactions): %s", rd_kafka_error_string(e));
     rd_kafka_error_destroy(e);
@@ -220,9 +222,23 @@ int ls_checkpoints_put(ls_checkpoints *c, const char *value, size_t n, int64_t b
     return e ? ls_fail(err, LS_AGAIN, "storing the checkpoint: %s", rd_kafka_err2str(e)) : 0;
 }
 
+/* Why the client has given up the open transaction: it answers so to a call that the state does not allow. -1: it would again. */
+static int look_why(ls_checkpoints *c, ls_error *err) {
+    rd_kafka_error_t *e = rd_kafka_begin_transaction(c->rk);
+    bool given_up = e && rd_kafka_error_txn_requires_abort(e), refused = given_up && rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    if (refused)
+        ls_fail(err, LS_USAGE, "%s: give the user the right to write to the connector's topics and to " LS_OFFSETS_TOPIC, rd_kafka_error_string(e));
+    else if (given_up)
+        ls_fail(err, LS_AGAIN, "%s", rd_kafka_error_string(e));
+    if (e) rd_kafka_error_destroy(e);
+    return refused ? -1 : 0;
+}
+
 int ls_checkpoints_end(ls_checkpoints *c, bool wanted, ls_error *err) {
     if (c->txn == TXN_NONE) return ls_fail(err, LS_FAIL, "there is no transaction to be ended");
-    if (c->txn == TXN_OPEN || !wanted) c->txn = wanted ? TXN_COMMIT : TXN_ABORT;
+    bool first = c->txn == TXN_OPEN;
+    if (first || !wanted) c->txn = wanted ? TXN_COMMIT : TXN_ABORT;
+    if (first && !wanted && look_why(c, err)) return -1;
     return end(c, c->txn == TXN_COMMIT ? LS_TXN_COMMIT_MS : LS_TXN_ABORT_MS, err);
 }
 

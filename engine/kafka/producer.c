@@ -283,7 +283,9 @@ void ls_producer_anew(ls_producer *p) {
 
 int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
 
-void ls_producer_wake(ls_producer *p) { rd_kafka_queue_yield(p->events); }
+void ls_producer_wake(ls_producer *p) {
+    if (p->events) rd_kafka_queue_yield(p->events);
+}
 
 bool ls_producer_flush(ls_producer *p) { return rd_kafka_flush(p->rk, 1) == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_outq_len(p->rk) == 0; }
 

@@ -57,7 +57,7 @@ typedef struct ls_report {
 } ls_report;
 /* Delivery thread: waits up to wait_ms for reports and calls `take` for each. Gives how many. */
 int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, const ls_report *r), void *ctx);
-/* Any thread: ends the wait of ls_producer_reports(). */
+/* Any thread: ends the wait of ls_producer_reports(). While the client is released: nothing. */
 void ls_producer_wake(ls_producer *p);
 /* Delivery thread: has what was sent go out at once, without linger.ms. True: nothing is outstanding, and every report was taken. */
 bool ls_producer_flush(ls_producer *p);

@@ -343,11 +343,12 @@ static int note_place(connector *c, ls_segment *s, ls_error *err) {
 }
 
 /* The batch ends at change i, which could not be sent: capture stands behind the row before it, so that what was sent does not come again
- * each time the program is started and meets the same fault. */
+ * each time the program is started and meets the same fault. exactly_once: what went of the row itself would, so nobody may see it. */
 static void note_sent(connector *c, ls_segment *s, uint32_t i) {
     const ls_change *all = c->work->seen.changes;
     uint32_t n = i;
     while (n && all[n - 1].seq == all[i].seq && strcmp(all[n - 1].tx->pos, all[i].tx->pos) == 0) n--; /* a row's copies and halves come together */
+    if (n < i || ls_routes_begun(c->routes)) ls_delivery_spoil(c->delivery);
     c->kept_back = c->kept_back || c->work->nmarks; /* the batch's marks are not reached, though transactions of it may be whole */
     if (n) note_row(c, s, &all[n - 1]);
 }
@@ -406,11 +407,22 @@ static void settle_all(connector *c, int64_t until) {
     if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, true);
 }
 
+/* exactly_once: what was captured up to the goal may yet be undone, and is captured again then. */
+static int await_commits(connector *c, ls_error *err) {
+    ls_inflight *f = ls_delivery_inflight(c->delivery);
+    while (c->exact && ls_inflight_popped(f) != ls_inflight_opened(f)) {
+        if (ls_routes_drain(c->routes, c->delivery, err)) return -1;
+        if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, true);
+        if (pause_for_room(c, err)) return -1;
+    }
+    return 0;
+}
+
 /* One session: until the run stops, the goal is reached, or something fails. */
 static int pump(connector *c, ls_retry *retry, ls_error *err) {
     c->confirmed_at = ls_clock_ms();
     while (!ls_run_stopping(c->run)) {
-        if (c->has_goal && (ls_place_cmp(&c->place, &c->goal) >= 0 || ls_place_cmp(&c->read_to, &c->goal) >= 0)) return 0;
+        if (c->has_goal && (ls_place_cmp(&c->place, &c->goal) >= 0 || ls_place_cmp(&c->read_to, &c->goal) >= 0)) return await_commits(c, err);
         int wait_ms;
         ls_work_reset(c->work);
         if (settle(c, &wait_ms, err) || ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, wait_ms, err)) return -1;
@@ -466,6 +478,8 @@ static int go_back(connector *c, ls_error *err) {
     while (still_its_turn(c, err) || renew_once(c, err))
         if (ls_retry_wait(&retry, c->worker, err)) return -1;
     c->has_proven = false; /* a move to another server may be undone, too */
+    c->read_to = (ls_place){0};
+    c->kept_back = false;
     return stand_at_checkpoint(c, err);
 }
 

@@ -308,7 +308,8 @@ int ls_delivery_finish(ls_delivery *d, int drain_ms, ls_error *err) {
         pthread_join(d->thread, NULL);
         d->running = false;
     }
-    return ls_delivery_check(d, err);
+    int rc = ls_delivery_check(d, err);
+    return rc && err->code == LS_AGAIN && ls_delivery_is_undone(d) ? 0 : rc; /* said by the delivery thread: its rows come again */
 }
 
 void ls_delivery_free(ls_delivery *d) {

@@ -1,7 +1,8 @@
 /* delivery.h - a connector's second thread: takes Kafka's reports, moves the position over what is acknowledged, stores
  * checkpoints, and hands the stored position back to the capture thread, which alone talks to the source.
  *
- * exactly_once: rows go into a transaction. The capture thread sends between ls_delivery_enter() and _leave(), and cuts the transaction between two batches; while
+ * exactly_once: rows go into a transaction. The capture thread sends between ls_delivery_enter() and _leave(), and cuts the transaction between two batches (the delivery
+ * thread does when the next batch is long in coming); while
  * the delivery thread ends it, enter() says no. When it is undone, the capture thread goes back to the stored checkpoint. */
 #ifndef LS_DELIVERY_H
 #define LS_DELIVERY_H
@@ -51,6 +52,8 @@ void ls_delivery_leave(ls_delivery *d, size_t bytes);
 /* Capture thread, exactly_once, with every segment closed and no message waiting: ends the transaction if it is time, or with `now` if there is anything in it. Gives
  * the milliseconds until this is to be called again. */
 int ls_delivery_cut(ls_delivery *d, bool now);
+/* Capture thread, exactly_once: the transaction that is open must not be committed, since of a row's messages some were sent and some were not. */
+void ls_delivery_spoil(ls_delivery *d);
 /* Capture thread: is the transaction undone? Then ls_delivery_check() gives LS_AGAIN, the delivery thread rests, and progress, checkpoints and producer are the capture thread's, until
  * ls_delivery_again(), which forgets all segments and begins anew from progress. */
 bool ls_delivery_is_undone(ls_delivery *d);

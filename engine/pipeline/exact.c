@@ -8,6 +8,7 @@ enum {
     LS_CUT_MS = 100,                  /* a transaction is cut when it is so old */
     LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large: it never comes near transaction.timeout.ms */
     LS_CUT_SEGMENTS = LS_SEGMENTS / 4, /* ... or of so many batches */
+    LS_CUT_ALONE_MS = 1000,           /* ... and when it is so old without the capture thread, which a hook or the database keeps */
     LS_ACK_LOOK_MS = 10,
     LS_GIVE_UP_MS = 3000,             /* how long a program that ends tries to abort what it leaves */
     LS_TROUBLED_GIVE_UP_MS = 500      /* ... when Kafka has not answered the last tries */
@@ -20,7 +21,10 @@ static bool is_shut(ls_delivery *d) { return atomic_load_explicit(&d->gate, memo
 bool ls_delivery_enter(ls_delivery *d) {
     if (!d->exact) return true;
     pthread_mutex_lock(&d->sending);
-    if (!is_shut(d)) return true;
+    if (!is_shut(d)) {
+        d->whole = false;
+        return true;
+    }
     pthread_mutex_unlock(&d->sending);
     return false;
 }
@@ -51,8 +55,16 @@ int ls_delivery_cut(ls_delivery *d, bool now) {
         ls_producer_wake(d->producer);
         wait_ms = LS_CUT_MS;
     }
+    d->whole = true;
+    d->whole_to = ls_inflight_opened(&d->inflight);
     pthread_mutex_unlock(&d->sending);
     return wait_ms;
+}
+
+void ls_delivery_spoil(ls_delivery *d) {
+    if (!d->exact) return;
+    atomic_store(&d->spoiled, true);
+    ls_producer_wake(d->producer);
 }
 
 void ls_delivery_cut_last(ls_delivery *d, int64_t until) {
@@ -70,6 +82,7 @@ int ls_delivery_again(ls_delivery *d, ls_error *err) {
     atomic_store(&d->spoiled, false);
     d->began_at = 0;
     d->bytes = 0;
+    d->whole = false;
     if (ls_checkpoints_begin(d->checkpoints, err)) return -1;
     atomic_store_explicit(&d->gate, LS_GATE_OPEN, memory_order_release);
     ls_delivery_news(d);
@@ -110,6 +123,17 @@ static void shut(ls_delivery *d) {
     pthread_mutex_unlock(&d->sending);
 }
 
+/* What the capture thread has sent is cut without it, or a hook that takes long would hold the transaction open until the brokers give it up, each time anew. A segment that
+ * was opened meanwhile is of the next one. */
+static void cut_alone(ls_delivery *d) {
+    pthread_mutex_lock(&d->sending);
+    if (!is_shut(d) && d->whole && d->began_at && ls_clock_ms() - d->began_at >= LS_CUT_ALONE_MS) {
+        d->cut_to = d->whole_to;
+        atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
+    }
+    pthread_mutex_unlock(&d->sending);
+}
+
 /* Moves the position over the transaction, and puts the checkpoint into it. */
 static int put_checkpoint(ls_delivery *d, ls_error *err) {
     d->rows = 0;
@@ -124,10 +148,17 @@ static int put_checkpoint(ls_delivery *d, ls_error *err) {
     return ls_checkpoints_put(d->checkpoints, d->json.data, d->json.len, d->began_at ? d->began_at : ls_clock_ms(), err);
 }
 
+/* With all that the client had acknowledged: was everything given to it? A capture thread that has failed may have kept messages. */
+static bool is_whole(ls_delivery *d) {
+    for (uint64_t i = ls_inflight_popped(&d->inflight); i < d->cut_to; i++)
+        if (atomic_load_explicit(&ls_inflight_number(&d->inflight, i)->outstanding, memory_order_acquire)) return false;
+    return true;
+}
+
 /* True: all is acknowledged. False: the transaction is spoiled, or the time is over. */
 static bool await_acknowledgements(ls_delivery *d) {
     while (!atomic_load(&d->spoiled) && !atomic_load(&d->failed) && !is_late(d)) {
-        if (ls_producer_flush(d->producer)) return !atomic_load(&d->spoiled);
+        if (ls_producer_flush(d->producer)) return !atomic_load(&d->spoiled) && is_whole(d);
         ls_delivery_look_for_silence(d, take_reports(d, LS_ACK_LOOK_MS) > 0);
     }
     return false;
@@ -216,6 +247,7 @@ void *ls_delivery_exact(void *delivery) {
         }
         int taken = take_reports(d, finish ? 0 : LS_REPORT_WAIT_MS);
         ls_delivery_look_for_silence(d, taken || !ls_inflight_bytes(&d->inflight));
+        cut_alone(d);
         if (atomic_load(&d->spoiled) && !atomic_load(&d->failed)) {
             shut(d);
             end(d);

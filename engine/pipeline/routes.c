@@ -42,6 +42,7 @@ struct ls_routes {
     ls_letter letter;
     const char *blame; /* what of the row at hand failed, as ls_fault.hook has it; NULL: nothing of the row itself */
     size_t too_large;  /* bytes of its message, if that is over the limit; 0: it is not */
+    bool begun; /* a message of the row at hand has gone */
     ls_retry retry; /* of making a topic */
 };
 
@@ -291,6 +292,7 @@ static int read_headers(ls_routes *r, const ls_change *c, size_t *n, ls_error *e
     return 0;
 }
 
+bool ls_routes_begun(const ls_routes *r) { return r->begun; }
 bool ls_routes_waiting(const ls_routes *r) { return !ls_outbox_is_empty(&r->outbox); }
 
 int ls_routes_drain(ls_routes *r, ls_delivery *d, ls_error *err) {
@@ -336,7 +338,10 @@ static int send_one(ls_routes *r, const outgoing *o, ls_topic *t, int partition,
     if (!(p.opaque = ls_delivery_opaque(o->delivery, o->segment, o->change, bytes, err))) return -1;
     for (;;) {
         ls_inflight_add(f, o->segment, bytes);
-        if (hand_over(r, o->delivery, &p, err) == 0) return 0;
+        if (hand_over(r, o->delivery, &p, err) == 0) {
+            r->begun = true;
+            return 0;
+        }
         ls_inflight_unsent(f, o->segment, bytes);
         if (err->code != LS_AGAIN || o->pause(o->ctx, err)) return -1;
     }
@@ -437,6 +442,7 @@ static int send_letter(ls_routes *r, ls_batch *b, uint32_t i, outgoing *o, ls_er
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s, int (*pause)(void *, ls_error *),
                    void *ctx, ls_error *err) {
     outgoing o = {.change = &b->changes[i], .delivery = d, .segment = s, .pause = pause, .ctx = ctx};
+    r->begun = false;
     if (!b->changes[i].fault) {
         if (send_row(r, b, i, &o, err) == 0) return 0;
         if (!set_aside(r, b, i, err)) return -1;

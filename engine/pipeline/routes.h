@@ -23,6 +23,8 @@ int ls_routes_prepare(ls_routes *r, ls_batch *b, int (*pause)(void *ctx, ls_erro
  * the budget or the client's queue is full; -1 from it ends the wait. */
 int ls_routes_send(ls_routes *r, ls_batch *b, uint32_t i, ls_delivery *d, ls_segment *s,
                    int (*pause)(void *ctx, ls_error *err), void *ctx, ls_error *err) LS_MUST_CHECK;
+/* Of the change that ls_routes_send() was given last: has a message of it gone? */
+bool ls_routes_begun(const ls_routes *r);
 /* exactly_once: what is sent while a transaction is being ended waits, and goes into the next one. Is there something? */
 bool ls_routes_waiting(const ls_routes *r);
 /* Sends of it what can be sent now. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PRODUCE = 0, ADD_PARTITIONS = 24, END_TXN = 26, SOON_MS = 20000 };
+enum { PRODUCE = 0, INIT_PRODUCER = 22, ADD_PARTITIONS = 24, END_TXN = 26, SOON_MS = 20000 };
 
 static const ls_log quiet = {.fd = STDERR_FILENO, .least = LS_ERROR, .stage = "test"};
 
@@ -227,6 +227,120 @@ static void test_a_message_that_is_at_fault(void **state) {
     end(f);
 }
 
+/* The program ends while it goes back: no error of its own, and with a client that is lost it has let go of it. */
+static void test_stopped_while_it_goes_back(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    const rd_kafka_resp_err_t once[] = {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS};
+    inject(f, PRODUCE, 1, once);
+    send_rows(f, 10);
+    err = await_failure(f);
+    assert_int_equal(err.code, LS_AGAIN);
+    ls_producer_release(f->producer);
+    assert_int_equal(ls_delivery_finish(f->delivery, 1000, &err), 0);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 1);
+    end(f);
+}
+
+/* The capture thread has failed with a message that it could not hand over: the checkpoint must not pass over it. */
+static void test_a_message_that_was_not_sent(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    ls_inflight *in = ls_delivery_inflight(f->delivery);
+    ls_segment *s = ls_inflight_open(in);
+    assert_non_null(s);
+    ls_inflight_add(in, s, 5);
+    s->has_place = true;
+    s->place = (ls_place){.offset = 100};
+    ls_inflight_close(in, s);
+    assert_int_equal(ls_delivery_finish(f->delivery, 2000, &err), 0);
+    assert_int_equal(ls_delivery_commits(f->delivery), 0);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 1);
+    end(f);
+}
+
+/* Of a row's messages some are sent and some are not: nobody may see them. */
+static void test_spoilt_by_the_capture_thread(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    send_rows(f, 10);
+    await_commit(f, 0);
+    ls_delivery_spoil(f->delivery);
+    send_rows(f, 1);
+    err = await_failure(f);
+    assert_int_equal(err.code, LS_AGAIN);
+    assert_int_equal(ls_delivery_commits(f->delivery), 1);
+    go_back(f);
+    send_rows(f, 10);
+    await_commit(f, 1);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 200);
+    assert_int_equal(ls_delivery_finish(f->delivery, SOON_MS, &err), 0);
+    end(f);
+}
+
+/* The capture thread is kept by a hook or by the database: the transaction does not wait for it until it times out. */
+static void test_a_capture_thread_that_is_away(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    ls_inflight *in = ls_delivery_inflight(f->delivery);
+    ls_segment *s = ls_inflight_open(in), *next;
+    assert_non_null(s);
+    assert_true(ls_delivery_enter(f->delivery));
+    ls_inflight_add(in, s, 5);
+    assert_int_equal(ls_producer_send(f->producer, f->topic, 0, "k", 1, "value", 4, NULL, 0, s, &err), 0);
+    ls_delivery_leave(f->delivery, 5);
+    s->has_place = true;
+    s->place = (ls_place){.offset = 100};
+    ls_inflight_close(in, s);
+    assert_in_range(ls_delivery_cut(f->delivery, false), 1, 100); /* it is not time yet */
+    next = ls_inflight_open(in); /* a batch that is at work */
+    assert_non_null(next);
+    await_commit(f, 0);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 100);
+    next->has_place = true;
+    next->place = (ls_place){.offset = 200};
+    ls_inflight_close(in, next);
+    assert_int_equal(ls_delivery_finish(f->delivery, SOON_MS, &err), 0);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 200);
+    end(f);
+}
+
+static void test_a_topic_that_may_not_be_written(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    const rd_kafka_resp_err_t refused[] = {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
+    inject(f, ADD_PARTITIONS, 1, refused);
+    send_rows(f, 10);
+    err = await_failure(f);
+    if (err.code != LS_USAGE) fail_msg("%d %s", err.code, err.text);
+    assert_non_null(strstr(err.text, "Topic authorization failed"));
+    assert_non_null(strstr(err.text, "the right to write"));
+    assert_int_equal(ls_delivery_finish(f->delivery, 1000, &err), -1);
+    assert_int_equal(err.code, LS_USAGE);
+    assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 1);
+    end(f);
+}
+
+static void test_a_broker_that_allows_less_time(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    ls_checkpoints *c;
+    const rd_kafka_resp_err_t refused[] = {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT};
+    inject(f, INIT_PRODUCER, 1, refused);
+    assert_int_equal(ls_checkpoints_open(&c, &f->conf, "d", 1024 * 1024, &quiet, &err), -1);
+    if (err.code != LS_USAGE) fail_msg("%d %s", err.code, err.text);
+    assert_non_null(strstr(err.text, "transaction.max.timeout.ms"));
+    assert_non_null(strstr(err.text, "30000"));
+    assert_int_equal(ls_delivery_finish(f->delivery, 1000, &err), 0);
+    end(f);
+}
+
 static void ignore(void *ctx, const ls_report *r) {
     if (r->opaque) ++*(int *)ctx;
 }
@@ -270,6 +384,9 @@ int main(void) {
         cmocka_unit_test(test_commits),          cmocka_unit_test(test_the_coordinator_moves),
         cmocka_unit_test(test_undone),           cmocka_unit_test(test_another_instance),
         cmocka_unit_test(test_a_message_that_is_at_fault), cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_stopped_while_it_goes_back), cmocka_unit_test(test_a_message_that_was_not_sent),
+        cmocka_unit_test(test_spoilt_by_the_capture_thread), cmocka_unit_test(test_a_capture_thread_that_is_away),
+        cmocka_unit_test(test_a_topic_that_may_not_be_written), cmocka_unit_test(test_a_broker_that_allows_less_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
