@@ -18,10 +18,6 @@ WITH_PLACE = """function(row)
   end"""
 
 
-def consumer_knows_delivery():
-    return "`delivery`" in lib.run([lib.PROGRAM, "options", "consumer"])
-
-
 class Stage:
     """One program: what it did wrong is in problems, its highest memory in peak."""
 
@@ -88,8 +84,7 @@ class Pipeline:
     def __init__(self, database, delivery, servers, folder, out, layout):
         self.database, self.delivery, self.out = database, delivery, out
         self.is_split = layout["split_files"]
-        self.once_in_files = delivery == "exactly_once" and consumer_knows_delivery()
-        self.has_place = not self.once_in_files
+        self.has_place = delivery == "at_least_once"
         self.name = "%s_%s" % (SHORT[database.db], SHORT[delivery])
         self.label = self.name.replace("_", "/")
         self.topics = {t: "%s_%s_%s" % (database.name, self.name, t) for t in sorted(set(TOPIC_OF.values()))}
@@ -118,7 +113,7 @@ class Pipeline:
         csv = {"filename": os.path.join(self.out, "rows"), "split_files": layout["split_files"]}
         return lib.call("consumer", {
             "group_id": self.database.name + "_" + self.name + "_csv", "topic_list": list(self.topics.values()), "kafka_conf": servers.proxied,
-            "instances": layout["instances"], "map": lib.Raw(WITH_PLACE) if self.has_place else None, "delivery": self.delivery_lua() if self.once_in_files else None,
+            "instances": layout["instances"], "map": lib.Raw(WITH_PLACE) if self.has_place else None, "delivery": self.delivery_lua(),
             "writer": lib.Raw("ls.csv_writer { %s }" % ", ".join("%s = %s" % (k, lib.lua(v)) for k, v in csv.items()))})
 
     def stages(self):

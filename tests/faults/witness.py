@@ -188,14 +188,14 @@ class File:
         self.high = {}       # the furthest of each row, in the order of the history
         self.places = set()  # (action, place) of its rows
 
-    def read(self):
-        """The rows that are whole and new, as dicts."""
+    def read(self, end=None):
+        """The rows that are whole and new, as dicts, those before a place in the file alone if one is given."""
         with open(self.path, "rb") as f:
             size = f.seek(0, os.SEEK_END)
-            if size < self.offset:
-                raise ValueError("%s was cut to %d bytes, of which %d were read" % (self.path, size, self.offset))
+            if size < self.offset or (end is not None and size < end):
+                raise ValueError("%s has %d bytes, where %d were read and %s are to be there" % (self.path, size, self.offset, end))
             f.seek(self.offset)
-            text = f.read()
+            text = f.read() if end is None else f.read(end - self.offset)
         text = text[:text.rfind(b"\n") + 1]
         self.offset += len(text)
         for cells in csv.reader(text.decode().splitlines(), strict=True):
@@ -221,14 +221,26 @@ class Files:
         self.repeats = 0
 
     def read(self):
-        """Takes what is there; the topic is read before."""
-        for path in sorted(glob.glob(os.path.join(self.pipeline.out, "*.csv"))):
+        """Takes what is there; the topic is read before. Rows that are in the files once are those before the lengths that the manifests tell: what
+        stands behind them may be written again, in another order of partitions."""
+        for path, end in sorted(self.ends().items()):
             f = self.files.setdefault(path, File(path))
             try:
-                for line in f.read():
+                for line in f.read(end):
                     self.take(f, line)
             except ValueError as e:
                 self.problems.add("%s", e)
+
+    def ends(self):
+        """How far each file is to be read; None: as far as it goes."""
+        if self.pipeline.has_place:
+            return dict.fromkeys(glob.glob(os.path.join(self.pipeline.out, "*.csv")))
+        out = {}
+        for path in glob.glob(os.path.join(self.pipeline.out, "*.manifest.json")):
+            with open(path, encoding="utf-8") as f:
+                manifest = json.load(f)
+            out.update((os.path.join(self.pipeline.out, entry["file"]), entry["bytes"]) for entry in manifest["files"] if entry and not entry.get("new"))
+        return out
 
     def take(self, f, line):
         table = line["table"].split(".", 1)[1]
