@@ -18,10 +18,6 @@ WITH_PLACE = """function(row)
   end"""
 
 
-def consumer_knows_delivery():
-    return "`delivery`" in lib.run([lib.PROGRAM, "options", "consumer"])
-
-
 class Stage:
     """One program: what it did wrong is in problems, its highest memory in peak."""
 
@@ -88,7 +84,7 @@ class Pipeline:
     def __init__(self, database, delivery, servers, folder, out, layout):
         self.database, self.delivery, self.out = database, delivery, out
         self.is_split = layout["split_files"]
-        self.once_in_files = delivery == "exactly_once" and consumer_knows_delivery()
+        self.once_in_files = delivery == "exactly_once"
         self.has_place = not self.once_in_files
         self.name = "%s_%s" % (SHORT[database.db], SHORT[delivery])
         self.label = self.name.replace("_", "/")
