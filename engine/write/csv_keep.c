@@ -268,8 +268,10 @@ static void make_way(ls_csv_keep *k, const char *path) {
 }
 
 int ls_csv_keep_add(ls_csv_keep *k, const char *path, bool fresh, uint64_t length, ls_error *err) {
+    kept *f = *find(k, path);
+    if (f && !f->renamed) return ls_csv_keep_lost(k, path, "was removed or replaced while rows were written to it", err);
     make_way(k, path);
-    kept *f = add(k, strdup(path));
+    f = add(k, strdup(path));
     if (!f) return no_memory(err);
     f->fresh = fresh;
     f->stored = f->length = length;
@@ -391,15 +393,22 @@ int ls_csv_keep_lost(const ls_csv_keep *k, const char *path, const char *what, l
                    path, what, k->path, k->path);
 }
 
+/* As its name says: the option may be another one since. */
+static ls_csv_compress compress_of(const char *path) {
+    const char *p = path + folder_of(path), *end = NULL;
+    while ((p = strstr(p, ".csv"))) end = p += 4;
+    return !end ? LS_CSV_PLAIN : strncmp(end, ".zst", 4) == 0 ? LS_CSV_ZSTD : strncmp(end, ".gz", 3) == 0 ? LS_CSV_GZIP : LS_CSV_PLAIN;
+}
+
 /* The bytes that count end a line, or what stands behind them begins a frame (or is zeros, after a power cut): else the file was changed, and
  * would be cut at a wrong place. */
-static bool ends_there(const ls_csv_conf *conf, int fd, uint64_t bytes) {
+static bool ends_there(ls_csv_compress compress, int fd, uint64_t bytes) {
     static const unsigned char begins[][2] = {[LS_CSV_ZSTD] = {0x28, 0xb5}, [LS_CSV_GZIP] = {0x1f, 0x8b}};
     unsigned char at[2] = {0};
-    if (conf->compress == LS_CSV_PLAIN) return !bytes || (pread(fd, at, 1, (off_t)bytes - 1) == 1 && *at == '\n');
+    if (compress == LS_CSV_PLAIN) return !bytes || (pread(fd, at, 1, (off_t)bytes - 1) == 1 && *at == '\n');
     ssize_t n = pread(fd, at, 2, (off_t)bytes);
     for (ssize_t i = 0; i < n; i++)
-        if (at[i] && at[i] != begins[conf->compress][i]) return false;
+        if (at[i] && at[i] != begins[compress][i]) return false;
     return n >= 0;
 }
 
@@ -415,7 +424,7 @@ static int cut_back(ls_csv_keep *k, const ls_manifest_file *f, const char *path,
     else if ((uint64_t)st.st_size < f->bytes) rc = ls_csv_keep_lost(k, path, "is shorter than it was", err);
     else if ((uint64_t)st.st_size > f->bytes && !f->fresh) {
         if (f->end) rc = ls_csv_keep_lost(k, path, "has ended, and is longer than it was", err);
-        else if (!ends_there(&k->conf, fd, f->bytes)) rc = ls_csv_keep_lost(k, path, "was changed: no row ends where the last one did", err);
+        else if (!ends_there(compress_of(path), fd, f->bytes)) rc = ls_csv_keep_lost(k, path, "was changed: no row ends where the last one did", err);
         else if (ftruncate(fd, (off_t)f->bytes)) rc = ls_csv_io_error(err, "cut back", path);
         *cut = rc == 0;
     }

@@ -36,7 +36,8 @@ uint64_t ls_csv_keep_hash(const ls_csv_keep *k, const char *path);
 bool ls_csv_keep_has(const ls_csv_keep *k, const char *path, uint64_t *length);
 /* Has it ended, and waits for its name? */
 bool ls_csv_keep_has_ended(const ls_csv_keep *k, const char *path);
-/* Rows are to go to a file that it does not know: one that is there, of so many bytes, or (fresh) one that is made then. */
+/* Rows are to go to a file that it does not know: one that is there, of so many bytes, or (fresh) one that is made then. LS_LOST: it knows it, so
+ * that the file was taken away. */
 int ls_csv_keep_add(ls_csv_keep *k, const char *path, bool fresh, uint64_t length, ls_error *err) LS_MUST_CHECK;
 /* Are there files that the manifest on the disk does not name yet? Then names them all. */
 bool ls_csv_keep_waits(const ls_csv_keep *k);

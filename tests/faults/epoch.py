@@ -189,6 +189,16 @@ class Epoch:
             topic.repeats = files.repeats = 0
         return "  ".join(out)
 
+    def last_look(self):
+        """What came behind the last round's marks, now that the programs have ended."""
+        out = []
+        for p in self.pipelines:
+            self.topics[p].read()
+            self.files[p].read()
+            self.files[p].check()
+            out += self.topics[p].problems.take() + self.files[p].problems.take()
+        return out
+
     def close(self, keep):
         """Stops everything. keep: the folder stays, with the servers' logs in it."""
         for w in self.writers:
@@ -198,6 +208,7 @@ class Epoch:
             for s in p.stages():
                 s.kill() if keep else s.stop()
                 problems += ["%s: %s" % (p.label, text) for text in s.problems]
+        problems += [] if keep else self.last_look()
         for t in self.topics.values():
             t.stop()
         for d in self.disks:

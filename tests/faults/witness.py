@@ -112,6 +112,7 @@ class Topic:
         self.seen = {}
         self.again = set()  # places that came more than once
         self.last = {}
+        self.high = {}  # by topic and partition: the furthest place that came
         self.lost = set()  # rows that were complained of
         self.repeats = 0
         self.marks = {}
@@ -133,6 +134,9 @@ class Topic:
         before = self.seen.get(place)
         if before is None:
             self.first(row, op, columns, place, key)
+            if place < self.high.get((topic, partition), place):
+                self.problems.add("partition %d has at offset %d for the first time %s, which is before %s", partition, offset, place, self.high[topic, partition])
+            self.high[topic, partition] = max(place, self.high.get((topic, partition), place))
             self.seen[place] = (digest, topic, partition, row, len(self.place[row]) - 1, offset)
         elif before[:3] != (digest, topic, partition):
             self.problems.add("partition %d has at offset %d another message of %s, which came at %d: %s", partition, offset, place, before[5], value[:400].decode())
@@ -217,6 +221,7 @@ class Files:
         self.files = {}
         self.seen = set()
         self.came = collections.defaultdict(list)
+        self.touched = set()  # rows of which something came since the last check
         self.marks = {}
         self.repeats = 0
 
@@ -253,6 +258,7 @@ class Files:
             self.take_placed(f, row, action, v, (line["pos"], int(line["seq"])))
         else:
             self.came[row, action if self.pipeline.is_split else ""].append((action, v))
+            self.touched.add(row)
         for t, name in MARKS.items():
             if table == name and action == "I":
                 self.marks[t, int(row[1])] = v
@@ -286,8 +292,9 @@ class Files:
             for row, i, action in self.missing():
                 self.problems.add("%s: %s of change %d %s is in no file", row, action, i + 1, self.expected.changes[row][i])
         else:
-            for row in self.expected.fresh:
+            for row in self.touched.union(self.expected.fresh):  # a repeat may be of rows that did not change in this round
                 self.check_exact(row)
+            self.touched.clear()
 
     def is_whole(self):
         if self.pipeline.has_place:

@@ -96,6 +96,35 @@ static void test_a_settled_file_is_taken_away(void **state) {
     assert_file(f, "_c.csv", HEAD ROW("2"));
 }
 
+/* What is cut back is judged by what it is, whatever `compress` says now. */
+static void test_compress_is_changed_after_a_crash(void **state) {
+    static const struct {
+        ls_csv_compress first, then;
+        const char *end, *torn;
+    } cases[] = {{LS_CSV_PLAIN, LS_CSV_ZSTD, "_c.csv", "I,pub"}, {LS_CSV_GZIP, LS_CSV_PLAIN, "_c.csv.gz", "\x1f\x8b\x08"}, {LS_CSV_ZSTD, LS_CSV_GZIP, "_c.csv.zst", "\x28\xb5\x2f"}};
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        f->conf.compress = cases[i].first;
+        begin(f, LS_CSV_SETTLE_MS);
+        add_row(f, "1");
+        flush(f);
+        close_csv(f);
+        FILE *out = file(f, cases[i].end, "ab");
+        assert_non_null(out);
+        assert_int_equal(fseek(out, 0, SEEK_END), 0);
+        long whole = ftell(out);
+        fputs(cases[i].torn, out);
+        fclose(out);
+        f->conf.compress = cases[i].then;
+        open_csv(f);
+        close_csv(f);
+        out = file(f, cases[i].end, "ab");
+        assert_int_equal(fseek(out, 0, SEEK_END), 0);
+        assert_int_equal(ftell(out), whole);
+        fclose(out);
+    }
+}
+
 static void test_places(void **state) {
     fixture *f = *state;
     begin(f, LS_CSV_SETTLE_MS);
@@ -194,11 +223,38 @@ static void test_more_names_than_are_known(void **state) {
     assert_no_file(f, "orders/r.csv.part");
 }
 
+/* Found anew, a file that was taken away is not begun anew, as if its rows had never been. */
+static void test_a_file_is_taken_among_more_names_than_are_known(void **state) {
+    fixture *f = *state;
+    static char path[160];
+    char taken[200];
+    snprintf(path, sizeof path, "%s/{table}/r", f->folder);
+    snprintf(taken, sizeof taken, "%s/orders/r.csv", f->folder);
+    f->conf.filename = path;
+    begin(f, LS_CSV_SETTLE_MS);
+    add_row(f, "1");
+    flush(f);
+    assert_int_equal(unlink(taken), 0);
+    for (int i = 0; i < LS_CSV_NAMES_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d", i);
+        ls_schema *s = schema(f, name, "k v", "0");
+        add(f, s, 'I', NULL, "1|v");
+        ls_schema_unref(s);
+    }
+    change(f, f->orders, 'I', NULL, "2|x|y");
+    assert_int_equal(f->csv->ops->write(f->csv, &f->work->seen, &f->err), -1);
+    assert_int_equal(f->err.code, LS_LOST);
+    assert_non_null(strstr(f->err.text, "orders/r.csv was removed or replaced while rows were written to it"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_a_file_is_named_before_it_is_made), T(test_a_file_settles),         T(test_a_settled_file_is_taken_away), T(test_places),
         T(test_a_stranger_makes_the_file),         T(test_a_stranger_adds_to_the_file), T(test_whose_manifest_it_is),
+        T(test_compress_is_changed_after_a_crash),
         cmocka_unit_test_setup_teardown(test_more_names_than_are_known, setup_in_memory, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_is_taken_among_more_names_than_are_known, setup_in_memory, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
