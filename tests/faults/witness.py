@@ -237,14 +237,13 @@ class Files:
                 self.problems.add("%s", e)
 
     def ends(self):
-        """How far each file is to be read; None: as far as it goes."""
-        if self.pipeline.has_place:
-            return dict.fromkeys(glob.glob(os.path.join(self.pipeline.out, "*.csv")))
-        out = {}
+        """How far each file is to be read; None: as far as it goes, as with one that no manifest names."""
+        out = dict.fromkeys(glob.glob(os.path.join(self.pipeline.out, "*.csv")))
         for path in glob.glob(os.path.join(self.pipeline.out, "*.manifest.json")):
             with open(path, encoding="utf-8") as f:
                 manifest = json.load(f)
-            out.update((os.path.join(self.pipeline.out, entry["file"]), entry["bytes"]) for entry in manifest["files"] if entry and not entry.get("new"))
+            ends = {os.path.join(self.pipeline.out, e["file"]): 0 if e.get("new") else e["bytes"] for e in manifest["files"] if e}
+            out.update((file, end) for file, end in ends.items() if file in out)
         return out
 
     def take(self, f, line):
