@@ -40,17 +40,17 @@ static void show_key(ls_buf *out, const ls_change *c) {
     ls_buf_str(out, "...");
 }
 
-static void show_row(ls_buf *out, const ls_change *c, const ls_column *col) {
+static void show_row(ls_buf *out, const ls_work *w, const ls_change *c, const ls_column *col) {
     ls_buf_fmt(out, "table %s.%s, column \"%s\"", c->schema->schema, c->schema->table, col->name);
-    show_key(out, c);
+    if (!w->masks) show_key(out, c);
     ls_buf_fmt(out, ", transaction %s (%s), row %" PRIu64 ": text that is not valid in its character set", c->tx->pos, c->tx->id,
                c->seq);
 }
 
 /* Says it, as the error that stops or as a warning. */
-static int tell(const ls_invalid *how, const ls_change *c, const ls_column *col, ls_error *err) {
+static int tell(const ls_invalid *how, const ls_work *w, const ls_change *c, const ls_column *col, ls_error *err) {
     ls_buf text = {0};
-    show_row(&text, c, col);
+    show_row(&text, w, c, col);
     if (how->policy == LS_INVALID_STOP)
         ls_buf_str(&text, ": " LS_INVALID_MEND);
     else if (how->policy == LS_INVALID_SKIP)
@@ -86,7 +86,7 @@ int ls_invalid_settle(const ls_invalid *how, ls_work *w, uint32_t from, bool *sa
         return set_aside(w, from, col, err);
     }
     bool stop = how->policy == LS_INVALID_STOP;
-    int rc = stop || !*said ? tell(how, c, col, err) : 0;
+    int rc = stop || !*said ? tell(how, w, c, col, err) : 0;
     *said = true;
     if (!stop) w->invalid++;
     if (rc || how->policy != LS_INVALID_REPLACE) w->seen.count = from;

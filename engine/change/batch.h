@@ -49,6 +49,7 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     /* Errors of rows (change/fault.h). */
     bool isolate; /* the stage goes on behind a row that is in error; set when the batch is made */
     bool keep;    /* ... and wants it as it was before its hooks */
+    bool masks;   /* `columns` mask values, so that none that was not masked yet is for the log */
     bool out_of_memory; /* an ls_row_* or ls_layout_* call gave up for want of memory: no row is to blame */
     struct ls_blame { const char *hook, *path; int line; } blame; /* of the last error that a function raised; hook NULL: none was noted */
     ls_batch_memory *memory;

@@ -64,6 +64,13 @@ ls_columns *ls_columns_new(const ls_column_set *sets, size_t n, ls_schemas *sche
     return NULL;
 }
 
+bool ls_columns_mask(const ls_columns *c) {
+    for (size_t i = 0; c && i < c->nsets; i++)
+        for (size_t k = 0; k < c->sets[i].seen.nrules; k++)
+            if (c->sets[i].seen.rules[k].mask != LS_MASK_NONE) return true;
+    return false;
+}
+
 static void plan_free(plan *p) {
     ls_schema_unref(p->from);
     ls_schema_unref(p->to);

@@ -39,6 +39,7 @@ typedef struct ls_columns ls_columns; /* of one stage thread */
 /* sets: by ls_schema.rule; copied; the rules in them are borrowed for its life. NULL: memory. */
 ls_columns *ls_columns_new(const ls_column_set *sets, size_t n, ls_schemas *schemas, const ls_log *log);
 void ls_columns_free(ls_columns *c);
+bool ls_columns_mask(const ls_columns *c); /* Is there a rule that masks? NULL: there is none */
 /* Applies the rules to the batch's rows, in both images and in the keys of moved rows. NULL stays NULL, and what was not sent is not
  * made up. A value that cannot be cast: LS_FAIL with table, column, key and position; under ls_work.isolate it
  * stays as it is, and its row is set aside (change/fault.h) with all else done. */

@@ -286,6 +286,7 @@ static int open_session(connector *c, ls_error *err) {
     if (!c->work && !(c->work = ls_work_new(&c->schemas, c->opt->name, c->server.db))) return ls_fail_memory(err, "starting");
     c->work->isolate = ls_dead_on_error(c->dead) != LS_POLICY_STOP;
     c->work->keep = ls_dead_on_error(c->dead) == LS_POLICY_DEAD_LETTER;
+    c->work->masks = ls_columns_mask(c->columns);
     const char *gtid = ls_buf_cstr(&c->gtid);
     if (!gtid) return ls_fail_memory(err, "starting");
     ls_resume from = {.restart = c->place,

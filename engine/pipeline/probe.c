@@ -208,6 +208,7 @@ static int print_source(printer *p, ls_error *err) {
         ls_fail_memory(err, "starting");
         goto out;
     }
+    p->work->masks = ls_columns_mask(p->columns);
     ls_resume from = {.restart = at, .gtid = gtid_text, .delivered_pos = "", .delivered_gtid = "", .binlog = id.binlog};
     if (ops->start(source, &from, err)) goto out;
     hold_signals();

@@ -51,6 +51,16 @@ static void test_skip(void **state) {
     assert_string_equal(f->said, IN_T "2" AT "2" SKIPPED);
 }
 
+/* The rows are as they came: a key that `columns` mask is not for the log. */
+static void test_no_key_where_values_are_masked(void **state) {
+    fixture *f = *state;
+    start(f, LS_INVALID_SKIP, 0);
+    f->w->masks = true;
+    some_rows(f);
+    assert_int_equal(f->w->invalid, 2);
+    assert_string_equal(f->said, "table public.t, column \"note\"" AT "2" SKIPPED);
+}
+
 /* What stopped goes on under another policy: the rows have the same ordinals. What was delivered is neither said nor counted. */
 static void test_policies_follow_one_another(void **state) {
     fixture *f = *state;
@@ -193,6 +203,7 @@ int main(void) {
         TEST(test_what_is_not_sent),
         TEST(test_the_row_before_is_sent),
         TEST(test_said_once),
+        TEST(test_no_key_where_values_are_masked),
         TEST(test_a_key_that_is_invalid),
         TEST(test_names_stay_an_error),
     };
