@@ -1,6 +1,7 @@
 #include "kafka/producer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct ls_topic {
 struct ls_producer {
     rd_kafka_t *rk; /* NULL: released */
     bool owns;      /* rk is its own */
+    atomic_bool abandoned;
     rd_kafka_queue_t *events;
     ls_kafka_conf conf;
     const ls_log *log;
@@ -175,6 +177,7 @@ size_t ls_producer_alone(const ls_producer *p) {
 
 int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key, size_t key_len, const void *value,
                      size_t value_len, const ls_producer_header *headers, size_t nheaders, void *opaque, ls_error *err) {
+    if (atomic_load_explicit(&p->abandoned, memory_order_relaxed)) return ls_fail(err, LS_AGAIN, "the producer takes no more messages");
     size_t bytes = ls_producer_bytes(key_len, value_len, headers, nheaders);
     if (bytes > LS_LARGEST) return too_large(t, bytes, err);
     rd_kafka_resp_err_t e = nheaders ? produce_with(p, t, partition, key, key_len, value, value_len, headers, nheaders, opaque)
@@ -183,11 +186,7 @@ int ls_producer_send(ls_producer *p, ls_topic *t, int partition, const void *key
     if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ls_fail(err, LS_AGAIN, "the producer's queue is full");
     if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large(t, bytes, err);
     if (!p->owns && (e == RD_KAFKA_RESP_ERR__STATE || e == RD_KAFKA_RESP_ERR__FATAL || e == RD_KAFKA_RESP_ERR__FENCED)) return refuse(p, err);
-    if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        char why[256];
-        rd_kafka_fatal_error(p->rk, why, sizeof why);
-        return ls_fail(err, LS_FAIL, "the producer cannot go on: %s; start the program again", why);
-    }
+    if (e == RD_KAFKA_RESP_ERR__FATAL) return ls_fail(err, LS_AGAIN, "the producer cannot go on"); /* why comes as an event */
     return ls_fail(err, LS_FAIL, "topic %s, partition %d: %s", t->name, partition, rd_kafka_err2str(e));
 }
 
@@ -227,12 +226,17 @@ static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_re
     }
 }
 
+void ls_producer_abandon(ls_producer *p) {
+    atomic_store(&p->abandoned, true);
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 static void take_fatal(ls_producer *p) {
     char why[256] = "";
     rd_kafka_resp_err_t cause = rd_kafka_fatal_error(p->rk, why, sizeof why);
     pthread_mutex_lock(&p->mutex);
     p->fatal = true;
-    ls_fail(&p->err, ls_kafka_code(cause) == LS_FENCED ? LS_FENCED : LS_FAIL, "the producer cannot go on: %s; start the program again", why);
+    ls_fail(&p->err, ls_kafka_code(cause) == LS_FENCED ? LS_FENCED : LS_AGAIN, "the producer cannot go on: %s", why);
     pthread_mutex_unlock(&p->mutex);
 }
 

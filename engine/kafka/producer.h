@@ -57,6 +57,9 @@ typedef struct ls_report {
 } ls_report;
 /* Delivery thread: waits up to wait_ms for reports and calls `take` for each. Gives how many. */
 int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *ctx, const ls_report *r), void *ctx);
+/* Delivery thread: a message was given up, and none behind it may be stored before it comes again. What waits is forgotten, and nothing more is taken: a new producer
+ * has to. Again for each report that comes meanwhile. */
+void ls_producer_abandon(ls_producer *p);
 /* Any thread: ends the wait of ls_producer_reports(). While the client is released: nothing. */
 void ls_producer_wake(ls_producer *p);
 /* Delivery thread: has what was sent go out at once, without linger.ms. True: nothing is outstanding, and every report was taken. */

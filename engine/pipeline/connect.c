@@ -494,6 +494,8 @@ static int sessions(connector *c, ls_error *err) {
         close_session(c);
         bool undone = c->delivery && ls_delivery_is_undone(c->delivery);
         if (!undone) settle_all(c, 0);
+        if (!undone && c->delivery && ls_delivery_check(c->delivery, err) && !ls_delivery_is_undone(c->delivery)) return -1; /* it is over: a new one has to begin */
+        undone = c->delivery && ls_delivery_is_undone(c->delivery);
         if (undone ? go_back(c, err) : ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
     }
 }
@@ -548,11 +550,23 @@ out:
 }
 
 /* A turn that the group was silent about is begun anew if it is this program's again: what was sent meanwhile, by whomever, is in the checkpoint. */
-int ls_connect_run(ls_worker *w, ls_error *err) {
+/* Takes another turn: the group has given it, or the producer has to be another one. */
+static bool goes_on(ls_worker *w, ls_retry *retry, int64_t began, ls_error *err) {
     ls_error over;
+    if (ls_clock_ms() - began >= LS_SILENCE_MS) *retry = (ls_retry){0}; /* it went well for a while */
+    if (err->code == LS_AGAIN) return ls_retry_wait(retry, w, err) == 0;
+    return err->code == LS_FENCED && w->standby && ls_standby_check(w->standby, &over) && ls_standby_turn(w->standby, &over) >= 0;
+}
+
+int ls_connect_run(ls_worker *w, ls_error *err) {
+    ls_retry retry = {0};
+    int64_t began;
     int rc;
-    do rc = take_turn(w, err);
-    while (rc && err->code == LS_FENCED && w->standby && ls_standby_check(w->standby, &over) && ls_standby_turn(w->standby, &over) >= 0);
+    do {
+        began = ls_clock_ms();
+        rc = take_turn(w, err);
+    } while (rc && goes_on(w, &retry, began, err));
+    if (rc && err->code == LS_OK) rc = 0; /* asked to stop while it waited: what was not acknowledged comes again */
     if (w->standby) ls_standby_close(w->standby);
     w->standby = NULL;
     return rc;

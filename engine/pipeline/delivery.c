@@ -26,8 +26,12 @@ static void take_report(void *ctx, const ls_report *r) {
     if (r->failed && r->too_large && d->refused && ls_refused_take(d->refused, r)) return; /* its segment waits for the letter */
     if (r->failed) { /* the segment keeps its count: the position stays before the lost message */
         ls_error err;
-        ls_fail(&err, r->code == LS_AGAIN ? LS_FAIL : r->code,
-                "Kafka did not take a message: %s; nothing after the last checkpoint is passed over: mend it and start again", r->why);
+        if (r->final || r->code == LS_FENCED)
+            ls_fail(&err, r->final ? LS_FAIL : LS_FENCED,
+                    "Kafka did not take a message: %s; nothing after the last checkpoint is passed over: mend it and start again", r->why);
+        else /* after a broker's death, an idempotent producer may have lost count with it */
+            ls_fail(&err, LS_AGAIN, "Kafka did not take a message: %s; goes back to the last checkpoint", r->why);
+        if (err.code == LS_AGAIN) ls_producer_abandon(d->producer);
         ls_delivery_fail(d, &err);
         return;
     }
