@@ -35,8 +35,7 @@ class Servers:
         lib.BROKERS = brokers
 
     def stop(self):
-        for name in ["postgres", "mariadb"] + self.brokers:
-            self.wake(name)
+        self.wake_all()
         subprocess.run([SERVICES, "--dir", self.folder, "stop"], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.dir, ignore_errors=True)
         self.use(*self.before)
@@ -47,7 +46,10 @@ class Servers:
 
     def pids(self, name):
         """The server's process, and those that it has started."""
-        main = self.pid(name)
+        try:
+            main = self.pid(name)
+        except FileNotFoundError:  # it has ended
+            return []
         text = subprocess.run(["ps", "-o", "pid=", "--ppid", str(main)], stdout=subprocess.PIPE, encoding="ascii", check=False).stdout
         return [main] + [int(p) for p in text.split()]
 
@@ -64,6 +66,10 @@ class Servers:
 
     def wake(self, name):
         self.send(name, signal.SIGCONT)
+
+    def wake_all(self):
+        for name in ["postgres", "mariadb"] + self.brokers:
+            self.wake(name)
 
     def end(self, name, sig=signal.SIGKILL):
         """Ends it without ado; start() starts it again. PostgreSQL takes SIGQUIT for that."""

@@ -82,8 +82,7 @@ class Outage(Case):
     def tearDown(self):
         for name in list(servers.commands):
             servers.start(name)
-        for name in ["postgres", "mariadb"] + servers.brokers:
-            servers.wake(name)
+        servers.wake_all()
         super().tearDown()
 
     def rows(self, db, first, last):
@@ -222,7 +221,7 @@ class Outage(Case):
         self.brokers(servers.wake)
         servers.wait_for_brokers()
         wait_until(lambda: len(self.ids("postgres")) == 2000, "all rows", 2 * lib.WAIT)
-        wait_until(lambda: "it is still this program's turn" in one.log() or one.ended(), "whose turn it is")
+        wait_until(lambda: one.ended() or "it is still this program's turn" in one.log(), "what the group says")
         again = not one.ended()
         if again:
             self.assertFalse(one.ended() or two.ended(), one.log() + two.log())
