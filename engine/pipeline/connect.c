@@ -492,10 +492,9 @@ static int sessions(connector *c, ls_error *err) {
         if (rc == 0) rc = pump(c, &retry, err);
         if (rc == 0 || err->code == LS_OK) return 0;
         close_session(c);
+        if (!c->delivery || !ls_delivery_is_undone(c->delivery)) settle_all(c, 0);
         bool undone = c->delivery && ls_delivery_is_undone(c->delivery);
-        if (!undone) settle_all(c, 0);
-        if (!undone && c->delivery && ls_delivery_check(c->delivery, err) && !ls_delivery_is_undone(c->delivery)) return -1; /* it is over: a new one has to begin */
-        undone = c->delivery && ls_delivery_is_undone(c->delivery);
+        if (!undone && c->delivery && ls_delivery_check(c->delivery, err)) return -1; /* its thread is through: another turn has to begin */
         if (undone ? go_back(c, err) : ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
     }
 }

@@ -52,19 +52,27 @@ static void take_report(void *ctx, const ls_report *r) {
     s->bytes -= r->bytes;
     if (!r->failed || s->failed) return;
     s->failed = true;
-    ls_fail(&s->why, r->code == LS_AGAIN ? LS_FAIL : r->code, "Kafka did not take a dead letter: %s; its message is not passed over: mend it and start again", r->why);
+    ls_code code = r->final ? LS_FAIL : r->code == LS_FENCED ? LS_FENCED : LS_AGAIN;
+    ls_fail(&s->why, code, "Kafka did not take a dead letter: %s; its message is not passed over%s", r->why, code == LS_AGAIN ? "" : ": mend it and start again");
 }
 
-/* Takes reports for a moment. stop_at: when to give up once the run stops; 0: not known yet. */
+/* The next letter has a producer of its own. Letters that were on their way come again with their messages. */
+static int begin_anew(ls_dead_sender *s) {
+    ls_producer_close(s->producer);
+    s->producer = NULL;
+    s->topic = NULL;
+    s->letters = s->bytes = 0;
+    s->failed = false;
+    return -1;
+}
+
+/* Takes reports for a moment. stop_at: when to give up once the run stops; 0: not known yet. LS_AGAIN: the session is to go back to its last commit. */
 static int wait_for_reports(ls_dead_sender *s, int64_t *stop_at, ls_error *err) {
     int taken = ls_producer_reports(s->producer, LS_LETTER_WAIT_MS, take_report, s);
     int64_t now = ls_clock_ms();
     if (taken) s->heard_at = now;
-    if (ls_producer_health(s->producer, err)) return -1;
-    if (s->failed) {
-        *err = s->why;
-        return -1;
-    }
+    if (s->failed) *err = s->why;
+    if (s->failed || ls_producer_health(s->producer, err)) return begin_anew(s);
     if (!*stop_at && ls_run_stopping(s->worker->run)) *stop_at = now + LS_DRAIN_MS;
     bool silent = s->worker->run->until_caught_up && now - s->heard_at >= LS_SILENCE_MS;
     if (taken || !(silent || (*stop_at && now >= *stop_at))) return 0;

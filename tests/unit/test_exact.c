@@ -271,8 +271,16 @@ static void test_spoilt_by_the_capture_thread(void **state) {
     ls_error err;
     send_rows(f, 10);
     await_commit(f, 0);
-    ls_delivery_spoil(f->delivery);
-    send_rows(f, 1);
+    ls_inflight *in = ls_delivery_inflight(f->delivery);
+    ls_segment *s = ls_inflight_open(in);
+    assert_non_null(s);
+    assert_true(ls_delivery_enter(f->delivery));
+    ls_inflight_add(in, s, 5);
+    assert_int_equal(ls_producer_send(f->producer, f->topic, 0, "k", 1, "value", 4, NULL, 0, s, &err), 0);
+    ls_delivery_spoil(f->delivery); /* between enter() and leave() nobody ends the transaction */
+    ls_delivery_leave(f->delivery, 5);
+    ls_inflight_close(in, s);
+    ls_delivery_cut(f->delivery, true);
     err = await_failure(f);
     assert_int_equal(err.code, LS_AGAIN);
     assert_int_equal(ls_delivery_commits(f->delivery), 1);
