@@ -259,18 +259,25 @@ static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
     return ready;
 }
 
-/* Nothing came. A server that decodes what nobody captures may be silent for long, so that it is no reason to connect anew. */
-static void note_silence(ls_pg *s) {
-    if (s->silent || ls_clock_ms() - s->heard_at < LS_PG_SILENCE_MS) return;
+/* Nothing came. A server that decodes what nobody captures may be silent for long, so that alone is no reason to connect anew. */
+static int note_silence(ls_pg *s, ls_error *err) {
+    int64_t now = ls_clock_ms();
+    if (now - s->heard_at < LS_PG_SILENCE_MS || (s->silent && now < s->look_at)) return 0;
+    if (!s->silent)
+        ls_log_line(&s->log, LS_WARN, "PostgreSQL at %s port %d has sent nothing for %d s, not even the answer that it was asked for: see whether it hangs",
+                    s->conf->host, s->conf->port, LS_PG_SILENCE_MS / 1000);
     s->silent = true;
-    ls_log_line(&s->log, LS_WARN, "PostgreSQL at %s port %d has sent nothing for %d s, not even the answer that it was asked for: see whether it hangs",
-                s->conf->host, s->conf->port, LS_PG_SILENCE_MS / 1000);
+    bool cut_off = ls_pg_is_cut_off(s);
+    s->look_at = ls_clock_ms() + LS_PG_LOOK_MS;
+    return cut_off ? ls_fail(err, LS_AGAIN, "streaming from PostgreSQL at %s port %d: the connection is dead, what either side sends does not come to the other", s->conf->host,
+                             s->conf->port)
+                   : 0;
 }
 
 static void note_message(ls_pg *s) {
     int64_t now = ls_clock_ms();
     if (s->silent) ls_log_line(&s->log, LS_INFO, "PostgreSQL answers again after %.1f s", (double)(now - s->heard_at) / 1000);
-    s->silent = false;
+    s->silent = s->waits = false;
     s->heard_at = now;
 }
 
@@ -295,10 +302,7 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
         int ready = wait_for_bytes(s, left > 0 ? (int)left : 0, err);
         if (ready < 0) return -1;
         if (ready && !s->eager) note_message(s);
-        if (!ready && left <= 0) {
-            note_silence(s);
-            return 0;
-        }
+        if (!ready && left <= 0) return note_silence(s, err);
     }
     s->eager = true;
     return 0;

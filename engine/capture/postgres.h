@@ -18,7 +18,8 @@ enum {
     LS_PG_SLOT_WAIT_MS = 5000,      /* a slot that takes longer to make is spoken of */
     LS_PG_STOP_LOOK_MS = 200,       /* ... and meanwhile it is looked so often whether the run is to end */
     LS_PG_QUIET_MS = 10000,         /* a server that has sent nothing for so long is asked for an answer */
-    LS_PG_SILENCE_MS = 30000,       /* ... and for so long is spoken of */
+    LS_PG_SILENCE_MS = 30000,       /* ... and for so long is spoken of; from then on it is looked at over another connection */
+    LS_PG_LOOK_MS = 5000,           /* ... so often */
     LS_PG_LOW_WATER = 64 * 1024,    /* bytes to wait for while batches come back full */
     LS_PG_LOW_WATER_WAIT_MS = 5,    /* ... for so long */
     LS_PG_DECODING_KIB = 256 * 1024 /* the server's memory for decoding on our connection, before it spills to disk */
@@ -77,6 +78,8 @@ struct ls_pg {
     uint64_t marked;      /* the highest mark given */
     int64_t heard_at;     /* ls_clock_ms(): something came, but for what comes while batches are full */
     bool silent;          /* it was spoken of */
+    int64_t look_at;      /* when to look at a silent one again */
+    bool waits;           /* the last look found that the server waits for us */
     bool eager;           /* the last batch came back full: wait for more than one byte */
     int low_water;        /* SO_RCVLOWAT as it is set */
     bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
@@ -90,6 +93,9 @@ struct ls_pg {
 int ls_pg_connect(ls_pg *s, ls_error *err) LS_MUST_CHECK;
 /* Fills *err with what the server said about `doing`; res NULL: the connection's own text. Gives -1. */
 int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doing);
+/* Is the stream cut off, though its connection seems to be there? A silent server is asked over a new connection what its end of the stream does. One that works may be
+ * silent for long; one that waits for this side, twice in a row, hears nothing of it: it is ended, for the slot's sake. Waits for up to LS_PG_CONNECT_MS. */
+bool ls_pg_is_cut_off(ls_pg *s);
 /* What a failure means by its SQLSTATE ("" or NULL: none came, the connection is gone). */
 ls_code ls_pg_code(const char *sqlstate);
 /* Runs a statement on `side` or `repl`, as PQexecParams() or, with n < 0, as PQexec() does; but a server that hangs is waited for no longer than

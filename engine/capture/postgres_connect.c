@@ -253,6 +253,28 @@ PGresult *ls_pg_ask(const ls_pg *s, PGconn *c, const char *sql, int n, const cha
     return last;
 }
 
+bool ls_pg_is_cut_off(ls_pg *s) {
+    static const char look[] = "SELECT CASE WHEN wait_event_type IN ('Activity', 'Client') THEN CASE WHEN $2::bool THEN pg_terminate_backend(pid) ELSE true END ELSE false END "
+                               "FROM pg_stat_activity WHERE pid = $1::int AND backend_type = 'walsender'";
+    char pid[16];
+    const char *const params[] = {pid, s->waits ? "true" : "false"};
+    bool waited = s->waits, gone = false;
+    PGconn *c = NULL;
+    ls_error err;
+    snprintf(pid, sizeof pid, "%d", PQbackendPID(s->repl));
+    s->waits = false;
+    if (connect_one(s, false, &c, &err) == 0) {
+        PGresult *res = ls_pg_ask(s, c, look, 2, params);
+        if (PQresultStatus(res) == PGRES_TUPLES_OK) {
+            gone = !PQntuples(res);
+            s->waits = !gone && *PQgetvalue(res, 0, 0) == 't';
+        }
+        PQclear(res);
+    }
+    PQfinish(c);
+    return gone || (waited && s->waits);
+}
+
 PGresult *ls_pg_query(ls_pg *s, ls_error *err, const char *doing, const char *sql, int n, const char *const *params) {
     PGresult *res = ls_pg_ask(s, s->side, sql, n, params);
     ExecStatusType status = PQresultStatus(res);

@@ -78,6 +78,34 @@ class Slow:
                 pass
 
 
+class Deaf(Slow):
+    """Passes on what comes, until the connections that there are fall silent for ever: neither end is told."""
+
+    def __init__(self, port):
+        self.silent, self.kept = [], []
+        super().__init__(port, 0, 0)
+
+    def pass_on(self, one, other, hold):
+        self.silent.append(silent := threading.Event())
+        try:
+            while (data := one.recv(65536)) and not silent.is_set():
+                other.sendall(data)
+        except OSError:
+            pass
+        if silent.is_set():
+            self.kept += [one, other]  # else they would be closed
+            return
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def fall_silent(self):
+        for s in self.silent:
+            s.set()
+
+
 class Outage(Case):
     def tearDown(self):
         for name in list(servers.commands):
@@ -155,6 +183,27 @@ class Outage(Case):
         for db, delivery in pairs:
             if delivery == "exactly_once":
                 self.assertEqual({n for n in self.ids(db).values()}, {1}, "rows that came twice")
+
+    def test_connections_that_are_dead(self):
+        """The server ends its session after wal_sender_timeout, of which nothing comes through; or, without one, waits for ever, until we end it."""
+        self.databases(TABLE)
+        deaf = Deaf(int(lib.SERVERS["postgres"]["port"]))
+        running = {}
+        for limit in ("3s", "0"):
+            self.pg("alter database %s set wal_sender_timeout = '%s'" % (self.id_, limit))
+            name = self.name("postgres") + "_" + limit
+            running[name] = self.start_connector(self.script(self.connector("postgres", name=name, port=deaf.socket.getsockname()[1], topic=name), name=name + ".lua"))
+        self.rows("postgres", 1, 10)
+        for name, p in running.items():
+            self.wait_messages(name, 10, [p])
+        deaf.fall_silent()
+        self.rows("postgres", 11, 20)
+        for name, p in running.items():
+            self.wait_messages(name, 20, [p])
+            self.assertRegex(p.log(), r"warning: PostgreSQL at .* has sent nothing for 30 s")
+            self.assertRegex(p.log(), r"the connection is dead")
+            self.assertEqual(p.stop(), 0, p.log()[-3000:])
+            self.assertEqual([values(m["columns"])["id"] for m in messages(name)], list(range(1, 21)))
 
     def test_brokers_that_are_killed(self):
         """A consumer lives through it, too."""

@@ -62,13 +62,18 @@ class Servers:
         pid = self.pid(name)
         os.kill(pid, number)
         end = time.monotonic() + START_SECONDS
-        while os.path.exists("/proc/%d" % pid):
-            with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
-                if f.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return
+        while self.runs(pid):
             if time.monotonic() > end:
                 raise RuntimeError("%s does not end" % name)
             time.sleep(0.05)
+
+    @staticmethod
+    def runs(pid):
+        try:
+            with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+                return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False  # the latter when it goes while it is read
 
     def kill(self, name):
         """PostgreSQL's immediate stop, which leaves no backend behind; kill -9 of the others."""
