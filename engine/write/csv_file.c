@@ -21,12 +21,14 @@ int ls_csv_take_over(ls_csv_part *p, int fd, ls_error *err) {
     if (keep && found.torn) {
         free(found.header);
         free(found.table);
+        ls_buf_free(&found.inserted);
         return ls_csv_keep_lost(keep, p->path, "does not end with a whole row", err);
     }
     p->header = found.header;
     p->header_len = found.header_len;
     p->cells = found.cells;
     p->table = found.table;
+    p->inserted = found.inserted;
     p->bytes = found.bytes;
     p->rows = found.rows;
     return 0;
@@ -63,6 +65,7 @@ void ls_csv_free_part(ls_csv_part *p) {
     free(p->path);
     free(p->header);
     free(p->table);
+    ls_buf_free(&p->inserted);
     free(p);
 }
 
@@ -435,6 +438,8 @@ int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part
 }
 
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table) {
+    for (size_t i = f->nparts; i-- > 0;)
+        if (ls_csv_has_name(&f->parts[i]->inserted, table) && f->parts[i]->header && f->parts[i]->cells > 2) return f->parts[i];
     for (size_t i = f->nparts; i-- > 0;)
         if (f->parts[i]->table && f->parts[i]->header && f->parts[i]->cells > 2 && strcmp(f->parts[i]->table, table) == 0) return f->parts[i];
     return NULL;

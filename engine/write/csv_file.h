@@ -34,6 +34,7 @@ typedef struct ls_csv_part {
     size_t header_len;
     size_t cells; /* of each record; 0: nothing in the file yet; SIZE_MAX: no rows go there */
     char *table;  /* the table cell of its first record, quotes taken off; NULL: none */
+    ls_buf inserted; /* tables whose I rows were in it when it was found, each with its NUL */
     bool open;    /* else everything is written */
     int fd;       /* -1: closed; or open, and its file is made when the manifest names it */
     ls_buf out;   /* rows not written yet */
@@ -77,7 +78,8 @@ struct ls_csv_files {
 int ls_csv_files_of(ls_csv_disk *d, const ls_csv_conf *conf, const char *base, ls_csv_files **out, ls_error *err) LS_MUST_CHECK;
 /* The part with this header; a new one is made when there is none. */
 int ls_csv_files_part(ls_csv_files *f, const char *header, size_t n, ls_csv_part **out, ls_error *err) LS_MUST_CHECK;
-/* The newest part whose header is known and names columns, and whose first record is of this table; NULL: none. */
+/* The newest part whose header is known and names columns, and that had an I row of this table when it was found; where there is none, whose first record is of
+ * the table. NULL: none. */
 ls_csv_part *ls_csv_files_of_table(ls_csv_files *f, const char *table);
 /* Adds a record and its line end. */
 int ls_csv_part_add(ls_csv_part *p, const char *record, size_t n, ls_error *err) LS_MUST_CHECK;

@@ -67,7 +67,22 @@ size_t ls_csv_count_cells(const ls_csv_conf *conf, const char *record, size_t n)
     return cells;
 }
 
+bool ls_csv_has_name(const ls_buf *names, const char *name) {
+    for (size_t at = 0; at < names->len; at += strlen(names->data + at) + 1)
+        if (strcmp(names->data + at, name) == 0) return true;
+    return false;
+}
+
 /* ---- finding what is there */
+
+/* Of which tables there are I rows: the first two cells of each record. */
+typedef struct heads {
+    bool wanted, inside, failed; /* inside: of the two cells; failed: no memory */
+    int cells;           /* that are over */
+    ls_buf head;         /* what there is of the two, with the delimiters behind them */
+    ls_buf seen[2];      /* the last whole ones, of I rows and of others: most are the same again */
+    ls_buf inserted;     /* see ls_csv_found */
+} heads;
 
 typedef struct scan {
     bool quoted;
@@ -82,7 +97,55 @@ typedef struct scan {
     bool as_it_is, torn; /* nothing is cut; there was something to cut */
     bool theirs;      /* somebody else's */
     bool rows_behind; /* there are whole frames behind `keep`, or what is none */
+    heads heads;
 } scan;
+
+static void note_head(heads *h, const ls_csv_conf *conf) {
+    ls_buf *seen = &h->seen[*h->head.data == 'I'], cell = {0};
+    const char *at = h->head.data, *end = h->head.data + h->head.len;
+    ls_buf_clear(seen);
+    ls_buf_add(seen, h->head.data, h->head.len);
+    bool row = ls_csv_next_cell(conf, &at, end, &cell) && cell.len == 1 && *cell.data == 'I' && ls_csv_next_cell(conf, &at, end, &cell) && ls_buf_cstr(&cell);
+    if (row && !ls_csv_has_name(&h->inserted, cell.data) && h->inserted.len + cell.len < LS_CSV_INSERTED_MAX) ls_buf_add(&h->inserted, cell.data, cell.len + 1);
+    h->failed |= seen->failed || cell.failed || h->inserted.failed;
+    ls_buf_free(&cell);
+}
+
+/* A byte of a record's first two cells. */
+static void head_byte(heads *h, const ls_csv_conf *conf, char byte, bool quoted) {
+    ls_buf_char(&h->head, byte);
+    h->cells += byte == conf->delimiter && !quoted;
+    bool over = h->cells == 2 || (byte == '\n' && !quoted) || h->head.len >= LS_CSV_INSERTED_MAX;
+    if (h->cells == 2 && !h->head.failed) note_head(h, conf);
+    h->failed |= h->head.failed;
+    h->inside = !over;
+}
+
+static void begin_head(heads *h) {
+    h->inside = h->wanted;
+    h->cells = 0;
+    ls_buf_clear(&h->head);
+}
+
+/* Bytes without a quote, outside of quotes. */
+static void plain_heads(heads *h, const ls_csv_conf *conf, const char *p, size_t n) {
+    const char *end = p + n;
+    while (p < end) {
+        const ls_buf *seen = &h->seen[*p == 'I'];
+        if (h->inside && !h->head.len && seen->len && (size_t)(end - p) >= seen->len && memcmp(p, seen->data, seen->len) == 0) {
+            p += seen->len;
+            h->inside = false;
+        }
+        for (bool ended = false; h->inside && p < end && !ended; p++) {
+            head_byte(h, conf, *p, false);
+            if ((ended = *p == '\n')) begin_head(h);
+        }
+        if (h->inside) continue;
+        if (p == end || !(p = memchr(p, '\n', (size_t)(end - p)))) return;
+        p++;
+        begin_head(h);
+    }
+}
 
 /* A quote inside a quoted cell is doubled, so counting quotes is enough to tell a line end inside a cell from a record's. */
 static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n) {
@@ -93,11 +156,14 @@ static void scan_bytes(scan *s, const ls_csv_conf *conf, const char *p, size_t n
         if (last) s->whole = at + (size_t)(last - p) + 1;
         for (const char *line = p; conf->rotate_rows && last && line <= last; line++, s->records++)
             line = memchr(line, '\n', (size_t)(last - line) + 1);
+        if (s->heads.wanted && !s->quoted) plain_heads(&s->heads, conf, p, n);
         return;
     }
     for (size_t i = 0; i < n; i++) {
         if (p[i] == conf->quote) s->quoted = !s->quoted;
         bool end = p[i] == '\n' && !s->quoted;
+        if (s->heads.inside) head_byte(&s->heads, conf, p[i], s->quoted);
+        if (end) begin_head(&s->heads);
         if (s->records < 2 && !end) ls_buf_char(s->records ? &s->second : &s->first, p[i]);
         if (!end) continue;
         s->whole = at + i + 1;
@@ -238,16 +304,15 @@ static int learn(const ls_csv_conf *conf, scan *s, ls_csv_found *out, ls_error *
     if (!conf->header) return 0;
     out->header_len = first->len - skip;
     out->header = malloc(out->header_len + 1);
-    if (!out->header) {
-        free(out->table);
-        return ls_fail_memory(err, "reading a CSV file");
-    }
+    if (!out->header) return ls_fail_memory(err, "reading a CSV file"); /* the caller frees the table */
     memcpy(out->header, first->data + skip, out->header_len);
     return 0;
 }
 
 int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, bool as_it_is, ls_csv_found *out, ls_error *err) {
     scan s = {.as_it_is = as_it_is, .first.max = LS_CSV_RECORD_MAX, .second.max = LS_CSV_RECORD_MAX};
+    s.heads.wanted = conf->header && !conf->split_files && !conf->bare && !conf->begins;
+    begin_head(&s.heads);
     *out = (ls_csv_found){0};
     int rc = scan_file(&s, conf, fd, path, err);
     if (rc == 0 && s.records) rc = learn(conf, &s, out, err);
@@ -255,7 +320,17 @@ int ls_csv_scan(const ls_csv_conf *conf, int fd, const char *path, bool as_it_is
     out->torn = as_it_is && s.torn;
     out->rows = s.records - (conf->header && s.records);
     if (rc == 0 && !s.records && (s.theirs || !is_ours(&s, conf))) out->cells = SIZE_MAX; /* no header goes behind what stands there */
+    if (rc == 0 && s.heads.failed) rc = ls_fail_memory(err, "reading a CSV file");
     ls_buf_free(&s.first);
     ls_buf_free(&s.second);
-    return rc;
+    ls_buf_free(&s.heads.head);
+    for (size_t i = 0; i < 2; i++) ls_buf_free(&s.heads.seen[i]);
+    if (rc == 0) {
+        out->inserted = s.heads.inserted;
+        return 0;
+    }
+    ls_buf_free(&s.heads.inserted);
+    free(out->header);
+    free(out->table);
+    return -1;
 }

@@ -295,6 +295,37 @@ static void test_a_delete_of_an_unknown_table(void **state) {
     ls_schema_unref(key_only);
 }
 
+/* Whichever the part's first record is of. */
+static void test_a_delete_after_a_restart(void **state) {
+    fixture *f = *state;
+    ls_schema *tables[] = {schema(f, "orders_old", "id a b", "0"), schema(f, "a,b", "id a b", "0"), schema(f, "never", "id a b", "0")};
+    ls_schema *keys[] = {schema(f, "orders_old", "id", "0"), schema(f, "a,b", "id", "0"), schema(f, "never", "id", "0")};
+    char want[4096];
+    size_t n = (size_t)sprintf(want, "action,table,id,a,b\n");
+    open_csv(f);
+    for (int i = 0; i < 40; i++) { /* more than is read at once, where that is little */
+        add(f, f->orders, 'I', NULL, "1|x|y");
+        add(f, f->orders, 'D', "1|?|?", NULL);
+        n += (size_t)sprintf(want + n, "I,public.orders,1,x,y\nD,public.orders,1,,\n");
+    }
+    add(f, tables[0], 'I', NULL, "1|I,public.never,1|y");
+    add(f, tables[1], 'I', NULL, "1|\nI,public.never,1|y");
+    add(f, f->orders, 'I', NULL, "2|x|y");
+    flush(f);
+    restart(f);
+    for (int i = 0; i < 2; i++) add(f, keys[i], 'D', "1", NULL);
+    add(f, keys[2], 'D', "1", NULL);
+    flush(f);
+    sprintf(want + n, "I,public.orders_old,1,\"I,public.never,1\",y\nI,\"public.a,b\",1,\"\nI,public.never,1\",y\nI,public.orders,2,x,y\n"
+                      "D,public.orders_old,1,,\nD,\"public.a,b\",1,,\n");
+    assert_file(f, "_c.csv", want);
+    assert_file(f, "_c-2.csv", "action,table,id\nD,public.never,1\n");
+    for (int i = 0; i < 3; i++) {
+        ls_schema_unref(tables[i]);
+        ls_schema_unref(keys[i]);
+    }
+}
+
 static void test_more_parts_than_open_files(void **state) {
     fixture *f = *state;
     enum { TABLES = LS_CSV_OPEN_FILES + 6, ROUNDS = 3 };
@@ -361,6 +392,7 @@ int main(void) {
         T(test_parts_alternate),
         T(test_tables_with_the_same_columns_share_a_part),
         T(test_a_delete_of_an_unknown_table),
+        T(test_a_delete_after_a_restart),
         T(test_more_parts_than_open_files),
         T(test_without_a_header),
     };
