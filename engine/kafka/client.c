@@ -25,7 +25,7 @@ static const ls_pair owned[] = {
     {"group.id", "it is the consumer's group_id"},
     {"group.instance.id", "the stage's instances would share it and shut each other out"},
     {"auto.offset.reset", "it is the consumer's auto_offset_reset"},
-    {"partition.assignment.strategy", "partitions move one by one (cooperative-sticky)"},
+    {"partition.assignment.strategy", "rows are committed before partitions move (roundrobin or range)"},
     {"enable.partition.eof", "it tells the end of a topic"},
     {"allow.auto.create.topics", "the connectors make their topics, with the wanted partitions"},
     {"log.queue", "the program reads the client library's lines as they come"},

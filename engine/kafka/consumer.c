@@ -103,15 +103,17 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
     }
 }
 
-/* Runs inside ls_consumer_poll(), or close. */
+/* Runs inside ls_consumer_poll(), or close. All partitions are given back before a member joins anew, when their offsets can be committed. Where they
+ * move one by one (cooperative-sticky) a commit may meet the joining: it waits behind it on the coordinator's connection, is refused for its
+ * generation, and librdkafka before 2.10 then takes the partitions for lost: their rows come twice (its issue 4059). */
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *l, void *opaque) {
     ls_consumer *c = opaque;
-    rd_kafka_error_t *error;
+    rd_kafka_resp_err_t failed;
     c->rebalanced = c->joined = true;
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
         ls_begin_at(c->rk, &c->conf, c->log, l);
-        error = rd_kafka_incremental_assign(rk, l);
+        failed = rd_kafka_assign(rk, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
         if (!rd_kafka_assignment_lost(rk))
@@ -119,11 +121,9 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
         else if (c->conf.lost)
             c->conf.lost(c->conf.ctx);
         forget(c, l, false);
-        error = rd_kafka_incremental_unassign(rk, l);
+        failed = rd_kafka_assign(rk, NULL);
     }
-    if (!error) return;
-    ls_log_line(c->log, LS_WARN, "rebalance: %s", rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
+    if (failed) ls_log_line(c->log, LS_WARN, "rebalance: %s", rd_kafka_err2str(failed));
 }
 
 /* Without a group: the partitions of this instance that have come. */
@@ -154,7 +154,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"enable.auto.offset.store", "false"},
                             {"auto.offset.reset", "error"}, /* see ls_begin_at() */
                             {"check.crcs", "true"},
-                            {"partition.assignment.strategy", "cooperative-sticky"},
+                            {"partition.assignment.strategy", "roundrobin,range"}, /* see rebalance() */
                             {"isolation.level", "read_committed"},
                             {"enable.partition.eof", "true"},
                             {"session.timeout.ms", session},

@@ -41,7 +41,7 @@ typedef struct ls_message {
 /* Header number i of the message, in its order; value NULL: a null one. false: it has no more. Lives as long as the message. */
 bool ls_message_header(const ls_message *m, size_t i, const char **name, const void **value, size_t *len);
 
-/* Subscribes (or takes its share of the partitions): cooperative-sticky group, no auto commit, read_committed. */
+/* Subscribes (or takes its share of the partitions): group with roundrobin or range, no auto commit, read_committed. */
 int ls_consumer_open(ls_consumer **out, const ls_consumer_conf *conf, const ls_log *log, ls_error *err) LS_MUST_CHECK;
 /* Up to max messages, and about max_bytes; waits up to wait_ms for the first. *n may be 0. Rebalances happen in here. LS_AGAIN is not
  * given: what is transient is logged once a change of state and tried for ever. LS_LOST: the group's offset is not in its partition any more. */

@@ -48,7 +48,7 @@ static int unreadable(const rd_kafka_message_t *m, ls_error *err) {
 
 static int no_member(const reader *r, const rd_kafka_message_t *m, ls_error *err) {
     const char *mend = m->err == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL
-                           ? "other programs are in it that share partitions out in another way (not cooperative-sticky): stop them, or take another group_id"
+                           ? "other programs are in it that share partitions out in another way (not roundrobin or range): stop them, or take another group_id"
                        : m->err == RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED ? "the brokers allow no more members: take fewer instances"
                                                                               : "set session.timeout.ms in kafka_conf to what the brokers allow";
     return ls_fail(err, LS_USAGE, "the group \"%s\" does not take this member: %s: %s", r->group, rd_kafka_message_errstr(m), mend);
