@@ -110,10 +110,10 @@ class Consumer(Case):
         self.databases(TABLE)
         script = self.script(self.connector("mysql", topic=self.topic), self.consumer())
         self.run_to_end(script, "--only", self.name("mysql"), "--until-caught-up")
-        with subprocess.Popen(["kcat", "-b", BROKERS, "-G", self.id_ + "_out", self.topic], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              encoding="utf-8") as other:
+        with subprocess.Popen(["kcat", "-b", BROKERS, "-X", "partition.assignment.strategy=cooperative-sticky", "-G", self.id_ + "_out", self.topic],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as other:
             try:
-                while "assigned" not in other.stderr.readline():
+                while "assignment" not in other.stderr.readline():
                     self.assertIsNone(other.poll())
                 log = self.run_to_end(script, "--only", "out", code=2).log()
             finally:
