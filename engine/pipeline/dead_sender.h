@@ -13,8 +13,7 @@ ls_dead_sender *ls_dead_sender_new(ls_worker *w, const ls_dead *dead, const ls_k
 /* Copies the message. Waits for brokers that do not answer, and for room. */
 int ls_dead_sender_send(ls_dead_sender *s, const ls_message *m, const ls_dead_row *row, ls_error *err) LS_MUST_CHECK;
 /* Waits until Kafka has every letter: before it, no offset may be committed. -1: one was refused (LS_AGAIN: it may be taken when its message
- * comes again), or the run stops and LS_DRAIN_MS have gone by, or
- * --until-caught-up has heard nothing for LS_SILENCE_MS. */
+ * comes again), or the run stops and LS_DRAIN_MS have gone by, or --until-caught-up has heard nothing for LS_SILENCE_MS. */
 int ls_dead_sender_await(ls_dead_sender *s, ls_error *err) LS_MUST_CHECK;
 void ls_dead_sender_free(ls_dead_sender *s); /* NULL is fine */
 

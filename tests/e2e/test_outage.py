@@ -39,6 +39,14 @@ def tearDownModule():
     servers.stop()
 
 
+def shut(*sockets):
+    for s in sockets:
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class Slow:
     """Stands before a server and passes on what comes, but what the first clients say only after `hold` seconds: from their packet number `behind` on."""
 
@@ -71,11 +79,7 @@ class Slow:
                 data = one.recv(65536)
         except OSError:
             pass
-        for s in (one, other):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        shut(one, other)
 
 
 class Deaf(Slow):
@@ -95,11 +99,7 @@ class Deaf(Slow):
         if silent.is_set():
             self.kept += [one, other]  # else they would be closed
             return
-        for s in (one, other):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        shut(one, other)
 
     def fall_silent(self):
         for s in self.silent:
