@@ -551,17 +551,10 @@ int ls_consumer_assigned(ls_consumer *c) {
 
 /* ---- the end */
 
-static const ls_log silent = {.fd = -1, .least = LS_ERROR + 1, .stage = ""};
-
 void ls_consumer_close(ls_consumer *c) {
     for (size_t i = c->given; i < c->nbatch; i++) rd_kafka_message_destroy(c->batch[i]);
     c->given = c->next = c->nbatch = 0;
-    if (c->rk && c->queue) {
-        if (!ls_group_leave(c->rk, c->queue, &c->joined, LS_CLOSE_MS, c->log)) { /* the client's threads refer to what is left with it */
-            c->log = &silent;
-            return;
-        }
-    }
+    if (c->rk && c->queue) ls_group_leave(c->rk, LS_CLOSE_MS, c->log);
     if (c->commits) rd_kafka_queue_destroy(c->commits);
     if (c->queue) rd_kafka_queue_destroy(c->queue);
     if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -4,9 +4,13 @@
 
 #include "kafka/client.h"
 
-/* queue: the client's consumer queue. Calls the client's rebalance callback, which sets *joined: the group has given this member an
- * assignment, be it empty. Takes up to wait_ms, twice that for a member without an assignment; then the group finds out by its session's
- * time-out. true: the client can be destroyed, with RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE; false: it must be left to the end of the process. */
-bool ls_group_leave(rd_kafka_t *rk, rd_kafka_queue_t *queue, const bool *joined, int wait_ms, const ls_log *log) LS_MUST_CHECK;
+enum { LS_LEAVE_LOOK_MS = 20 }; /* between two looks whether it is left */
+
+/* Waits LS_LEAVE_LOOK_MS for a message or an event of the queue, and throws it away. Calls the client's callbacks. */
+void ls_group_pass(rd_kafka_queue_t *q);
+
+/* Calls the client's rebalance callback. Takes up to wait_ms; then the group finds out by its session's time-out. The client can be destroyed
+ * after it, with RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE. */
+void ls_group_leave(rd_kafka_t *rk, int wait_ms, const ls_log *log);
 
 #endif

@@ -232,13 +232,30 @@ int ls_standby_check(ls_standby *s, ls_error *err) {
 
 static const ls_log silent = {.fd = -1, .least = LS_ERROR + 1, .stage = ""};
 
+static bool is_member(rd_kafka_t *rk) {
+    char *id = rd_kafka_memberid(rk);
+    bool member = id && *id;
+    if (id) rd_kafka_mem_free(rk, id);
+    return member;
+}
+
+/* librdkafka before 2.3 aborts the process when a cooperative-sticky client that is a member, but was never given an assignment, is
+ * destroyed. So the first assignment is waited for; false: it did not come. */
+static bool wait_until_joined(ls_standby *s) {
+    int64_t until = ls_clock_ms() + LS_TURN_CLOSE_MS;
+    if (!s->joined && is_member(s->rk)) ls_log_line(s->log, LS_INFO, "waits for the group's answer before it leaves, up to %d s", LS_TURN_CLOSE_MS / 1000);
+    while (!s->joined && is_member(s->rk) && ls_clock_ms() < until) ls_group_pass(s->queue);
+    return s->joined || !is_member(s->rk);
+}
+
 void ls_standby_close(ls_standby *s) {
     atomic_store(&s->ending, true);
     if (s->running) pthread_join(s->thread, NULL);
-    if (s->rk && s->queue && !ls_group_leave(s->rk, s->queue, &s->joined, LS_TURN_CLOSE_MS, s->log)) {
+    if (s->rk && s->queue && !wait_until_joined(s)) {
         s->log = &silent; /* the client's threads refer to what is left with it */
         return;
     }
+    if (s->rk && s->queue) ls_group_leave(s->rk, LS_TURN_CLOSE_MS, s->log);
     if (s->queue) rd_kafka_queue_destroy(s->queue);
     if (s->rk) rd_kafka_destroy_flags(s->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     ls_presence_free(&s->brokers);

@@ -5,12 +5,13 @@ import datetime
 import glob
 import gzip
 import io
+import json
 import os
 import re
 import subprocess
 import time
 
-from lib import Case, messages, wait_until
+from lib import Case, messages, read_topic, values, wait_until
 
 TABLES = ("orders", "order_items", "Odd name.-2")
 WIDE = "create table %s (id int primary key, v varchar(40), n numeric(12,2))"
@@ -50,6 +51,21 @@ def read(path):
     return rows
 
 
+class Differs:
+    """What is said where a file is not what the table is: the file's end, and that of the topic, whose rows are the same if the writer is right."""
+
+    def __init__(self, db, case, path, table):
+        self.db, self.case, self.path, self.table = db, case, path, table
+
+    def __str__(self):
+        rows = [(where, json.loads(value)) for where, _, value in read_topic(self.case.topic_of(self.db))]
+        rows = ["%s %s %s" % (where, m["action"], values(m.get("columns") or m["identity"])) for where, m in rows if m["table"] == self.table]
+        with open(self.path, encoding="utf-8", newline="") as f:
+            lines = f.readlines()
+        logs = "".join("\n-- %s\n%s" % (p.log_path, p.log()[-2000:]) for p in self.case.programs[-2:])
+        return "\n-- the topic\n%s\n-- the file\n%s%s" % ("\n".join(rows[-60:]), "".join(lines[-60:]), logs)
+
+
 class Csv(Case):
     def fill(self, db, count=40, tables=TABLES):
         """Changes on each table, one transaction after the other over all of them."""
@@ -85,7 +101,7 @@ class Csv(Case):
             self.assertEqual(len(paths), 1, (t, os.listdir(self.dir)))
             rows = rows_of(paths[0])
             self.assertEqual({k[0] for k in rows.state}, {"%s.%s" % (self.schema(db), t)})
-            self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds(db, t))
+            self.assertEqual({k[1]: v for k, v in rows.state.items()}, self.holds(db, t), Differs(db, self, paths[0], t))
 
 
 class Unchanged(Case):

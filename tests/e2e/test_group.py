@@ -1,4 +1,6 @@
 """Members of a consumer group come while others read: partitions move, and no row is written twice."""
+import signal
+
 from lib import Case, Raw, wait_until
 
 ROWS = 150000
@@ -24,3 +26,23 @@ class Group(Case):
             self.assertEqual(p.wait(), 0, p.log())
         ids = sorted(int(line.split(",")[2]) for name in files for line in self.lines(name + "_out.csv")[1:])
         self.assertEqual(ids, list(range(1, ROWS + 1)))
+
+    def test_a_member_that_waits_for_its_group_is_stopped(self):
+        """The group waits for a dead member. Who has not been given an assignment yet leaves without one, and its rows stay."""
+        db = "postgres"
+        self.databases("create table t (id int primary key)")
+        source = self.script(self.connector(db, partitions=MEMBERS), name="source.lua")
+        self.run_to_end(source, "--until-caught-up")
+        script = self.script(self.consumer(topic_list=[self.topic_of(db)]))
+        dead = self.start(script)
+        dead.wait_log("holds [0-9] partition")
+        dead.kill()
+        self.pg("insert into t values (1)")
+        self.run_to_end(source, "--until-caught-up")
+        p = self.start(script)
+        p.wait_log("waits for the group")
+        p.process.send_signal(signal.SIGTERM)
+        self.assertEqual(p.wait(), 0, p.log())
+        self.assertNotIn("holds", p.log())
+        self.run_to_end(script, "--until-caught-up")
+        self.assertEqual([line.split(",")[2] for line in self.lines("out_out.csv")[1:]], ["1"])
