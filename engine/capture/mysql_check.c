@@ -1,5 +1,7 @@
 #include "capture/mysql_session.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +196,16 @@ static void inspect(const ls_my *s, const settings *v) {
                     v->sync_binlog, v->flush_log);
 }
 
+static int compare_clocks(ls_my *s, ls_error *err) {
+    ls_buf now = {0};
+    int rc = ls_my_variable(s, "UNIX_TIMESTAMP()", &now, err); /* whole seconds, as the log has them */
+    const char *text = rc ? NULL : ls_buf_cstr(&now);
+    if (text) s->source.ahead = strtoll(text, NULL, 10) * 1000000 - ls_clock_wall_us();
+    if (!rc && !text) rc = ls_fail_memory(err, "comparing the clocks");
+    ls_buf_free(&now);
+    return rc;
+}
+
 int ls_my_check(ls_my *s, const char *known, ls_error *err) {
     settings v;
     ls_place end;
@@ -201,5 +213,5 @@ int ls_my_check(ls_my *s, const char *known, ls_error *err) {
         return -1;
     if (s->conf.inspect) inspect(s, &v);
     name_server(s, &v);
-    return ls_my_log_end(s, &end, NULL, err) || (!s->conf.bare && check_tables(s, known, err)) ? -1 : 0;
+    return compare_clocks(s, err) || ls_my_log_end(s, &end, NULL, err) || (!s->conf.bare && check_tables(s, known, err)) ? -1 : 0;
 }

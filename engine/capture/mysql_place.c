@@ -48,7 +48,7 @@ int ls_my_log_begin(ls_my *s, ls_place *begin, ls_error *err) {
 }
 
 int ls_my_variable(const ls_my *s, const char *name, ls_buf *out, ls_error *err) {
-    static const char doing[] = "reading the GTIDs";
+    static const char doing[] = "reading a variable";
     char sql[64];
     MYSQL_RES *res;
     snprintf(sql, sizeof sql, "SELECT %s", name);

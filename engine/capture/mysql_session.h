@@ -79,7 +79,7 @@ int ls_my_gtid_at(const ls_my *s, const ls_place *at, ls_buf *gtid, bool *known,
 int ls_my_file_size(const ls_my *s, uint64_t file, uint64_t *size, ls_error *err) LS_MUST_CHECK;
 /* MySQL: the set of all before a file; *known false: it is not there. */
 int ls_my_gtid_before(const ls_my *s, uint64_t file, ls_buf *gtid, bool *known, ls_error *err) LS_MUST_CHECK;
-/* A system variable's value, "@@..." */
+/* The value of a system variable, "@@...", or of an expression without a table. */
 int ls_my_variable(const ls_my *s, const char *name, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 /* MySQL: the set of what was executed, or purged from the log. */
 int ls_my_gtid_executed(const ls_my *s, bool purged, ls_buf *out, ls_error *err) LS_MUST_CHECK;

@@ -1,14 +1,18 @@
 #include "capture/postgres.h"
 
+#include "base/clock.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- settings */
 
 static int check_server(ls_pg *s, ls_error *err) {
     static const char doing[] = "reading the server's settings";
-    PGresult *res = ls_pg_query(s, err, doing, "SELECT current_setting('wal_level'), pg_is_in_recovery()", 0, NULL);
+    PGresult *res = ls_pg_query(s, err, doing, "SELECT current_setting('wal_level'), pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::int8", 0, NULL);
     if (!res) return -1;
     int rc = 0;
+    s->source.ahead = strtoll(PQgetvalue(res, 0, 2), NULL, 10) - ls_clock_wall_us();
     if (strcmp(PQgetvalue(res, 0, 1), "t") == 0)
         rc = ls_fail(err, LS_AGAIN,
                      "PostgreSQL at %s port %d is a standby (in recovery): changes are read from the primary",

@@ -16,6 +16,7 @@ enum {
     LS_PAUSE_MS = 50,        /* wait between two looks at a full budget */
     LS_CONFIRM_MS = 1000,    /* the source is answered at least this often */
     LS_TURN_LOOK_MS = 100,   /* a standby looks this often whether it is its turn */
+    LS_BEHIND_MS = 2000,     /* MariaDB's commit times are whole seconds */
     LS_GATE_LOOK_MS = 2,     /* exactly_once: longest wait for a change while encoded ones wait for the next transaction */
     LS_UNDONE_FIRST_MS = 100, /* wait after a transaction that was undone; doubles until one is committed */
     LS_UNDONE_MAX_MS = 10000
@@ -56,6 +57,7 @@ typedef struct connector {
     char pos[40];
     char tx[LS_GTID_TEXT]; /* see ls_segment */
     uint64_t seq;
+    bool behind; /* its row was committed longer than LS_BEHIND_MS before it was captured, and more of them came since */
     bool kept_back; /* an XA transaction that is prepared keeps marks back: `place` is before whole transactions that were captured */
 
     ls_place goal; /* --until-caught-up: the log's end at the start */
@@ -269,7 +271,7 @@ static int move(connector *c, const ls_source_identity *now, ls_error *err) {
     c->epoch = c->source->epoch;
     c->has_goal = false; /* of the other log */
     while (ls_delivery_epoch(c->delivery) < c->epoch) {
-        ls_delivery_cut(c->delivery, true);
+        ls_delivery_cut(c->delivery, LS_CUT_NOW);
         if (pause_for_room(c, err)) return -1;
     }
     return 0;
@@ -322,6 +324,7 @@ static void note_row(connector *c, ls_segment *s, const ls_change *last) {
     s->ts = last->tx->ts;
     memcpy(c->pos, s->pos, sizeof c->pos);
     c->seq = s->seq;
+    c->behind = s->ts && ls_clock_wall_us() + c->source->ahead - s->ts >= (int64_t)LS_BEHIND_MS * 1000;
     snprintf(c->tx, sizeof c->tx, "%s", *c->server.binlog && !c->kept_back ? last->tx->id : "");
     memcpy(s->tx, c->tx, sizeof s->tx);
 }
@@ -371,7 +374,10 @@ static int send_rows(connector *c, ls_segment *s, ls_error *err) {
 static int send_batch(connector *c, ls_error *err) {
     ls_batch *b = &c->work->seen;
     ls_segment *s;
-    if (!b->count && !c->work->nmarks) return 0;
+    if (!b->count && !c->work->nmarks) {
+        c->behind = false;
+        return 0;
+    }
     if (c->columns && ls_columns_run(c->columns, c->work, err)) return -1;
     if (c->script && b->count && ls_script_run(c->script, b, err)) return -1;
     if (c->script) atomic_store(&c->worker->script, ls_script_memory(c->script));
@@ -392,7 +398,7 @@ static int settle(connector *c, int *wait_ms, ls_error *err) {
         *wait_ms = LS_GATE_LOOK_MS;
         return 0;
     }
-    int cut_ms = ls_delivery_cut(c->delivery, false);
+    int cut_ms = ls_delivery_cut(c->delivery, c->behind ? LS_CUT_LATE : LS_CUT_SOON);
     if (cut_ms < *wait_ms) *wait_ms = cut_ms;
     return 0;
 }
@@ -405,7 +411,7 @@ static void settle_all(connector *c, int64_t until) {
     while (ls_routes_drain(c->routes, c->delivery, &err) == 0 && ls_routes_waiting(c->routes) && ls_delivery_check(c->delivery, &err) == 0 &&
            (until ? ls_clock_ms() < until : !ls_run_stopping(c->run)))
         ls_delivery_wait(c->delivery, LS_PAUSE_MS);
-    if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, true);
+    if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, LS_CUT_NOW);
 }
 
 /* exactly_once: what was captured up to the goal may yet be undone, and is captured again then. */
@@ -413,7 +419,7 @@ static int await_commits(connector *c, ls_error *err) {
     ls_inflight *f = ls_delivery_inflight(c->delivery);
     while (c->exact && ls_inflight_popped(f) != ls_inflight_opened(f)) {
         if (ls_routes_drain(c->routes, c->delivery, err)) return -1;
-        if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, true);
+        if (!ls_routes_waiting(c->routes)) ls_delivery_cut(c->delivery, LS_CUT_NOW);
         if (pause_for_room(c, err)) return -1;
     }
     return 0;

@@ -49,9 +49,14 @@ void ls_delivery_wait(ls_delivery *d, int ms);
  * not follow. bytes: what was sent, LS_MESSAGE_OVERHEAD with it; 0: nothing. */
 bool ls_delivery_enter(ls_delivery *d) LS_MUST_CHECK;
 void ls_delivery_leave(ls_delivery *d, size_t bytes);
-/* Capture thread, exactly_once, with every segment closed and no message waiting: ends the transaction if it is time, or with `now` if there is anything in it. Gives
- * the milliseconds until this is to be called again. */
-int ls_delivery_cut(ls_delivery *d, bool now);
+typedef enum ls_cut {
+    LS_CUT_SOON, /* when it is 100 ms old: its rows are waited for */
+    LS_CUT_LATE, /* its rows are old already: when it is so large that the time that commits take does not matter much, within a second */
+    LS_CUT_NOW   /* if there is anything in it */
+} ls_cut;
+/* Capture thread, exactly_once, with every segment closed and no message waiting: ends the transaction if it is time. Gives the milliseconds
+ * until this is to be called again. */
+int ls_delivery_cut(ls_delivery *d, ls_cut cut);
 /* Capture thread, exactly_once: the transaction that is open must not be committed, since of a row's messages some were sent and some were not. */
 void ls_delivery_spoil(ls_delivery *d);
 /* Capture thread: is the transaction undone? Then ls_delivery_check() gives LS_AGAIN, the delivery thread rests, and progress, checkpoints and producer are the capture thread's, until

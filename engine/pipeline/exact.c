@@ -6,9 +6,13 @@
 
 enum {
     LS_CUT_MS = 100,                  /* a transaction is cut when it is so old */
-    LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large: it never comes near transaction.timeout.ms */
+    LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large */
     LS_CUT_SEGMENTS = LS_SEGMENTS / 4, /* ... or of so many batches */
-    LS_CUT_ALONE_MS = 1000,           /* ... and when it is so old without the capture thread, which a hook or the database keeps */
+    LS_CUT_LATE_TIMES = 16,           /* with LS_CUT_LATE: when it is so many times as old as a commit takes, during which nothing is sent ... */
+    LS_CUT_LATE_MS = 1000,            /* ... but never older than this: it never comes near transaction.timeout.ms */
+    LS_CUT_LATE_BYTES = 256 * 1024 * 1024,
+    LS_CUT_LATE_SEGMENTS = LS_SEGMENTS - LS_SEGMENTS / 4, /* the others are of the next one */
+    LS_CUT_ALONE_MS = 1000,           /* and when it is so old without the capture thread, which a hook or the database keeps */
     LS_ACK_LOOK_MS = 10,
     LS_GIVE_UP_MS = 3000,             /* how long a program that ends tries to abort what it leaves */
     LS_TROUBLED_GIVE_UP_MS = 500      /* ... when Kafka has not answered the last tries */
@@ -36,22 +40,35 @@ void ls_delivery_leave(ls_delivery *d, size_t bytes) {
     pthread_mutex_unlock(&d->sending);
 }
 
-/* Is the transaction, if there is something in it, to be ended? Segments without rows only move the place. */
-static bool is_due(ls_delivery *d, bool now, int *wait_ms) {
-    uint64_t segments = ls_inflight_opened(&d->inflight) - ls_inflight_popped(&d->inflight);
-    int64_t at = ls_clock_ms(), last = d->stored_at + (segments ? LS_IDLE_CHECKPOINT_MS : LS_ALIVE_MS);
-    if (d->began_at && d->began_at + LS_CUT_MS < last) last = d->began_at + LS_CUT_MS;
-    *wait_ms = last > at ? (int)(last - at) : 0;
-    return last <= at || d->bytes >= LS_CUT_BYTES || segments >= LS_CUT_SEGMENTS || (now && (segments || d->began_at));
+/* Under `sending`. */
+static void shut_gate(ls_delivery *d) {
+    d->shut_at = ls_clock_ms();
+    atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
 }
 
-int ls_delivery_cut(ls_delivery *d, bool now) {
+static int64_t late_age(const ls_delivery *d) {
+    int64_t age = d->commit_ms * LS_CUT_LATE_TIMES;
+    return age < LS_CUT_MS ? LS_CUT_MS : age > LS_CUT_LATE_MS ? LS_CUT_LATE_MS : age;
+}
+
+/* Is the transaction, if there is something in it, to be ended? Segments without rows only move the place. */
+static bool is_due(ls_delivery *d, ls_cut cut, int *wait_ms) {
+    bool late = cut == LS_CUT_LATE;
+    uint64_t segments = ls_inflight_opened(&d->inflight) - ls_inflight_popped(&d->inflight);
+    int64_t at = ls_clock_ms(), last = d->stored_at + (segments ? LS_IDLE_CHECKPOINT_MS : LS_ALIVE_MS), age = late ? late_age(d) : LS_CUT_MS;
+    if (d->began_at && d->began_at + age < last) last = d->began_at + age;
+    *wait_ms = last > at ? (int)(last - at) : 0;
+    return last <= at || d->bytes >= (late ? LS_CUT_LATE_BYTES : LS_CUT_BYTES) || segments >= (late ? LS_CUT_LATE_SEGMENTS : LS_CUT_SEGMENTS) ||
+           (cut == LS_CUT_NOW && (segments || d->began_at));
+}
+
+int ls_delivery_cut(ls_delivery *d, ls_cut cut) {
     int wait_ms = LS_CUT_MS;
     if (!d->exact) return wait_ms;
     pthread_mutex_lock(&d->sending);
-    if (!is_shut(d) && is_due(d, now, &wait_ms)) {
+    if (!is_shut(d) && is_due(d, cut, &wait_ms)) {
         d->cut_to = ls_inflight_opened(&d->inflight);
-        atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
+        shut_gate(d);
         ls_producer_wake(d->producer);
         wait_ms = LS_CUT_MS;
     }
@@ -69,7 +86,7 @@ void ls_delivery_spoil(ls_delivery *d) {
 
 void ls_delivery_cut_last(ls_delivery *d, int64_t until) {
     while (is_shut(d) && !ls_delivery_is_undone(d) && !atomic_load(&d->failed) && ls_clock_ms() < until) ls_delivery_wait(d, LS_ACK_LOOK_MS);
-    ls_delivery_cut(d, true);
+    ls_delivery_cut(d, LS_CUT_NOW);
 }
 
 bool ls_delivery_is_undone(ls_delivery *d) { return d->exact && atomic_load(&d->gate) == LS_GATE_UNDONE; }
@@ -119,7 +136,7 @@ static bool is_late(ls_delivery *d) {
 
 static void shut(ls_delivery *d) {
     pthread_mutex_lock(&d->sending);
-    atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
+    shut_gate(d);
     pthread_mutex_unlock(&d->sending);
 }
 
@@ -129,7 +146,7 @@ static void cut_alone(ls_delivery *d) {
     pthread_mutex_lock(&d->sending);
     if (!is_shut(d) && d->whole && d->began_at && ls_clock_ms() - d->began_at >= LS_CUT_ALONE_MS) {
         d->cut_to = d->whole_to;
-        atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
+        shut_gate(d);
     }
     pthread_mutex_unlock(&d->sending);
 }
@@ -174,6 +191,7 @@ static int committed(ls_delivery *d, ls_error *err) {
     ls_delivery_stored(d);
     pthread_mutex_lock(&d->sending);
     d->stored_at = d->heard_at;
+    d->commit_ms = d->commit_ms ? (d->commit_ms + d->heard_at - d->shut_at) / 2 : d->heard_at - d->shut_at;
     d->began_at = 0;
     d->bytes = 0;
     pthread_mutex_unlock(&d->sending);

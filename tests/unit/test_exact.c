@@ -1,7 +1,7 @@
 /* The transactions of exactly_once, on the in-process broker: it accepts them, and fails requests as it is told to. That nothing comes twice is shown on real brokers
  * (tests/e2e/test_exact.py). */
 #include "base/clock.h"
-#include "pipeline/delivery.h"
+#include "pipeline/delivery_parts.h"
 #include "pipeline/outbox.h"
 
 #include <librdkafka/rdkafka_mock.h>
@@ -89,7 +89,7 @@ static void send_rows(fixture *f, int n) {
     snprintf(s->pos, sizeof s->pos, "%016llx", (unsigned long long)f->at - 1);
     s->seq = (uint64_t)n;
     ls_inflight_close(in, s);
-    ls_delivery_cut(f->delivery, true);
+    ls_delivery_cut(f->delivery, LS_CUT_NOW);
 }
 
 static void await_commit(fixture *f, uint64_t before) {
@@ -280,7 +280,7 @@ static void test_spoilt_by_the_capture_thread(void **state) {
     ls_delivery_spoil(f->delivery); /* between enter() and leave() nobody ends the transaction */
     ls_delivery_leave(f->delivery, 5);
     ls_inflight_close(in, s);
-    ls_delivery_cut(f->delivery, true);
+    ls_delivery_cut(f->delivery, LS_CUT_NOW);
     err = await_failure(f);
     assert_int_equal(err.code, LS_AGAIN);
     assert_int_equal(ls_delivery_commits(f->delivery), 1);
@@ -288,6 +288,42 @@ static void test_spoilt_by_the_capture_thread(void **state) {
     send_rows(f, 10);
     await_commit(f, 1);
     assert_int_equal(ls_delivery_confirmed(f->delivery).offset, 200);
+    assert_int_equal(ls_delivery_finish(f->delivery, SOON_MS, &err), 0);
+    end(f);
+}
+
+/* Rows that are old already wait for a larger transaction: its commits take less of the time. */
+static void test_the_size_of_a_transaction(void **state) {
+    (void)state;
+    fixture *f = begin();
+    ls_error err;
+    ls_inflight *in = ls_delivery_inflight(f->delivery);
+    for (int late = 1; late >= 0; late--) {
+        uint64_t before = ls_delivery_commits(f->delivery);
+        f->delivery->commit_ms = 1000; /* so that its age has no say here */
+        ls_segment *s = ls_inflight_open(in);
+        assert_non_null(s);
+        assert_true(ls_delivery_enter(f->delivery));
+        ls_inflight_add(in, s, 5);
+        assert_int_equal(ls_producer_send(f->producer, f->topic, 0, "k", 1, "value", 4, NULL, 0, s, &err), 0);
+        ls_delivery_leave(f->delivery, 8 * 1024 * 1024);
+        s->has_place = true;
+        s->place = (ls_place){.offset = f->at += 100};
+        ls_inflight_close(in, s);
+        if (late) {
+            assert_in_range(ls_delivery_cut(f->delivery, LS_CUT_LATE), 1, 1000);
+            assert_true(ls_delivery_enter(f->delivery)); /* more of it may come */
+            ls_delivery_leave(f->delivery, 248 * 1024 * 1024 - 1);
+            assert_in_range(ls_delivery_cut(f->delivery, LS_CUT_LATE), 1, 1000);
+            assert_true(ls_delivery_enter(f->delivery));
+            ls_delivery_leave(f->delivery, 1);
+        }
+        ls_delivery_cut(f->delivery, late ? LS_CUT_LATE : LS_CUT_SOON);
+        await_commit(f, before);
+        assert_int_equal(ls_delivery_confirmed(f->delivery).offset, f->at);
+        while (!ls_delivery_enter(f->delivery)) ls_delivery_wait(f->delivery, 10); /* the gate opens behind it */
+        ls_delivery_leave(f->delivery, 0);
+    }
     assert_int_equal(ls_delivery_finish(f->delivery, SOON_MS, &err), 0);
     end(f);
 }
@@ -307,7 +343,7 @@ static void test_a_capture_thread_that_is_away(void **state) {
     s->has_place = true;
     s->place = (ls_place){.offset = 100};
     ls_inflight_close(in, s);
-    assert_in_range(ls_delivery_cut(f->delivery, false), 1, 100); /* it is not time yet */
+    assert_in_range(ls_delivery_cut(f->delivery, LS_CUT_SOON), 1, 100); /* it is not time yet */
     next = ls_inflight_open(in); /* a batch that is at work */
     assert_non_null(next);
     await_commit(f, 0);
@@ -416,6 +452,7 @@ int main(void) {
         cmocka_unit_test(test_a_message_that_is_at_fault), cmocka_unit_test(test_outbox), cmocka_unit_test(test_at_least_once_goes_back),
         cmocka_unit_test(test_stopped_while_it_goes_back), cmocka_unit_test(test_a_message_that_was_not_sent),
         cmocka_unit_test(test_spoilt_by_the_capture_thread), cmocka_unit_test(test_a_capture_thread_that_is_away),
+        cmocka_unit_test(test_the_size_of_a_transaction),
         cmocka_unit_test(test_a_topic_that_may_not_be_written), cmocka_unit_test(test_a_broker_that_allows_less_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,223 @@
+"""The comparisons of scripts/bench: each makes what both sides need, and runs the pairs."""
+import ctypes
+import os
+
+from measure import PROGRAM, Pairs, Run
+
+TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
+PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
+PG_INSERT = """insert into events select i, 'category ' || i % 17, case when i % 10 > 0 then 'd' || i % 1000 || '.example.org' end,
+    timestamp '2026-01-01' + i * interval '1.000007 seconds' from generate_series({a}, {b}) i;"""
+MY_INSERT = """insert into events select seq, concat('category ', seq % 17), if(seq % 10 > 0, concat('d', seq % 1000, '.example.org'), null),
+    timestampadd(microsecond, seq * 1000007, '2026-01-01') from seq_{a}_to_{b};"""
+PG_UPDATE = "update events set category = 'changed ' || id % 13 where id between {a} and {b} and id % 2 = 0;"
+MY_UPDATE = "update events set category = concat('changed ', id % 13) where id between {a} and {b} and id % 2 = 0;"
+DELETE = "delete from events where id between {a} and {b} and id % 2 = 1;"
+
+
+# ---- changes: half inserts, a quarter updates, a quarter deletes
+
+def change_postgres(servers, changes, size):
+    """size: changes of a transaction; 0: all in one."""
+    size = size or changes
+    if size == 1:
+        one = PG_INSERT.format(a="i", b="i")
+        text = "do $$ begin for i in 1..%d loop %s commit; %s %s commit; end loop; end $$;" % (
+            changes // 2, one.replace("select i", "select n").replace("i % ", "n % ").replace("i * ", "n * ").replace(") i;", ") n;"),
+            "if i % 2 = 0 then update events set category = 'changed ' || id % 13 where id = i;", "else delete from events where id = i; end if;")
+    else:
+        a, b = "k * %d + 1" % (size // 2), "k * %d + %d" % (size // 2, size // 2)
+        text = "do $$ begin for k in 0..%d loop %s commit; end loop; end $$;" % (
+            changes // size - 1, " ".join(s.format(a=a, b=b) for s in (PG_INSERT, PG_UPDATE, DELETE)))
+    servers.sql("postgres", "set synchronous_commit = off; " + text)
+
+
+def change_mariadb(servers, changes, size):
+    size = size or changes
+    text = []
+    for k in range(changes // size):
+        a, b = k * (size // 2) + 1, (k + 1) * (size // 2)
+        text.append("begin; %s commit;" % " ".join(s.format(a=a, b=b) for s in (MY_INSERT, MY_UPDATE, DELETE)))
+    servers.sql("mysql", "\n".join(text))
+
+
+def make_tables(servers, db):
+    if db == "postgres":
+        servers.sql(db, "create database bench", "postgres")
+        servers.sql(db, PG_TABLE)
+    else:
+        servers.sql(db, "create database bench", "mysql")
+        servers.sql(db, MY_TABLE)
+
+
+# ---- scripts
+
+def connector(servers, db, name, topic=None, **options):
+    p, schema = ("PG", "public") if db == "postgres" else ("MY", "bench")
+    options = dict({"name": name, "db_type": db, "host": servers.env["LS_%s_HOST" % p], "port": int(servers.env["LS_%s_PORT" % p]),
+                    "user": servers.env["LS_%s_USER" % p], "password": servers.env["LS_%s_PASSWORD" % p], "database": "bench",
+                    "tables": "{ \"%s.events\" }" % schema, "kafka_conf": servers.brokers, "topic": topic or name, "partitions": 3}, **options)
+    return stage(servers, name, "connector", options)
+
+
+def consumer(servers, name, topic, writer, **options):
+    return stage(servers, name, "consumer", dict({"name": name, "group_id": name, "topic_list": topic, "kafka_conf": servers.brokers, "writer": writer}, **options))
+
+
+def stage(servers, name, kind, options):
+    """A script of one stage; tables and calls stand for themselves."""
+    path = servers.path(name + ".lua")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('local ls = require "list_sync"\nls.%s {\n' % kind)
+        for k, v in options.items():
+            raw = not isinstance(v, str) or v.startswith(("{", "ls."))
+            f.write("  %s = %s,\n" % (k, str(v).lower() if isinstance(v, bool) else v if raw else '"%s"' % v))
+        f.write("}\n")
+    return path
+
+
+def program(servers, script):
+    return Run(servers, [[PROGRAM, script, "--until-caught-up"]])
+
+
+def make_topic(servers, name, partitions=3, replicas=3):
+    k = ctypes.CDLL("librdkafka.so.1")
+    for f in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_NewTopic_new", "rd_kafka_queue_new", "rd_kafka_queue_poll"):
+        getattr(k, f).restype = ctypes.c_void_p
+    why = ctypes.create_string_buffer(512)
+    conf = k.rd_kafka_conf_new()
+    k.rd_kafka_conf_set(ctypes.c_void_p(conf), b"bootstrap.servers", servers.brokers.encode(), why, ctypes.c_size_t(512))
+    rk = ctypes.c_void_p(k.rd_kafka_new(0, ctypes.c_void_p(conf), why, ctypes.c_size_t(512)))
+    wanted = ctypes.c_void_p(k.rd_kafka_NewTopic_new(name.encode(), partitions, replicas, why, ctypes.c_size_t(512)))
+    queue = ctypes.c_void_p(k.rd_kafka_queue_new(rk))
+    k.rd_kafka_CreateTopics(rk, ctypes.byref(wanted), ctypes.c_size_t(1), None, queue)
+    event = k.rd_kafka_queue_poll(queue, 20000)
+    if not event:
+        raise SystemExit("topic %s: the brokers do not answer" % name)
+    k.rd_kafka_event_destroy(ctypes.c_void_p(event))
+    k.rd_kafka_NewTopic_destroy(wanted)
+    k.rd_kafka_queue_destroy(queue)
+    k.rd_kafka_destroy(rk)
+
+
+def check_size(servers, topic, changes, markers=False):
+    """What was timed is what was meant."""
+    n = servers.topic_size(topic)
+    if n < changes or (n > changes and not markers):
+        raise SystemExit("%s has %d messages of %d changes" % (topic, n, changes))
+
+
+# ---- PostgreSQL, next to pg_recvlogical
+
+def postgres(servers, out, pairs, changes, size, plugin):
+    make_tables(servers, "postgres")
+    servers.sql("postgres", "create publication bench for table events")
+    scripts = []
+    for i in range(pairs):
+        scripts.append(connector(servers, "postgres", "ours%d" % i, plugin=plugin))
+        program(servers, scripts[i])
+        servers.sql("postgres", "select pg_create_logical_replication_slot('theirs%d', '%s')" % (i, plugin))
+    change_postgres(servers, changes, size)
+    end = servers.sql("postgres", "select pg_current_wal_lsn()")
+    e = servers.env
+    how = ["-o", "proto_version=1", "-o", "publication_names=bench"] if plugin == "pgoutput" else ["-o", "format-version=2", "-o", "include-timestamp=1"]
+    for i in range(pairs):
+        ours = program(servers, scripts[i])
+        theirs = Run(servers, [["pg_recvlogical", "-h", e["LS_PG_HOST"], "-p", e["LS_PG_PORT"], "-U", e["LS_PG_USER"], "-d", "bench", "-S", "theirs%d" % i,
+                                "--start", "-f", "/dev/null", "--endpos", end] + how], env={"PGPASSWORD": e["LS_PG_PASSWORD"]})
+        check_size(servers, "ours%d" % i, changes)
+        out.add(ours, theirs)
+
+
+# ---- MariaDB, next to kcat with the same messages
+
+def dump_topic(servers, topic, path):
+    Run(servers, [servers.kcat("-C", "-e", "-t", topic, "-o", "beginning", "-f", "%k\t%s\n")], stdout=lambda _: path)
+
+
+def mariadb(servers, out, pairs, changes, size):
+    make_tables(servers, "mysql")
+    scripts = [connector(servers, "mysql", "ours%d" % i) for i in range(pairs)]
+    for s in scripts:
+        program(servers, s)
+    change_mariadb(servers, changes, size)
+    texts = servers.path("messages")
+    for i in range(pairs):
+        ours = program(servers, scripts[i])
+        check_size(servers, "ours%d" % i, changes)
+        if i == 0:
+            dump_topic(servers, "ours0", texts)
+        make_topic(servers, "theirs%d" % i)
+        theirs = Run(servers, [servers.kcat("-P", "-t", "theirs%d" % i, "-K", "\t", "-l", texts, "-X", "acks=all", "-X", "enable.idempotence=true", "-X",
+                                            "compression.type=lz4", "-X", "linger.ms=5", "-X", "queue.buffering.max.messages=1000000")])
+        check_size(servers, "theirs%d" % i, changes)
+        out.add(ours, theirs)
+
+
+# ---- Kafka to CSV
+
+def fill_topic(servers, topic, changes, **options):
+    make_tables(servers, "mysql")
+    source = connector(servers, "mysql", topic, **options)
+    program(servers, source)
+    change_mariadb(servers, changes, 0)
+    program(servers, source)
+
+
+def csv(servers, out, pairs, changes):
+    fill_topic(servers, "events", changes)
+    for i in range(pairs):
+        writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
+        ours = program(servers, consumer(servers, "csv%d" % i, "events", writer))
+        path = servers.path("kcat%d" % i)
+        theirs = Run(servers, [servers.kcat("-C", "-e", "-t", "events", "-o", "beginning")], stdout=lambda _, path=path: path)
+        os.unlink(path)
+        out.add(ours, theirs)
+
+
+# ---- exactly_once, next to at_least_once
+
+def exact(servers, out, pairs, changes, db):
+    make_tables(servers, db)
+    both = [[connector(servers, db, "%s%d" % (d, i), delivery=d) for d in ("exactly_once", "at_least_once")] for i in range(pairs)]
+    for pair in both:
+        for s in pair:
+            program(servers, s)
+    (change_postgres if db == "postgres" else change_mariadb)(servers, changes, 0)
+    for i, pair in enumerate(both):
+        out.add(*[program(servers, s) for s in pair])
+        check_size(servers, "exactly_once%d" % i, changes, True)
+        check_size(servers, "at_least_once%d" % i, changes)
+
+
+def exact_csv(servers, out, pairs, changes):
+    fill_topic(servers, "events", changes)
+    for i in range(pairs):
+        pair = []
+        for d in ("exactly_once", "at_least_once"):
+            writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("%s%d" % (d, i))
+            pair.append(program(servers, consumer(servers, "%s%d" % (d, i), "events", writer, delivery=d, consumer_id="%s%d" % (d, i))))
+        out.add(*pair)
+
+
+PG_REFERENCE, KCAT_REFERENCE = "pg_recvlogical to /dev/null", "kcat -P of the same keyed messages"
+# name: what of ours, the reference, the goal of the ratio of the seconds and of the CPU seconds; what makes the pairs, and its own arguments
+ALL = {
+    "pg-one": ("PostgreSQL to three brokers, one transaction", PG_REFERENCE, 0.6, None, postgres, 0, "pgoutput"),
+    "pg-100": ("PostgreSQL to three brokers, transactions of 100", PG_REFERENCE, 0.8, None, postgres, 100, "pgoutput"),
+    "pg-1": ("PostgreSQL to three brokers, transactions of 1", PG_REFERENCE, 0.8, None, postgres, 1, "pgoutput"),
+    "pg-wal2json": ("PostgreSQL with wal2json to three brokers, one transaction", PG_REFERENCE, 0.8, None, postgres, 0, "wal2json"),
+    "my-one": ("MariaDB to three brokers, one transaction", KCAT_REFERENCE, 1.3, 1.5, mariadb, 0),
+    "my-100": ("MariaDB to three brokers, transactions of 100", KCAT_REFERENCE, 1.3, 1.5, mariadb, 100),
+    "csv": ("Kafka to CSV files, split_files", "kcat -C to a file", 1.0, 1.5, csv),
+    "exact-pg": ("PostgreSQL to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "postgres"),
+    "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
+    "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
+}
+
+
+def compare(servers, name, pairs, changes):
+    *shown, make = ALL[name][:5]
+    out = Pairs(name, *shown)
+    make(servers, out, pairs, changes, *ALL[name][5:])
+    return out

@@ -1,0 +1,163 @@
+"""What scripts/bench measures with: whole processes, the servers that they use, and pairs of runs."""
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
+SERVICES = os.path.join(ROOT, "scripts", "services")
+TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1024 * 1024
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def cpu_of(pid):
+    """CPU seconds of a server's process, the children that it has now, and those that have ended."""
+    def ticks(p, ended):
+        try:
+            with open("/proc/%d/stat" % p, encoding="ascii", errors="replace") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:  # it has ended meanwhile
+            return 0
+        return sum(int(t) for t in fields[11:15 if ended else 13])
+
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, encoding="ascii", check=False).stdout
+    return (ticks(pid, True) + sum(ticks(int(c), False) for c in children.split())) / TICKS
+
+
+class Run:
+    """One run of a command, or of several at once: seconds from the start to the last one's end, CPU seconds, and the most resident memory of one."""
+
+    def __init__(self, servers, commands, stdout=None, env=None):
+        before = servers.cpu()
+        began = time.monotonic()
+        outs = [open(stdout(i), "wb") if stdout else subprocess.DEVNULL for i in range(len(commands))]
+        errors = [tempfile.TemporaryFile() for _ in commands]
+        processes = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stdout=o, stderr=e, env=dict(os.environ, **(env or {})))
+                     for c, o, e in zip(commands, outs, errors)]
+        self.cpu = self.mib = 0
+        for command, process, error in zip(commands, processes, errors):
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.cpu += usage.ru_utime + usage.ru_stime
+            self.mib = max(self.mib, usage.ru_maxrss / 1024)
+            if status:
+                error.seek(0)
+                raise SystemExit("%s\nfailed: %s" % (" ".join(command)[:400], error.read().decode(errors="replace")[-2000:]))
+        self.seconds = time.monotonic() - began
+        after = servers.cpu()
+        self.servers = {name: after[name] - before[name] for name in after}
+        for f in outs + errors:
+            if f is not subprocess.DEVNULL:
+                f.close()
+
+    def figures(self):
+        return {"seconds": round(self.seconds, 3), "cpu": round(self.cpu, 3), "mib": round(self.mib, 1),
+                "servers_cpu": {k: round(v, 2) for k, v in self.servers.items()}}
+
+
+class Servers:
+    """PostgreSQL, MariaDB and three brokers of scripts/services, in a folder of their own."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="list_sync-bench-")
+        os.chmod(self.folder, 0o755)
+        self.command = [SERVICES, "--dir", os.path.join(self.folder, "services"), "--brokers", "3"]
+        self.env = {}
+
+    def start(self):
+        # each run of a comparison has a slot of its own, which keeps its place until it is its turn
+        options = "-c max_replication_slots=100 -c max_wal_senders=100"
+        subprocess.run(self.command + ["start"], check=True, stdin=subprocess.DEVNULL, env=dict(os.environ, LS_PG_OPTIONS=options))
+        text = subprocess.run(self.command + ["env"], check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
+        self.env = dict(re.findall(r"(\w+)=(\S+)", text))
+        self.brokers = self.env["LS_BROKERS"]
+        self.pids = {}
+        for group, names in (("postgres", ["postgres"]), ("mariadb", ["mariadb"]), ("brokers", ["kafka1", "kafka2", "kafka3"])):
+            self.pids[group] = []
+            for name in names:
+                with open(os.path.join(self.folder, "services", name, "pid"), encoding="ascii") as f:
+                    self.pids[group].append(int(f.readline()))
+
+    def stop(self):
+        subprocess.run(self.command + ["stop"], check=False, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def cpu(self):
+        return {group: sum(cpu_of(p) for p in pids) for group, pids in self.pids.items()}
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def sql(self, db, text, database="bench", flags=()):
+        e = self.env
+        if db == "postgres":
+            command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", e["LS_PG_HOST"], "-p", e["LS_PG_PORT"], "-U", e["LS_PG_USER"], database]
+        else:
+            command = ["mariadb", "--no-defaults", "--protocol=tcp", "-N", "-B", "-h", e["LS_MY_HOST"], "-P", e["LS_MY_PORT"], "-u", e["LS_MY_USER"], database]
+        p = subprocess.run(command + list(flags), input=text.encode(), stdout=subprocess.PIPE, check=True,
+                           env=dict(os.environ, PGPASSWORD=e["LS_PG_PASSWORD"], MYSQL_PWD=e["LS_MY_PASSWORD"]))
+        return p.stdout.decode().rstrip("\n")
+
+    def kcat(self, *args):
+        return ["kcat", "-q", "-b", self.brokers] + list(args)
+
+    def topic_size(self, topic):
+        """Its messages; of transactions, their markers too."""
+        text = subprocess.run(self.kcat("-L", "-J", "-t", topic), check=True, stdout=subprocess.PIPE).stdout
+        n = len(json.loads(text)["topics"][0]["partitions"])
+        total = 0
+        for p in range(n):
+            for line in subprocess.run(self.kcat("-Q", "-t", "%s:%d:-1" % (topic, p)), check=True, stdout=subprocess.PIPE, encoding="ascii").stdout.splitlines():
+                total += int(line.split()[-1])
+        return total
+
+
+class Pairs:
+    """Ours and the reference, one after the other and again."""
+
+    def __init__(self, name, what, reference, goal=None, cpu_goal=None):
+        self.name, self.what, self.reference, self.goal, self.cpu_goal = name, what, reference, goal, cpu_goal
+        self.pairs = []
+
+    def add(self, ours, reference):
+        self.pairs.append((ours, reference))
+
+    @staticmethod
+    def spread(values, digits=2):
+        return {"min": round(min(values), digits), "median": round(statistics.median(values), digits), "max": round(max(values), digits)}
+
+    def result(self):
+        ours, references = [o for o, _ in self.pairs], [r for _, r in self.pairs]
+        out = {"name": self.name, "what": self.what, "reference": self.reference, "goal": self.goal, "cpu_goal": self.cpu_goal, "pairs": len(self.pairs),
+               "ratio": self.spread([o.seconds / r.seconds for o, r in self.pairs]),
+               "cpu_ratio": self.spread([o.cpu / r.cpu for o, r in self.pairs if r.cpu])}
+        for side, runs in (("ours", ours), ("theirs", references)):
+            out[side] = {"seconds": self.spread([r.seconds for r in runs]), "cpu": self.spread([r.cpu for r in runs]),
+                         "mib": round(max(r.mib for r in runs), 1),
+                         "servers_cpu": {k: round(statistics.median(r.servers[k] for r in runs), 2) for k in runs[0].servers}}
+        out["runs"] = [[o.figures(), r.figures()] for o, r in self.pairs]
+        return out
+
+    def show(self):
+        r = self.result()
+        say("%s: %s, against %s" % (self.name, self.what, self.reference))
+        for side, who in (("ours", "list_sync"), ("theirs", "reference")):
+            s = r[side]
+            say("  %-10s %6.2f s (%.2f to %.2f)  CPU %6.2f s  %6.1f MiB  servers' CPU: %s" %
+                (who, s["seconds"]["median"], s["seconds"]["min"], s["seconds"]["max"], s["cpu"]["median"], s["mib"],
+                 ", ".join("%s %.1f" % kv for kv in s["servers_cpu"].items())))
+        goals = [" goal %.2f" % g if g else "" for g in (self.goal, self.cpu_goal)]
+        say("  %-10s %6.2f   (%.2f to %.2f)%s; of CPU %.2f (%.2f to %.2f)%s; %d pairs" %
+            ("ratio", r["ratio"]["median"], r["ratio"]["min"], r["ratio"]["max"], goals[0], r["cpu_ratio"]["median"], r["cpu_ratio"]["min"],
+             r["cpu_ratio"]["max"], goals[1], len(self.pairs)))
+        return r
