@@ -52,12 +52,12 @@ void ls_buf_fmt(ls_buf *b, const char *fmt, ...) {
 }
 
 void ls_buf_u64(ls_buf *b, uint64_t v) {
+    static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+                                "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     char t[20];
     size_t at = sizeof t;
-    do {
-        t[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
+    for (; v >= 10; v /= 100) memcpy(t + (at -= 2), pairs + v % 100 * 2, 2);
+    if (v || at == sizeof t) t[--at] = (char)('0' + v);
     ls_buf_add(b, t + at, sizeof t - at);
 }
 

@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/eight.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,46 +18,38 @@ static void escape(ls_buf *out, unsigned char c) {
     ls_buf_add(out, e, known ? 2 : 6);
 }
 
-/* None of the eight bytes needs an escape: below 0x20, a quote, a backslash? (The test of "Bit Twiddling Hacks",
- * "determine if a word has a byte less than n, or equal to n".) */
-static bool eight_plain(const char *p) {
+/* How many of eight bytes, from the first on, need no escape: are not below 0x20, a quote, a backslash. (The test of "Bit Twiddling Hacks",
+ * "determine if a word has a byte less than n, or equal to n": it may be wrong about a byte behind the first that it finds.) */
+static size_t plain_of(uint64_t v) {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t v;
-    memcpy(&v, p, 8);
     uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
-    uint64_t hit = ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-    return !(hit & tops);
+    uint64_t hit = (((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops;
+    return ls_first_byte(hit);
+}
+
+/* The same of n bytes. */
+static size_t plain(const char *p, size_t n) {
+    size_t i = 0, k;
+    for (; n - i >= 8; i += 8)
+        if ((k = plain_of(ls_eight(p + i))) < 8) return i + k;
+    if (i == n) return n;
+    k = plain_of(ls_eight_or_less(p + i, n - i, ' '));
+    return i + (k < n - i ? k : n - i);
 }
 
 void ls_json_string(ls_buf *out, const char *p, size_t n) {
     size_t from = 0, i = 0;
     ls_buf_char(out, '"');
-    while (i < n) {
-        if (n - i >= 8 && eight_plain(p + i)) {
-            i += 8;
-            continue;
-        }
-        unsigned char c = (unsigned char)p[i];
-        if (c < 0x20 || c == '"' || c == '\\') {
-            ls_buf_add(out, p + from, i - from);
-            escape(out, c);
-            from = i + 1;
-        }
-        i++;
+    while ((i += plain(p + i, n - i)) < n) {
+        ls_buf_add(out, p + from, i - from);
+        escape(out, (unsigned char)p[i]);
+        from = ++i;
     }
     ls_buf_add(out, p + from, n - from);
     ls_buf_char(out, '"');
 }
 
-bool ls_json_is_plain(const char *p, size_t n) {
-    size_t i = 0;
-    while (i < n && n - i >= 8 && eight_plain(p + i)) i += 8;
-    for (; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        if (c < 0x20 || c == '"' || c == '\\') return false;
-    }
-    return true;
-}
+bool ls_json_is_plain(const char *p, size_t n) { return plain(p, n) == n; }
 
 /* ---- reading */
 
@@ -101,17 +95,13 @@ static int read_string(ls_json *j, ls_json_value *v, ls_error *err) {
     v->escaped = false;
     v->p = ++j->at;
     for (;;) {
-        while (j->end - j->at >= 8 && eight_plain(j->at)) j->at += 8;
+        j->at += plain(j->at, (size_t)(j->end - j->at));
         if (j->at == j->end) return wrong(j, "a closing quote", err);
         unsigned char c = (unsigned char)*j->at;
         if (c == '"') break;
         if (c < 0x20) return wrong(j, "a string's character (controls are escaped)", err);
-        if (c == '\\') {
-            v->escaped = true;
-            if (pass_escape(j, err)) return -1;
-        } else {
-            j->at++;
-        }
+        v->escaped = true;
+        if (pass_escape(j, err)) return -1;
     }
     v->n = (size_t)(j->at++ - v->p);
     return 0;

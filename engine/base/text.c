@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/eight.h"
+
 #include <string.h>
 
 static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -95,16 +97,18 @@ static inline size_t utf8_step(const uint8_t *p, size_t n) {
     return len;
 }
 
-bool ls_utf8_valid(const char *text, size_t n) {
-    const uint8_t *p = (const uint8_t *)text;
+enum { ASCII_RUN = 32 };
+
+static const uint64_t tops = 0x8080808080808080u;
+
+static bool is_ascii_run(const char *p) { return !((ls_eight(p) | ls_eight(p + 8) | ls_eight(p + 16) | ls_eight(p + 24)) & tops); }
+
+bool ls_utf8_valid(const char *p, size_t n) {
     while (n) {
-        uint64_t eight;
-        if (n >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080u))) {
-            p += 8;
-            n -= 8;
-            continue;
-        }
-        size_t step = *p < 0x80 ? 1 : utf8_step(p, n);
+        for (; n >= ASCII_RUN && is_ascii_run(p); n -= ASCII_RUN) p += ASCII_RUN;
+        if (!n) break;
+        size_t ascii = ls_first_byte((n >= 8 ? ls_eight(p) : ls_eight_or_less(p, n, ' ')) & tops);
+        size_t step = ascii ? ascii < n ? ascii : n : utf8_step((const uint8_t *)p, n);
         if (!step) return false;
         p += step;
         n -= step;

@@ -62,6 +62,7 @@ void ls_work_free(ls_work *w) {
     free(w->marks);
     free(w->parents);
     ls_buf_free(&w->text);
+    ls_buf_free(&w->source);
     ls_arena_free(&w->arena);
     free(w);
 }
@@ -70,6 +71,7 @@ void ls_work_reset(ls_work *w) {
     let_go(w);
     ls_arena_reset(&w->arena);
     if (w->text.cap > LS_BATCH_BYTES) ls_buf_free(&w->text); /* a large value's room goes back */
+    w->source_of = NULL;
     w->seen.count = 0;
     w->seen.generation++;
     w->nmarks = w->nclones = 0;

@@ -35,6 +35,8 @@ typedef struct ls_work {   /* the whole of a batch: `seen` is its part in the AB
     ls_schemas *schemas;
     const char *connector, *db; /* borrowed: what ls_work_tx() puts into a transaction that names none */
     ls_buf text;        /* ls_row_text()'s result */
+    const ls_tx *source_of; /* the transaction whose `source` stands in the next as the format list_sync writes it, up to the row's number; NULL: none */
+    ls_buf source;
     char why[512];      /* ls_row_error() */
     uint32_t cap_changes, cap_marks;
     uint32_t *parents; /* of the clones that hooks have made, in order: the changes they go behind */

@@ -69,16 +69,29 @@ static void put_moved(ls_message *m, const char *title) {
     list_end(&l, m->out);
 }
 
-/* A row that a consumer read from a message without `source` has none either. */
-static void put_source(ls_buf *out, const ls_change *c) {
-    const ls_tx *tx = c->tx;
-    if (!*tx->connector && !*tx->db && !*tx->pos && !*tx->id && !tx->ts && !c->seq && !c->sub && !(c->flags & LS_SNAPSHOT)) return;
+static void write_source(ls_work *w, const ls_tx *tx) {
+    ls_buf *out = &w->source;
+    ls_buf_clear(out);
     ls_put_text(out, ",\"source\":{\"v\":1,\"connector\":", tx->connector);
     ls_put_text(out, ",\"db\":", tx->db);
     ls_put_i64(out, ",\"ts\":", tx->ts);
     ls_put_text(out, ",\"tx\":", tx->id);
     ls_put_text(out, ",\"pos\":", tx->pos);
-    ls_put_u64(out, ",\"seq\":", c->seq);
+    ls_buf_str(out, ",\"seq\":");
+    w->source_of = out->failed ? NULL : tx;
+}
+
+/* A row that a consumer read from a message without `source` has none either. */
+static void put_source(ls_work *w, ls_buf *out, const ls_change *c) {
+    const ls_tx *tx = c->tx;
+    if (!*tx->connector && !*tx->db && !*tx->pos && !*tx->id && !tx->ts && !c->seq && !c->sub && !(c->flags & LS_SNAPSHOT)) return;
+    if (w->source_of != tx) write_source(w, tx);
+    if (!w->source_of) {
+        out->failed = true;
+        return;
+    }
+    ls_buf_add(out, w->source.data, w->source.len);
+    ls_buf_u64(out, c->seq);
     if (c->sub) ls_put_u64(out, ",\"sub\":", c->sub);
     if (c->flags & LS_SNAPSHOT) ls_buf_str(out, ",\"snapshot\":true");
     ls_buf_char(out, '}');
@@ -111,7 +124,7 @@ static int encode(const ls_format_options *o, ls_batch *b, uint32_t i, ls_buf *o
         ls_put_text(out, ",\"to_table\":", c->to_table);
     }
     if (ls_format_is_row(c)) put_row(&m);
-    if (!o->no_source) put_source(out, c);
+    if (!o->no_source) put_source(ls_work_of(b), out, c);
     ls_buf_char(out, '}');
     return ls_message_end(&m, err);
 }

@@ -7,8 +7,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void buf_is(ls_buf *b, const char *want) {
@@ -144,6 +146,43 @@ static void test_utf8(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(ls_utf8_valid(bad[i], strlen(bad[i])));
 }
 
+/* The validator looks at many bytes at once: a fault is found wherever it stands in a text of any length, and so is none. */
+static void test_utf8_everywhere(void **state) {
+    (void)state;
+    enum { LONGEST = 80 };
+    for (size_t n = 1; n <= LONGEST; n++) {
+        char *text = malloc(n); /* so that a read beyond it is seen */
+        assert_non_null(text);
+        for (size_t at = 0; at < n; at++) {
+            memset(text, 'a', n);
+            assert_true(ls_utf8_valid(text, n));
+            text[at] = '\xc3';
+            assert_false(ls_utf8_valid(text, n));
+            if (at + 1 == n) continue;
+            text[at + 1] = '\xa9';
+            assert_true(ls_utf8_valid(text, n));
+            text[at] = 'a';
+            assert_false(ls_utf8_valid(text, n));
+        }
+        free(text);
+    }
+}
+
+static void test_u64(void **state) {
+    (void)state;
+    ls_buf b = {0};
+    char want[24];
+    uint64_t v = 1;
+    for (int digits = 1; digits <= 20; digits++, v *= 10)
+        for (int64_t near = -1; near <= 1; near++) {
+            ls_buf_clear(&b);
+            ls_buf_u64(&b, v + (uint64_t)near);
+            snprintf(want, sizeof want, "%" PRIu64, v + (uint64_t)near);
+            buf_is(&b, want);
+        }
+    ls_buf_free(&b);
+}
+
 static void mends(const char *text, const char *want) {
     ls_buf b = {0};
     ls_utf8_mend(&b, text, strlen(text));
@@ -232,6 +271,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),     cmocka_unit_test(test_buf_keeps_to_its_limit), cmocka_unit_test(test_arena),
         cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_utf8_everywhere), cmocka_unit_test(test_u64),
         cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_utf8_mended),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_nothing_into_an_empty_buffer),

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int reads(const char *text, ls_json_value *v, ls_error *err) {
@@ -22,17 +23,33 @@ static void test_write(void **state) {
 
 static void test_write_finds_every_byte_at_every_place(void **state) {
     (void)state;
+    ls_buf b = {0}, back = {0};
     for (int c = 0; c < 256; c++)
-        for (int at = 0; at < 17; at++) {
-            char in[17];
-            ls_buf b = {0};
-            memset(in, 'a', sizeof in);
+        for (size_t i = 0; i < 17 * 18 / 2; i++) { /* each place in each length up to 17 */
+            size_t n = 1, at = i;
+            while (at >= n) at -= n++;
+            char *in = malloc(n); /* so that a read beyond it is seen */
+            ls_json_value v;
+            ls_error err;
+            assert_non_null(in);
+            memset(in, 'a', n);
             in[at] = (char)c;
-            ls_json_string(&b, in, sizeof in);
+            ls_buf_clear(&b);
+            ls_json_string(&b, in, n);
             size_t more = c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t' ? 1 : c < 0x20 ? 5 : 0;
-            assert_int_equal(b.len, sizeof in + 2 + more);
-            ls_buf_free(&b);
+            assert_int_equal(b.len, n + 2 + more);
+            assert_int_equal(ls_json_is_plain(in, n), more == 0);
+            ls_json j = ls_json_over(b.data, b.len);
+            ls_buf_clear(&back);
+            assert_int_equal(ls_json_read(&j, &v, &err), 0);
+            assert_int_equal(ls_json_end(&j, &err), 0);
+            assert_int_equal(ls_json_unescape(&v, &back, &err), 0);
+            assert_int_equal(back.len, n);
+            assert_memory_equal(back.data, in, n);
+            free(in);
         }
+    ls_buf_free(&b);
+    ls_buf_free(&back);
 }
 
 static void test_values(void **state) {
