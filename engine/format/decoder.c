@@ -30,6 +30,7 @@ void ls_decoder_free(ls_decoder *d) {
     free(d->cols);
     free(d->at);
     ls_buf_free(&d->text);
+    ls_buf_free(&d->source_text);
     ls_arena_free(&d->scratch);
     free(d);
 }

@@ -4,6 +4,8 @@
 
 #include "change/value.h"
 
+enum { LS_SOURCE_KEPT = 4096 }; /* bytes of a `source` that the next message's is compared with */
+
 /* Passes n bytes of text if they are next. */
 static bool pass(ls_json *j, const char *text, size_t n) {
     if ((size_t)(j->end - j->at) < n || memcmp(j->at, text, n) != 0) return false;
@@ -63,15 +65,31 @@ static bool read_u64(ls_json *j, uint64_t *n, ls_error *err) {
     return ls_json_read(j, &v, err) == 0 && ls_json_u64(&v, n) == 0;
 }
 
-static bool read_source(ls_json *j, ls_read_source *s, ls_error *err) {
+static bool read_names(ls_json *j, ls_read_source *s, ls_error *err) {
     ls_json_value ts;
-    s->sub = 0;
     if (!PASS(j, ",\"source\":{\"v\":1,\"connector\":") || !read_string(j, &s->connector, err)) return false;
     if (!PASS(j, ",\"db\":") || !read_string(j, &s->db, err)) return false;
     if (!PASS(j, ",\"ts\":") || ls_json_read(j, &ts, err) || ls_json_i64(&ts, &s->ts)) return false;
     if (!PASS(j, ",\"tx\":") || !read_string(j, &s->tx, err)) return false;
-    if (!PASS(j, ",\"pos\":") || !read_string(j, &s->pos, err)) return false;
-    if (!PASS(j, ",\"seq\":") || !read_u64(j, &s->seq, err)) return false;
+    return PASS(j, ",\"pos\":") && read_string(j, &s->pos, err) && PASS(j, ",\"seq\":");
+}
+
+/* Rows of one transaction come one behind the other, and have all but their numbers in common. NULL: it is otherwise, or memory. */
+static const ls_tx *read_tx(ls_decoder *d, ls_work *w, ls_json *j, ls_error *err) {
+    bool last = d->last_tx && d->source_tx == d->last_tx && d->last_work == w && d->last_generation == w->seen.generation;
+    const char *from = j->at;
+    if (last && pass(j, d->source_text.data, d->source_text.len)) return d->last_tx;
+    if (!read_names(j, &d->source, err)) return NULL;
+    const ls_tx *tx = ls_read_tx(d, w, err);
+    ls_buf_clear(&d->source_text);
+    if (j->at - from <= LS_SOURCE_KEPT) ls_buf_add(&d->source_text, from, (size_t)(j->at - from));
+    d->source_tx = d->source_text.failed || !d->source_text.len ? NULL : tx;
+    return tx;
+}
+
+static bool read_number(ls_json *j, ls_read_source *s, ls_error *err) {
+    s->sub = 0;
+    if (!read_u64(j, &s->seq, err)) return false;
     if (PASS(j, ",\"sub\":") && (!read_u64(j, &s->sub, err) || s->sub > UINT32_MAX)) return false;
     s->snapshot = PASS(j, ",\"snapshot\":true");
     return PASS(j, "}}") && j->at == j->end;
@@ -123,9 +141,8 @@ static int read_change(ls_decoder *d, ls_work *w, ls_json *j, const ls_shape *sh
     bool whole;
     int rc = read_row(d, w, j, shape, action, &after, &before, &whole, err);
     if (rc != 1) return rc;
-    if (!read_source(j, &d->source, err)) return 0;
-    const ls_tx *tx = ls_read_tx(d, w, err);
-    if (!tx) return 0; /* a text that is too long, or memory: said again by the reader that gives offsets */
+    const ls_tx *tx = read_tx(d, w, j, err);
+    if (!tx || !read_number(j, &d->source, err)) return 0; /* a text that is too long, or memory: said again by the reader that gives offsets */
     ls_change *c = ls_work_add(w, shape->schema, tx, (uint8_t)action, d->source.seq);
     if (!c) return ls_fail_memory(err, "reading a message");
     c->sub = (uint32_t)d->source.sub;
