@@ -18,13 +18,11 @@ static void escape(ls_buf *out, unsigned char c) {
     ls_buf_add(out, e, known ? 2 : 6);
 }
 
-/* How many of eight bytes, from the first on, need no escape: are not below 0x20, a quote, a backslash. (The test of "Bit Twiddling Hacks",
- * "determine if a word has a byte less than n, or equal to n": it may be wrong about a byte behind the first that it finds.) */
+/* How many of eight bytes, from the first on, need no escape: are not below 0x20, a quote, a backslash. ("Bit Twiddling Hacks",
+ * "determine if a word has a byte less than n": it may be wrong about a byte behind the first that it finds.) */
 static size_t plain_of(uint64_t v) {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
-    uint64_t hit = (((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops;
-    return ls_first_byte(hit);
+    uint64_t control = (v - LS_EIGHT_TIMES(0x20)) & ~v & LS_EIGHT_TOPS;
+    return ls_first_byte(control | ls_zero_bytes(v ^ LS_EIGHT_TIMES('"')) | ls_zero_bytes(v ^ LS_EIGHT_TIMES('\\')));
 }
 
 /* The same of n bytes. */

@@ -99,15 +99,13 @@ static inline size_t utf8_step(const uint8_t *p, size_t n) {
 
 enum { ASCII_RUN = 32 };
 
-static const uint64_t tops = 0x8080808080808080u;
-
-static bool is_ascii_run(const char *p) { return !((ls_eight(p) | ls_eight(p + 8) | ls_eight(p + 16) | ls_eight(p + 24)) & tops); }
+static bool is_ascii_run(const char *p) { return !((ls_eight(p) | ls_eight(p + 8) | ls_eight(p + 16) | ls_eight(p + 24)) & LS_EIGHT_TOPS); }
 
 bool ls_utf8_valid(const char *p, size_t n) {
     while (n) {
         for (; n >= ASCII_RUN && is_ascii_run(p); n -= ASCII_RUN) p += ASCII_RUN;
         if (!n) break;
-        size_t ascii = ls_first_byte((n >= 8 ? ls_eight(p) : ls_eight_or_less(p, n, ' ')) & tops);
+        size_t ascii = ls_first_byte((n >= 8 ? ls_eight(p) : ls_eight_or_less(p, n, ' ')) & LS_EIGHT_TOPS);
         size_t step = ascii ? ascii < n ? ascii : n : utf8_step((const uint8_t *)p, n);
         if (!step) return false;
         p += step;
