@@ -367,17 +367,19 @@ class Outage(Case):
         self.addCleanup(my, "set global max_connections = 151")
         holders = []
 
-        def hold(db):
+        def taken(db):
+            """What others had until now may be free again: it is taken, too."""
+            if not self.answers(db):
+                return True
             command = lib.psql_command("postgres") if db == "postgres" else lib.my_command()
-            for _ in range(25):
-                holders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                                env=dict(os.environ, PGPASSWORD=lib.PG["password"], MYSQL_PWD=lib.MY["password"])))
-            wait_until(lambda: not self.answers(db), "no connection is left")
+            holders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                            env=dict(os.environ, PGPASSWORD=lib.PG["password"], MYSQL_PWD=lib.MY["password"])))
+            return False
 
         try:
             running = {}
             for db in ("postgres", "mysql"):
-                hold(db)
+                wait_until(lambda db=db: taken(db), "no connection is left")
                 p = running[db] = self.start(self.script(self.connector(db), name=db + ".lua"))
                 p.wait_log("(too many|Too many).*trying again until it works")
         finally:
