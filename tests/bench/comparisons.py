@@ -30,6 +30,7 @@ def change_postgres(servers, changes, size):
         text = "do $$ begin for k in 0..%d loop %s commit; end loop; end $$;" % (
             changes // size - 1, " ".join(s.format(a=a, b=b) for s in (PG_INSERT, PG_UPDATE, DELETE)))
     servers.sql("postgres", "set synchronous_commit = off; " + text)
+    servers.sql("postgres", "checkpoint")  # what is not on the disk yet is not sent either
 
 
 def change_mariadb(servers, changes, size):
@@ -98,6 +99,7 @@ def make_topic(servers, name, partitions=3, replicas=3):
     k.rd_kafka_NewTopic_destroy(wanted)
     k.rd_kafka_queue_destroy(queue)
     k.rd_kafka_destroy(rk)
+    servers.wait_topic(name)
 
 
 def check_size(servers, topic, changes, markers=False):
@@ -219,5 +221,5 @@ ALL = {
 def compare(servers, name, pairs, changes):
     *shown, make = ALL[name][:5]
     out = Pairs(name, *shown)
-    make(servers, out, pairs, changes, *ALL[name][5:])
+    make(servers, out, pairs + 1, changes, *ALL[name][5:])
     return out

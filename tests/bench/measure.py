@@ -111,6 +111,15 @@ class Servers:
     def kcat(self, *args):
         return ["kcat", "-q", "-b", self.brokers] + list(args)
 
+    def wait_topic(self, topic):
+        """Until each broker knows it."""
+        end = time.monotonic() + 60
+        for broker in self.brokers.split(","):
+            while '"%s"' % topic not in subprocess.run(["kcat", "-q", "-b", broker, "-L", "-J"], stdout=subprocess.PIPE, encoding="utf-8", check=False).stdout:
+                if time.monotonic() > end:
+                    raise SystemExit("topic %s: not known to %s within a minute" % (topic, broker))
+                time.sleep(0.1)
+
     def topic_size(self, topic):
         """Its messages; of transactions, their markers too."""
         text = subprocess.run(self.kcat("-L", "-J", "-t", topic), check=True, stdout=subprocess.PIPE).stdout
@@ -123,14 +132,17 @@ class Servers:
 
 
 class Pairs:
-    """Ours and the reference, one after the other and again."""
+    """Ours and the reference, one after the other and again. The first pair warms the servers up and does not count."""
 
     def __init__(self, name, what, reference, goal=None, cpu_goal=None):
         self.name, self.what, self.reference, self.goal, self.cpu_goal = name, what, reference, goal, cpu_goal
         self.pairs = []
+        self.warm = False
 
     def add(self, ours, reference):
-        self.pairs.append((ours, reference))
+        if self.warm:
+            self.pairs.append((ours, reference))
+        self.warm = True
 
     @staticmethod
     def spread(values, digits=2):
