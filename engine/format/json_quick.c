@@ -76,14 +76,16 @@ static bool read_names(ls_json *j, ls_read_source *s, ls_error *err) {
 
 /* Rows of one transaction come one behind the other, and have all but their numbers in common. NULL: it is otherwise, or memory. */
 static const ls_tx *read_tx(ls_decoder *d, ls_work *w, ls_json *j, ls_error *err) {
-    bool last = d->last_tx && d->source_tx == d->last_tx && d->last_work == w && d->last_generation == w->seen.generation;
+    bool known = d->source_tx && d->source_work == w && d->source_generation == w->seen.generation;
     const char *from = j->at;
-    if (last && pass(j, d->source_text.data, d->source_text.len)) return d->last_tx;
+    if (known && pass(j, d->source_text.data, d->source_text.len)) return d->source_tx;
     if (!read_names(j, &d->source, err)) return NULL;
     const ls_tx *tx = ls_read_tx(d, w, err);
     ls_buf_clear(&d->source_text);
     if (j->at - from <= LS_SOURCE_KEPT) ls_buf_add(&d->source_text, from, (size_t)(j->at - from));
     d->source_tx = d->source_text.failed || !d->source_text.len ? NULL : tx;
+    d->source_work = w;
+    d->source_generation = w->seen.generation;
     return tx;
 }
 

@@ -51,8 +51,10 @@ struct ls_decoder {
     const ls_work *last_work; /* whose last_tx it is, if the generation is the same, too */
     uint32_t last_generation;
     const ls_tx *last_tx;
-    ls_buf source_text;     /* json_quick.c: of the message whose transaction was source_tx, `source` up to the number of its row */
-    const ls_tx *source_tx; /* means something only if it is last_tx */
+    ls_buf source_text;     /* json_quick.c: of a message whose transaction was source_tx, `source` up to the number of its row */
+    const ls_tx *source_tx; /* source_work's, in that generation */
+    const ls_work *source_work;
+    uint32_t source_generation;
     ls_buf text; /* an unescaped string */
     ls_arena scratch; /* protobuf: what a message unpacks to; reset with each */
 };

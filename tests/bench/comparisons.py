@@ -1,8 +1,12 @@
 """The comparisons of scripts/bench: each makes what both sides need, and runs the pairs."""
 import ctypes
 import os
+import re
+import subprocess
+import threading
+import time
 
-from measure import PROGRAM, Pairs, Run
+from measure import PROGRAM, Delays, Pairs, Run, cpu_of
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
 PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
@@ -202,6 +206,74 @@ def exact_csv(servers, out, pairs, changes):
         out.add(*pair)
 
 
+# ---- the time from a commit to a message that can be read
+
+PACE, SECONDS, IDLE_SECONDS, WARM_SECONDS = 1000, 20, 10, 5
+
+
+def paced(servers, db, seconds):
+    """Commits PACE transactions a second, a row each, whose first text is the time at which it was begun, in seconds since 1970."""
+    e = servers.env
+    if db == "postgres":
+        path = servers.path("pace.sql")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("insert into events select nextval('ids'), extract(epoch from clock_timestamp()), 'example.org', now();\n")
+        subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "1", "-R", str(PACE), "-T", str(seconds), "-f", path, "-h", e["LS_PG_HOST"],
+                        "-p", e["LS_PG_PORT"], "-U", e["LS_PG_USER"], "bench"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=dict(os.environ, PGPASSWORD=e["LS_PG_PASSWORD"]))
+        return
+    client = subprocess.Popen(["mariadb", "--no-defaults", "--protocol=tcp", "-h", e["LS_MY_HOST"], "-P", e["LS_MY_PORT"], "-u", e["LS_MY_USER"], "bench"],
+                              stdin=subprocess.PIPE, env=dict(os.environ, MYSQL_PWD=e["LS_MY_PASSWORD"]))
+    first, sent, began = int(servers.sql(db, "select coalesce(max(id), 0) + 1 from events")), 0, time.monotonic()
+    while sent < seconds * PACE:
+        while sent < (time.monotonic() - began) * PACE:
+            client.stdin.write(b"insert into events select %d, unix_timestamp(sysdate(6)), 'example.org', now();\n" % (first + sent))
+            sent += 1
+        client.stdin.flush()
+        time.sleep(0.001)
+    client.stdin.close()
+    client.wait()
+
+
+def seen(servers, topic, stop):
+    """[milliseconds] of the messages that come, until stop() is called: the reader's clock is the database's."""
+    reader = subprocess.Popen(servers.kcat("-u", "-C", "-t", topic, "-o", "end", "-X", "fetch.wait.max.ms=5"), stdout=subprocess.PIPE)
+    out = []
+
+    def read():
+        for line in reader.stdout:
+            now = time.time()
+            out.append((now - float(re.search(rb'"category","value":"([0-9.]+)"', line).group(1))) * 1000)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    stop()
+    reader.terminate()
+    thread.join()
+    return out
+
+
+def delay(servers, out, runs, _changes, db):
+    make_tables(servers, db)
+    if db == "postgres":
+        servers.sql(db, "create sequence ids")
+    script = connector(servers, db, "events")
+    program(servers, script)
+    for _ in range(runs):
+        p = subprocess.Popen([PROGRAM, script], stderr=subprocess.DEVNULL)
+        paced(servers, db, WARM_SECONDS)
+        before = cpu_of(p.pid)
+        ms = seen(servers, "events", lambda: paced(servers, db, SECONDS))
+        busy = cpu_of(p.pid)
+        time.sleep(IDLE_SECONDS)
+        idle = cpu_of(p.pid)
+        with open("/proc/%d/status" % p.pid, encoding="ascii") as f:
+            mib = int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) / 1024
+        p.terminate()
+        p.wait()
+        out.add(ms, (busy - before) / SECONDS, (idle - busy) / IDLE_SECONDS, mib)
+
+
 PG_REFERENCE, KCAT_REFERENCE = "pg_recvlogical to /dev/null", "kcat -P of the same keyed messages"
 # name: what of ours, the reference, the goal of the ratio of the seconds and of the CPU seconds; what makes the pairs, and its own arguments
 ALL = {
@@ -218,7 +290,19 @@ ALL = {
 }
 
 
+# the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor
+DELAYS = {
+    "delay-pg": ("PostgreSQL to three brokers", "1,000 transactions a second, default settings", (5, 25, 0.005), delay, "postgres"),
+    "delay-my": ("MariaDB to three brokers", "1,000 transactions a second, default settings", (5, 25, 0.005), delay, "mysql"),
+}
+
+
 def compare(servers, name, pairs, changes):
+    if name in DELAYS:
+        *shown, make, db = DELAYS[name]
+        out = Delays(name, *shown)
+        make(servers, out, pairs, changes, db)
+        return out
     *shown, make = ALL[name][:5]
     out = Pairs(name, *shown)
     make(servers, out, pairs + 1, changes, *ALL[name][5:])

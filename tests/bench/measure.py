@@ -173,3 +173,24 @@ class Pairs:
             ("ratio", r["ratio"]["median"], r["ratio"]["min"], r["ratio"]["max"], goals[0], r["cpu_ratio"]["median"], r["cpu_ratio"]["min"],
              r["cpu_ratio"]["max"], goals[1], len(self.pairs)))
         return r
+
+
+class Delays:
+    """Milliseconds from a change in the database until its message can be read, at a pace."""
+
+    def __init__(self, name, what, reference, goals):
+        self.name, self.what, self.reference, self.goals = name, what, reference, goals
+        self.runs = []
+
+    def add(self, milliseconds, cpu, idle, mib):
+        """cpu, idle: of the program, in parts of one processor, under the load and without one."""
+        ms = sorted(milliseconds)
+        at = lambda q: round(ms[min(len(ms) - 1, int(len(ms) * q))], 1)  # noqa: E731
+        self.runs.append({"messages": len(ms), "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": round(ms[-1], 1), "cpu": round(cpu, 3),
+                          "idle": round(idle, 4), "mib": round(mib, 1)})
+
+    def show(self):
+        say("%s: %s (%s)" % (self.name, self.what, self.reference))
+        for r in self.runs:
+            say("  %(messages)d messages: p50 %(p50).1f ms, p90 %(p90).1f, p99 %(p99).1f, most %(max).1f; CPU %(cpu).3f of one, idle %(idle).4f; %(mib).1f MiB" % r)
+        return {"name": self.name, "what": self.what, "reference": self.reference, "goals": self.goals, "runs": self.runs}

@@ -341,6 +341,32 @@ static void test_transactions_are_shared(void **state) {
     assert_string_equal(change_of(f, messages[17])->tx->id, "0-1-5"); /* the last batch's is gone */
 }
 
+/* A message whose transaction has the number n; blank: in front of a member, so that the quick reader leaves it. */
+static int64_t ts_of(fixture *f, char action, int n, const char *blank) {
+    char message[512];
+    snprintf(message, sizeof message,
+             "{\"action\":\"%c\",\"schema\":\"p\",\"table\":\"t\",%s" PK "%s\"source\":{\"v\":1,\"connector\":\"c\",\"db\":\"d\",\"ts\":%d,\"tx\":\"%d\",\"pos\":\"%d\",\"seq\":1}}",
+             action, blank, action == 'I' ? "\"columns\":[" COL("id", "1") "]," : "", n, n, n);
+    return change_of(f, message)->tx->ts;
+}
+
+/* What is remembered of a transaction is its batch's: in the next batch another one may be at the same place in memory. */
+static void test_a_transaction_in_the_next_batch(void **state) {
+    enum { MOST = 12 };
+    fixture *f = *state;
+    ts_of(f, 'I', 1, ""); /* the table is known now */
+    for (int i = 0; i < MOST * MOST * MOST; i++) { /* so many messages of each kind that some transaction is at that place */
+        int before = i % MOST, rows = i / MOST % MOST, truncates = i / MOST / MOST;
+        ls_work_reset(f->work);
+        for (int k = 0; k < before; k++) ts_of(f, 'I', 100 + k, "");
+        assert_int_equal(ts_of(f, 'I', 1, ""), 1);
+        ls_work_reset(f->work);
+        for (int k = 0; k < rows; k++) assert_int_equal(ts_of(f, 'I', 200 + k, " "), 200 + k);
+        for (int k = 0; k <= truncates; k++) assert_int_equal(ts_of(f, 'T', 300 + k, ""), 300 + k);
+        assert_int_equal(ts_of(f, 'I', 1, ""), 1);
+    }
+}
+
 /* ---- hostile input */
 
 static void test_what_is_refused(void **state) {
@@ -504,7 +530,8 @@ int main(void) {
         T(test_both_readers_agree_on_spoilt_messages), T(test_any_order_and_unknown_members), T(test_values_point_into_the_message),
         T(test_rows_that_carry_some_columns), T(test_changed_tables), T(test_types_are_refined), T(test_types_that_alternate),
         T(test_identity_has_a_type), T(test_documents_of_several_types),
-        T(test_transactions_are_shared), T(test_what_is_refused), T(test_sections_that_are_missing), T(test_a_table_without_columns), T(test_deep_nesting), T(test_very_wide_rows), T(test_a_row_of_two_wide_sections),
+        T(test_transactions_are_shared), T(test_a_transaction_in_the_next_batch),
+        T(test_what_is_refused), T(test_sections_that_are_missing), T(test_a_table_without_columns), T(test_deep_nesting), T(test_very_wide_rows), T(test_a_row_of_two_wide_sections),
         T(test_memory_of_tables_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
