@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from measure import PROGRAM, Delays, Pairs, Run, cpu_of
+from measure import PATHS, PROGRAM, Delays, Pairs, Run, cpu_of
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
 PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
@@ -70,14 +70,24 @@ def consumer(servers, name, topic, writer, **options):
 
 
 def stage(servers, name, kind, options):
-    """A script of one stage; tables and calls stand for themselves."""
+    """A script of one stage; tables, functions and calls stand for themselves."""
     path = servers.path(name + ".lua")
     with open(path, "w", encoding="utf-8") as f:
         f.write('local ls = require "list_sync"\nls.%s {\n' % kind)
         for k, v in options.items():
-            raw = not isinstance(v, str) or v.startswith(("{", "ls."))
+            raw = not isinstance(v, str) or v.startswith(("{", "ls.", "function"))
             f.write("  %s = %s,\n" % (k, str(v).lower() if isinstance(v, bool) else v if raw else '"%s"' % v))
         f.write("}\n")
+    return path
+
+
+def together(servers, name, scripts):
+    """Their stages in one script."""
+    path = servers.path(name + ".lua")
+    with open(path, "w", encoding="utf-8") as out:
+        for s in scripts:
+            with open(s, encoding="utf-8") as f:
+                out.write("do %s end\n" % f.read())
     return path
 
 
@@ -179,6 +189,49 @@ def csv(servers, out, pairs, changes):
         theirs = Run(servers, [servers.kcat("-C", "-e", "-t", "events", "-o", "beginning")], stdout=lambda _, path=path: path)
         os.unlink(path)
         out.add(ours, theirs)
+
+
+# ---- many groups
+
+def groups(servers, out, pairs, changes, n, processes, what):
+    """n groups that each read all: into CSV files, or decoded and counted."""
+    fill_topic(servers, "events", changes)
+    for i in range(pairs):
+        scripts = []
+        for g in range(n):
+            name = "g%d_%d" % (i, g)
+            options = {"writer": 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path(name)} if what == "csv" else \
+                {"callback": "function(row) count = (count or 0) + 1 end"}
+            scripts.append(stage(servers, name, "consumer", dict({"name": name, "group_id": name, "topic_list": "events", "kafka_conf": servers.brokers}, **options)))
+        run = scripts if processes > 1 else [together(servers, "all%d" % i, scripts)]
+        ours = Run(servers, [[PROGRAM, s, "--until-caught-up"] for s in run])
+        commands = [servers.kcat("-e", "-X", "auto.offset.reset=earliest", "-G", "kcat%d_%d" % (i, g), "events") for g in range(n)]
+        theirs = Run(servers, commands, stdout=(lambda g: servers.path("kcat%d" % g)) if what == "csv" else None)
+        for f in os.listdir(servers.folder):
+            if f.startswith(("kcat", "g%d_" % i)) and not f.endswith(".lua"):
+                os.unlink(servers.path(f))
+        out.add(ours, theirs)
+
+
+# ---- a binlog in a file
+
+def binlog(servers, out, pairs, changes):
+    make_tables(servers, "mysql")
+    path = record_binlog(servers, changes, 0)
+    for _ in range(pairs):
+        ours = Run(servers, [[PATHS, "binlog_json", path, "1"]])
+        out.add(ours, Run(servers, [["mariadb-binlog", "--no-defaults", "-v", path]]))
+
+
+def record_binlog(servers, changes, size):
+    """Makes the changes, and gives the binlog file that has them alone."""
+    servers.sql("mysql", "flush binary logs")
+    name = servers.sql("mysql", "show master status").split("\t")[0]
+    change_mariadb(servers, changes, size)
+    e = servers.env
+    subprocess.run(["mariadb-binlog", "--no-defaults", "--raw", "--read-from-remote-server", "-h", e["LS_MY_HOST"], "-P", e["LS_MY_PORT"], "-u", e["LS_MY_USER"],
+                    "--result-file=" + servers.path(""), name], check=True, env=dict(os.environ, MYSQL_PWD=e["LS_MY_PASSWORD"]))
+    return servers.path(name)
 
 
 # ---- exactly_once, next to at_least_once
@@ -284,6 +337,13 @@ ALL = {
     "my-one": ("MariaDB to three brokers, one transaction", KCAT_REFERENCE, 1.3, 1.5, mariadb, 0),
     "my-100": ("MariaDB to three brokers, transactions of 100", KCAT_REFERENCE, 1.3, 1.5, mariadb, 100),
     "csv": ("Kafka to CSV files, split_files", "kcat -C to a file", 1.0, 1.5, csv),
+    "binlog": ("a binlog file to messages in memory, one thread", "mariadb-binlog -v of the same file", 0.5, None, binlog),
+    "groups-10": ("10 groups to CSV files, one process", "10 kcat -G to files", 1.3, None, groups, 10, 1, "csv"),
+    "groups-10x": ("10 groups to CSV files, ten processes", "10 kcat -G to files", 1.3, None, groups, 10, 10, "csv"),
+    "groups-30": ("30 groups that count rows, one process", "30 kcat -G to /dev/null", 1.5, None, groups, 30, 1, "count"),
+    "groups-50": ("50 groups that count rows, one process", "50 kcat -G to /dev/null", 1.5, None, groups, 50, 1, "count"),
+    "groups-80": ("80 groups that count rows, one process", "80 kcat -G to /dev/null", 1.5, None, groups, 80, 1, "count"),
+    "groups-100": ("100 groups that count rows, one process", "100 kcat -G to /dev/null", 1.5, None, groups, 100, 1, "count"),
     "exact-pg": ("PostgreSQL to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "postgres"),
     "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),

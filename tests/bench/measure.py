@@ -11,6 +11,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
+PATHS = os.environ.get("BENCH_PATHS", os.path.join(ROOT, "build", "bench_paths"))
 SERVICES = os.path.join(ROOT, "scripts", "services")
 TICKS = os.sysconf("SC_CLK_TCK")
 MIB = 1024 * 1024
