@@ -97,7 +97,7 @@ static inline size_t utf8_step(const uint8_t *p, size_t n) {
     return len;
 }
 
-enum { ASCII_RUN = 32 };
+enum { ASCII_RUN = 32 }; /* bytes looked at together */
 
 static bool is_ascii_run(const char *p) { return !((ls_eight(p) | ls_eight(p + 8) | ls_eight(p + 16) | ls_eight(p + 24)) & LS_EIGHT_TOPS); }
 

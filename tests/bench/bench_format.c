@@ -6,6 +6,7 @@
 #include "change/value.h"
 #include "format/format.h"
 #include "write/writer.h"
+#include "rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,13 +34,7 @@ static void fill(ls_work *w, const ls_schema *s, char action) {
     const ls_tx *tx = NULL;
     uint64_t seq = 0;
     for (int i = 0; i < ROWS; i++) {
-        if (i % TX_ROWS == 0) {
-            ls_tx t = {.ts = 1732313405123456 + i};
-            snprintf(t.pos, sizeof t.pos, "%016x", 0x1a3b748 + i);
-            snprintf(t.id, sizeof t.id, "%d", 742 + i);
-            tx = ls_work_tx(w, &t);
-            seq = 0;
-        }
+        tx = tx_of_row(w, i, TX_ROWS, tx, &seq);
         ls_value *v = ls_work_values(w, s->ncols);
         char id[16];
         int n = snprintf(id, sizeof id, "%d", i);

@@ -17,6 +17,7 @@
 #include "format/format.h"
 #include "script/script.h"
 #include "write/writer.h"
+#include "rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -161,13 +162,7 @@ static void fill(ls_work *w, const ls_schema *s) {
     uint64_t seq = 0;
     ls_work_reset(w);
     for (int i = 0; i < LS_BATCH_ROWS; i++) {
-        if (i % TX_ROWS == 0) {
-            ls_tx t = {.ts = 1732313405123456 + i};
-            snprintf(t.pos, sizeof t.pos, "%016x", 0x1a3b748 + i);
-            snprintf(t.id, sizeof t.id, "%d", 742 + i);
-            tx = ls_work_tx(w, &t);
-            seq = 0;
-        }
+        tx = tx_of_row(w, i, TX_ROWS, tx, &seq);
         ls_value *v = ls_work_values(w, s->ncols);
         v[0] = ls_value_int(i);
         v[1] = ls_value_text("category number seven", 21);

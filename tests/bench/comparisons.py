@@ -10,8 +10,8 @@ from measure import PATHS, PROGRAM, Delays, Pairs, Run, cpu_of
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
 PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
-PG_INSERT = """insert into events select i, 'category ' || i % 17, case when i % 10 > 0 then 'd' || i % 1000 || '.example.org' end,
-    timestamp '2026-01-01' + i * interval '1.000007 seconds' from generate_series({a}, {b}) i;"""
+PG_INSERT = """insert into events select n, 'category ' || n % 17, case when n % 10 > 0 then 'd' || n % 1000 || '.example.org' end,
+    timestamp '2026-01-01' + n * interval '1.000007 seconds' from generate_series({a}, {b}) n;"""
 MY_INSERT = """insert into events select seq, concat('category ', seq % 17), if(seq % 10 > 0, concat('d', seq % 1000, '.example.org'), null),
     timestampadd(microsecond, seq * 1000007, '2026-01-01') from seq_{a}_to_{b};"""
 PG_UPDATE = "update events set category = 'changed ' || id % 13 where id between {a} and {b} and id % 2 = 0;"
@@ -25,10 +25,8 @@ def change_postgres(servers, changes, size):
     """size: changes of a transaction; 0: all in one."""
     size = size or changes
     if size == 1:
-        one = PG_INSERT.format(a="i", b="i")
-        text = "do $$ begin for i in 1..%d loop %s commit; %s %s commit; end loop; end $$;" % (
-            changes // 2, one.replace("select i", "select n").replace("i % ", "n % ").replace("i * ", "n * ").replace(") i;", ") n;"),
-            "if i % 2 = 0 then update events set category = 'changed ' || id % 13 where id = i;", "else delete from events where id = i; end if;")
+        text = "do $$ begin for i in 1..%d loop %s commit; if i %% 2 = 0 then %s else %s end if; commit; end loop; end $$;" % tuple(
+            [changes // 2] + [s.format(a="i", b="i") for s in (PG_INSERT, PG_UPDATE, DELETE)])
     else:
         a, b = "k * %d + 1" % (size // 2), "k * %d + %d" % (size // 2, size // 2)
         text = "do $$ begin for k in 0..%d loop %s commit; end loop; end $$;" % (
