@@ -58,6 +58,8 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
     rd_kafka_conf_t *c = rd_kafka_conf_new();
     bool servers = conf->memory != NULL;
     int rc = set(c, &(ls_pair){"client.id", "list_sync"}, err);
+    /* or the kernel holds a request back while the one before it is not acknowledged, which a broker's kernel puts off by 40 ms */
+    if (rc == 0) rc = set(c, &(ls_pair){"socket.nagle.disable", "true"}, err);
     for (size_t i = 0; i < nours && rc == 0; i++) rc = set(c, &ours[i], err); /* first: a script may tune what is not owned */
     for (size_t i = 0; i < conf->npairs && rc == 0; i++) {
         const ls_pair *p = &conf->pairs[i];

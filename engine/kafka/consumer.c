@@ -465,9 +465,12 @@ size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t m
 
 /* ---- --until-caught-up */
 
-static int note_topic(ls_consumer *c, const char *topic, ls_error *err) {
+static int note_topic(ls_consumer *c, size_t i, ls_error *err) {
+    const char *topic = c->conf.topics[i];
     int n;
     if (ls_topic_partitions(c->rk, topic, &n, err)) return -1;
+    /* a broker that has just come back may not have heard of it */
+    if (!n && ls_presence_has(&c->presence, i)) return ls_fail(err, LS_AGAIN, "topic %s is not known to the broker that was asked", topic);
     for (int32_t k = 0; k < n; k++) {
         int64_t low, high;
         rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(c->rk, topic, k, &low, &high, LS_KAFKA_ASK_MS);
@@ -481,7 +484,7 @@ static int note_topic(ls_consumer *c, const char *topic, ls_error *err) {
 
 int ls_consumer_note_ends(ls_consumer *c, ls_error *err) {
     for (size_t i = 0; i < c->conf.ntopics; i++)
-        if (note_topic(c, c->conf.topics[i], err)) return -1;
+        if (note_topic(c, i, err)) return -1;
     return 0;
 }
 

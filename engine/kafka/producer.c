@@ -8,7 +8,7 @@
 
 enum {
     LS_QUEUE_MESSAGES = 1000000, /* the client's own bound on queued messages; the budget in bytes comes first */
-    LS_LINGER_MS = 5,            /* how long a batch waits for more; a script may set linger.ms */
+    LS_LINGER_MS = 50,           /* how long a batch waits for more, unless it is pushed; a script may set linger.ms */
     LS_HEADER_ROOM = 10,         /* bytes that a header takes beside its name and value, at most */
     LS_REPORTS_AT_ONCE = 20000   /* reports taken in one call, so that the caller gets to its other work */
 };
@@ -290,6 +290,8 @@ int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
 void ls_producer_wake(ls_producer *p) {
     if (p->events) rd_kafka_queue_yield(p->events);
 }
+
+void ls_producer_push(ls_producer *p, int wait_ms) { rd_kafka_flush(p->rk, wait_ms); }
 
 bool ls_producer_flush(ls_producer *p) { return rd_kafka_flush(p->rk, 1) == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_outq_len(p->rk) == 0; }
 

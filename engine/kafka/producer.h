@@ -64,6 +64,8 @@ void ls_producer_abandon(ls_producer *p);
 void ls_producer_wake(ls_producer *p);
 /* Delivery thread: has what was sent go out at once, without linger.ms. True: nothing is outstanding, and every report was taken. */
 bool ls_producer_flush(ls_producer *p);
+/* Any thread: has what was sent go out at once, without linger.ms, and waits up to wait_ms until nothing is outstanding. */
+void ls_producer_push(ls_producer *p, int wait_ms);
 /* Delivery thread: what the last connection failed of while no broker answers; NULL: one does, as far as is known. */
 const char *ls_producer_down(const ls_producer *p);
 void ls_producer_up(ls_producer *p); /* ... it is known that one does */

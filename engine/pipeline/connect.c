@@ -17,6 +17,8 @@ enum {
     LS_CONFIRM_MS = 1000,    /* the source is answered at least this often */
     LS_TURN_LOOK_MS = 100,   /* a standby looks this often whether it is its turn */
     LS_BEHIND_MS = 2000,     /* MariaDB's commit times are whole seconds */
+    LS_PUSH_ROWS = 256,      /* a batch of fewer rows goes out at once */
+    LS_PUSH_WAIT_MS = 100,   /* ... and is waited for so long at most */
     LS_GATE_LOOK_MS = 2,     /* exactly_once: longest wait for a change while encoded ones wait for the next transaction */
     LS_UNDONE_FIRST_MS = 100, /* wait after a transaction that was undone; doubles until one is committed */
     LS_UNDONE_MAX_MS = 10000
@@ -425,6 +427,13 @@ static int await_commits(connector *c, ls_error *err) {
     return 0;
 }
 
+/* The source had no more: its rows go out at once. What it has by the time that they are acknowledged makes the next batch, so that brokers that
+ * take long get fewer and larger requests. (librdkafka's threads also turn idly where a sixth request waits behind five that are not answered.) */
+static void push(const connector *c) {
+    uint32_t n = c->work->seen.count;
+    if (!c->exact && n && n < LS_PUSH_ROWS) ls_producer_push(c->producer, LS_PUSH_WAIT_MS);
+}
+
 /* One session: until the run stops, the goal is reached, or something fails. */
 static int pump(connector *c, ls_retry *retry, ls_error *err) {
     c->confirmed_at = ls_clock_ms();
@@ -435,6 +444,7 @@ static int pump(connector *c, ls_retry *retry, ls_error *err) {
         if (settle(c, &wait_ms, err) || ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, wait_ms, err)) return -1;
         ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
+        push(c);
         atomic_fetch_add(&c->worker->invalid, c->work->invalid);
         if (c->work->has_read_to) c->read_to = c->work->read_to;
         if (ls_clock_ms() - c->confirmed_at >= LS_CONFIRM_MS && confirm(c, err)) return -1;
@@ -496,12 +506,12 @@ static int sessions(connector *c, ls_error *err) {
         if (still_its_turn(c, err)) return -1;
         int rc = open_session(c, err);
         if (rc == 0) rc = pump(c, &retry, err);
-        if (rc == 0 || err->code == LS_OK) return 0;
+        if (rc == 0 || ls_run_stopped(c->run, err)) return 0;
         close_session(c);
         if (!c->delivery || !ls_delivery_is_undone(c->delivery)) settle_all(c, 0);
         bool undone = c->delivery && ls_delivery_is_undone(c->delivery);
         if (!undone && c->delivery && ls_delivery_check(c->delivery, err)) return -1; /* its thread is through: another turn has to begin */
-        if (undone ? go_back(c, err) : ls_retry_wait(&retry, c->worker, err)) return err->code == LS_OK ? 0 : -1;
+        if (undone ? go_back(c, err) : ls_retry_wait(&retry, c->worker, err)) return ls_run_stopped(c->run, err) ? 0 : -1;
     }
 }
 
@@ -521,7 +531,7 @@ static int take_turn(ls_worker *w, ls_error *err) {
     if (ls_dead_new(&c.dead, w, err)) goto out;
     if (ls_encoder_open(&c.encoder, w->stage, err) || ls_worker_script(w, &c.script, err) || ls_connector_columns(&c.columns, w->stage, &c.schemas, &w->log, err)) goto out;
     if (await_turn(&c, err) || open_kafka(&c, err)) {
-        rc = err->code == LS_OK ? 0 : -1;
+        rc = ls_run_stopped(c.run, err) ? 0 : -1;
         goto out;
     }
     rc = sessions(&c, err);
@@ -571,7 +581,7 @@ int ls_connect_run(ls_worker *w, ls_error *err) {
         began = ls_clock_ms();
         rc = take_turn(w, err);
     } while (rc && goes_on(w, &retry, began, err));
-    if (rc && err->code == LS_OK) rc = 0; /* asked to stop while it waited: what was not acknowledged comes again */
+    if (rc && ls_run_stopped(w->run, err)) rc = 0; /* asked to stop while it waited: what was not acknowledged comes again */
     if (w->standby) ls_standby_close(w->standby);
     w->standby = NULL;
     return rc;

@@ -260,7 +260,7 @@ static int pump(instance *in, ls_retry *again, ls_error *err) {
         show(in);
         if (n == 0 && atomic_load(&in->worker->run->sources_done)) {
             int all = at_ends(in, &noted, &retry, err);
-            if (all) return all < 0 && err->code != LS_OK ? -1 : 0;
+            if (all) return all < 0 && !ls_run_stopped(in->worker->run, err) ? -1 : 0;
             if (look_for_silence(in, err)) return -1;
         }
     }
@@ -334,10 +334,10 @@ static int sessions(instance *in, ls_error *err) {
     for (;;) {
         int rc = open_writer(in, err) || open_consumer(in, err) ? -1 : pump(in, &again, err);
         bool failed = rc != 0; /* what was written of a batch that was not finished is not to stay */
-        if (rc && err->code == LS_OK) rc = 0; /* asked to stop while it waited */
+        if (rc && ls_run_stopped(in->worker->run, err)) rc = 0; /* asked to stop while it waited */
         close_session(in, failed);
         if (rc == 0 || err->code != LS_AGAIN) return rc;
-        if (ls_retry_wait(&again, in->worker, err)) return err->code == LS_OK ? 0 : -1;
+        if (ls_retry_wait(&again, in->worker, err)) return ls_run_stopped(in->worker->run, err) ? 0 : -1;
     }
 }
 

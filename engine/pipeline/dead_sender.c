@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
-enum { LS_LETTER_WAIT_MS = 100 }; /* longest wait for a report */
+enum {
+    LS_LETTER_WAIT_MS = 100, /* longest wait for a report */
+    LS_LETTER_PUSH_MS = 1    /* for the client's threads to see that letters do not linger */
+};
 
 struct ls_dead_sender {
     ls_worker *worker;
@@ -129,6 +132,7 @@ int ls_dead_sender_send(ls_dead_sender *s, const ls_message *m, const ls_dead_ro
 int ls_dead_sender_await(ls_dead_sender *s, ls_error *err) {
     int64_t stop_at = 0;
     if (!s->letters) s->heard_at = ls_clock_ms();
+    if (s->letters) ls_producer_push(s->producer, LS_LETTER_PUSH_MS);
     while (s->letters)
         if (wait_for_reports(s, &stop_at, err)) return -1;
     return 0;

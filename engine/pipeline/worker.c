@@ -169,6 +169,7 @@ static void *body(void *arg) {
     ls_worker *w = arg;
     int rc = w->stage->is_connector ? ls_connect_run(w, &w->err) : ls_consume_run(w, &w->err);
     if (rc == 0) w->err.code = LS_OK;
+    else if (w->err.code == LS_OK) ls_fail(&w->err, LS_FAIL, "the stage ended, and did not say why: this is a defect of list_sync");
     pthread_mutex_lock(&w->run->mutex);
     atomic_store(&w->done, true);
     pthread_cond_broadcast(&w->run->wake);

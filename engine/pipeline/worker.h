@@ -70,6 +70,9 @@ int ls_worker_start(ls_worker *w, ls_run *r, const ls_stage *stage, int instance
 void ls_worker_join(ls_worker *w);
 void ls_worker_show_checkpoint(ls_worker *w, const char *text);
 
+/* Did a stage's body fail only because the run was asked to stop while it waited? */
+static inline bool ls_run_stopped(ls_run *r, const ls_error *err) { return err->code == LS_OK && ls_run_stopping(r); }
+
 /* Trying again after transient faults: logs the first of a row of failures and the recovery, waits in between. */
 typedef struct ls_retry {
     int wait_ms;

@@ -239,8 +239,8 @@ local connector = {
         doc = [[function(row), after filter: changes the row in place; false leaves it out.]],
     },
     {
-        name = "memory", type = "size", min = 4 * MiB, max = 1024 * 1024 * MiB, default = 24 * MiB,
-        doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector
+        name = "memory", type = "size", min = 4 * MiB, max = 1024 * 1024 * MiB, default = 12 * MiB,
+        doc = [[Bytes that batches and messages in flight may take, as a number or as text such as "12MiB". At the limit the connector
         waits for Kafka; a larger row goes through alone.]],
     },
     hook_timeout,

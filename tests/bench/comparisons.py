@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from measure import PATHS, PROGRAM, Delays, Pairs, Run, cpu_of
+from measure import PATHS, PROGRAM, Delays, Given, Pairs, Run, cpu_of, peak_mib
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
 PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
@@ -257,9 +257,74 @@ def exact_csv(servers, out, pairs, changes):
         out.add(*pair)
 
 
+# ---- brokers that are far away
+
+LINE_BYTES_S, LINE_SECONDS, APART_SECONDS = 20e6 / 8, 0.2, 0.02  # seconds there and back
+
+
+def far_csv(servers, out, pairs, changes):
+    """Next to what the line alone takes for what the topic's leaders have stored."""
+    fill_topic(servers, "events", changes)
+    size = servers.stored("events")
+    servers.network(kind="line", bytes_s=LINE_BYTES_S, seconds=LINE_SECONDS / 2)
+    for i in range(pairs):
+        writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
+        out.add(program(servers, consumer(servers, "csv%d" % i, "events", writer, kafka_conf=servers.far)), Given(size / LINE_BYTES_S))
+
+
+def apart(servers, out, pairs, changes):
+    make_tables(servers, "postgres")
+    both = [[connector(servers, "postgres", "%s%d" % (name, i), kafka_conf=servers.far) for name in ("far", "near")] for i in range(pairs)]
+    for pair in both:
+        for s in pair:
+            program(servers, s)
+    change_postgres(servers, changes, 0)
+    for far, near in both:
+        servers.network(kind="delay", seconds=APART_SECONDS / 2)
+        ours = program(servers, far)
+        servers.network(kind="pass")
+        out.add(ours, program(servers, near))
+
+
+# ---- growth: twice as much of something, next to once
+
+def grown(servers, out, pairs, changes, what):
+    """Each side: a database of MariaDB with its connector. Twice the columns are as many changes; twice the tables have twice the changes."""
+    sides = []
+    for side, times in (("twice", 2), ("once", 1)):
+        columns = 20 * times if what == "columns" else 20
+        tables = 200 * times if what == "tables" else 1
+        rows = changes * times if what == "rows" else changes
+        text = ["create database %s; use %s;" % (side, side)]
+        for t in range(tables):
+            text.append("create table t%d (id int primary key, %s);" % (t, ", ".join("c%d varchar(20)" % c for c in range(columns))))
+        servers.sql("mysql", "\n".join(text), "mysql")
+        each = rows if what != "tables" else changes // 200
+        sides.append((side, tables, "insert into %s.t{t} select seq, %s from seq_1_to_%d;" % (side, ", ".join("concat('value ', seq %% 17 + %d)" % c for c in range(columns)), each)))
+    scripts = [[connector(servers, "mysql", "%s%d" % (side, i), database=side, tables='{ "%s.*" }' % side) for side, _, _ in sides] for i in range(pairs)]
+    for pair in scripts:
+        for s in pair:
+            program(servers, s)
+    for _, tables, text in sides:
+        servers.sql("mysql", "\n".join(text.format(t=t) for t in range(tables)), "mysql")
+    for pair in scripts:
+        out.add(*[program(servers, s) for s in pair])
+
+
+def many_tables(servers, out, pairs, _changes, db):
+    """5,000 tables, and nothing in them: the start of a connector that has run before."""
+    make_tables(servers, db)
+    name = "t" if db == "postgres" else "bench.t"
+    servers.sql(db, "\n".join("create table %s%d (id int primary key, a varchar(20), b timestamp, c numeric(12,2));" % (name, t) for t in range(5000)))
+    for i in range(pairs):
+        script = connector(servers, db, "many%d" % i, tables='{ "%s.*" }' % ("public" if db == "postgres" else "bench"))
+        program(servers, script)
+        out.add(program(servers, script), Given(2))
+
+
 # ---- the time from a commit to a message that can be read
 
-PACE, SECONDS, IDLE_SECONDS, WARM_SECONDS = 1000, 20, 10, 5
+PACE, SECONDS, IDLE_SECONDS, WARM_SECONDS = 1000, 20, 10, 60  # the brokers compile themselves while they warm up
 
 
 def paced(servers, db, seconds):
@@ -288,7 +353,7 @@ def paced(servers, db, seconds):
 
 def seen(servers, topic, stop):
     """[milliseconds] of the messages that come, until stop() is called: the reader's clock is the database's."""
-    reader = subprocess.Popen(servers.kcat("-u", "-C", "-t", topic, "-o", "end", "-X", "fetch.wait.max.ms=5"), stdout=subprocess.PIPE)
+    reader = subprocess.Popen(servers.kcat("-u", "-C", "-t", topic, "-o", "end", "-X", "fetch.wait.max.ms=100", "-X", "socket.nagle.disable=true"), stdout=subprocess.PIPE)
     out = []
 
     def read():
@@ -318,8 +383,7 @@ def delay(servers, out, runs, _changes, db):
         busy = cpu_of(p.pid)
         time.sleep(IDLE_SECONDS)
         idle = cpu_of(p.pid)
-        with open("/proc/%d/status" % p.pid, encoding="ascii") as f:
-            mib = int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) / 1024
+        mib = peak_mib(p.pid)
         p.terminate()
         p.wait()
         out.add(ms, (busy - before) / SECONDS, (idle - busy) / IDLE_SECONDS, mib)
@@ -345,7 +409,15 @@ ALL = {
     "exact-pg": ("PostgreSQL to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "postgres"),
     "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
+    "far-csv": ("Kafka to CSV files behind 200 ms and 20 Mbit/s", "the time that the line takes for the stored bytes", 1.1, None, far_csv),
+    "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart),
+    "growth-rows": ("twice the rows from MariaDB", "once", 2.1, None, grown, "rows"),
+    "growth-columns": ("twice the columns from MariaDB", "once", 2.1, None, grown, "columns"),
+    "growth-tables": ("twice the tables from MariaDB, each with as many rows", "once", 2.1, None, grown, "tables"),
+    "tables-pg": ("a start with 5,000 tables of PostgreSQL", "2 seconds", 1.0, None, many_tables, "postgres"),
+    "tables-my": ("a start with 5,000 tables of MariaDB", "2 seconds", 1.0, None, many_tables, "mysql"),
 }
+FAR = ("far-csv", "apart-pg")  # their clients go through the proxy
 
 
 # the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor

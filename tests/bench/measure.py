@@ -5,8 +5,12 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "faults"))
+from proxy import Proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -14,7 +18,7 @@ PROGRAM = os.environ.get("LIST_SYNC", os.path.join(ROOT, "build", "list_sync"))
 PATHS = os.environ.get("BENCH_PATHS", os.path.join(ROOT, "build", "bench_paths"))
 SERVICES = os.path.join(ROOT, "scripts", "services")
 TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 1024 * 1024
+LOOK_SECONDS = 0.01
 
 
 def say(text):
@@ -35,6 +39,13 @@ def cpu_of(pid):
     return (ticks(pid, True) + sum(ticks(int(c), False) for c in children.split())) / TICKS
 
 
+def peak_mib(pid):
+    """The most resident memory that the process has had; 0: it has ended."""
+    with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as f:
+        found = re.search(r"VmHWM:\s+(\d+) kB", f.read())
+    return int(found.group(1)) / 1024 if found else 0
+
+
 class Run:
     """One run of a command, or of several at once: seconds from the start to the last one's end, CPU seconds, and the most resident memory of one."""
 
@@ -46,14 +57,10 @@ class Run:
         processes = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stdout=o, stderr=e, env=dict(os.environ, **(env or {})))
                      for c, o, e in zip(commands, outs, errors)]
         self.cpu = self.mib = 0
-        for command, process, error in zip(commands, processes, errors):
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            self.cpu += usage.ru_utime + usage.ru_stime
-            self.mib = max(self.mib, usage.ru_maxrss / 1024)
-            if status:
-                error.seek(0)
-                raise SystemExit("%s\nfailed: %s" % (" ".join(command)[:400], error.read().decode(errors="replace")[-2000:]))
+        running = list(zip(commands, processes, errors))
+        while running:
+            running = [r for r in running if not self.has_ended(*r)]
+            time.sleep(LOOK_SECONDS)
         self.seconds = time.monotonic() - began
         after = servers.cpu()
         self.servers = {name: after[name] - before[name] for name in after}
@@ -61,15 +68,41 @@ class Run:
             if f is not subprocess.DEVNULL:
                 f.close()
 
+    def has_ended(self, command, process, error):
+        """getrusage's figure is no use: it begins with the memory of the process that was forked, which is this one."""
+        self.mib = max(self.mib, peak_mib(process.pid))
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if not pid:
+            return False
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu += usage.ru_utime + usage.ru_stime
+        if status:
+            error.seek(0)
+            raise SystemExit("%s\nfailed: %s" % (" ".join(command)[:400], error.read().decode(errors="replace")[-2000:]))
+        return True
+
     def figures(self):
         return {"seconds": round(self.seconds, 3), "cpu": round(self.cpu, 3), "mib": round(self.mib, 1),
                 "servers_cpu": {k: round(v, 2) for k, v in self.servers.items()}}
 
 
-class Servers:
-    """PostgreSQL, MariaDB and three brokers of scripts/services, in a folder of their own."""
+class Given:
+    """A reference that is not run: so many seconds."""
 
-    def __init__(self):
+    def __init__(self, seconds):
+        self.seconds, self.cpu, self.mib, self.servers = seconds, 0, 0, {}
+
+    def figures(self):
+        return {"seconds": round(self.seconds, 3)}
+
+
+class Servers:
+    """PostgreSQL, MariaDB and three brokers of scripts/services, in a folder of their own. far: clients may reach the brokers through a proxy, too."""
+
+    BROKERS = ("kafka1", "kafka2", "kafka3")
+
+    def __init__(self, far=False):
+        self.proxy = Proxy(list(self.BROKERS)) if far else None
         self.folder = tempfile.mkdtemp(prefix="list_sync-bench-")
         os.chmod(self.folder, 0o755)
         self.command = [SERVICES, "--dir", os.path.join(self.folder, "services"), "--brokers", "3"]
@@ -78,18 +111,33 @@ class Servers:
     def start(self):
         # each run of a comparison has a slot of its own, which keeps its place until it is its turn
         options = "-c max_replication_slots=100 -c max_wal_senders=100"
-        subprocess.run(self.command + ["start"], check=True, stdin=subprocess.DEVNULL, env=dict(os.environ, LS_PG_OPTIONS=options))
+        env = dict(os.environ, LS_PG_OPTIONS=options)
+        if self.proxy:
+            env["LS_KAFKA_PROXY"] = ",".join(str(self.proxy.ports[b]) for b in self.BROKERS)
+        subprocess.run(self.command + ["start"], check=True, stdin=subprocess.DEVNULL, env=env)
         text = subprocess.run(self.command + ["env"], check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
         self.env = dict(re.findall(r"(\w+)=(\S+)", text))
         self.brokers = self.env["LS_BROKERS"]
         self.pids = {}
-        for group, names in (("postgres", ["postgres"]), ("mariadb", ["mariadb"]), ("brokers", ["kafka1", "kafka2", "kafka3"])):
+        for group, names in (("postgres", ["postgres"]), ("mariadb", ["mariadb"]), ("brokers", self.BROKERS)):
             self.pids[group] = []
             for name in names:
                 with open(os.path.join(self.folder, "services", name, "pid"), encoding="ascii") as f:
                     self.pids[group].append(int(f.readline()))
 
+        if self.proxy:
+            for name, address in zip(self.BROKERS, self.env["LS_KAFKA_BEHIND"].split(",")):
+                self.proxy.tell(name, to=int(address.split(":")[1]))
+            self.far = ",".join("127.0.0.1:%d" % self.proxy.ports[b] for b in self.BROKERS)
+
+    def network(self, **order):
+        """What happens to all that goes through the proxy from now on: an order of proxy.py."""
+        for name in self.BROKERS:
+            self.proxy.tell(name, **order)
+
     def stop(self):
+        if self.proxy:
+            self.proxy.stop()
         subprocess.run(self.command + ["stop"], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -120,6 +168,12 @@ class Servers:
                 if time.monotonic() > end:
                     raise SystemExit("topic %s: not known to %s within a minute" % (topic, broker))
                 time.sleep(0.1)
+
+    def stored(self, topic):
+        """Bytes of its messages on one broker, which has a replica of each partition."""
+        data = os.path.join(self.folder, "services", "kafka1", "data")
+        partitions = [os.path.join(data, d) for d in os.listdir(data) if re.fullmatch(re.escape(topic) + r"-\d+", d)]
+        return sum(os.path.getsize(os.path.join(p, f)) for p in partitions for f in os.listdir(p) if f.endswith(".log"))
 
     def topic_size(self, topic):
         """Its messages; of transactions, their markers too."""
@@ -153,7 +207,7 @@ class Pairs:
         ours, references = [o for o, _ in self.pairs], [r for _, r in self.pairs]
         out = {"name": self.name, "what": self.what, "reference": self.reference, "goal": self.goal, "cpu_goal": self.cpu_goal, "pairs": len(self.pairs),
                "ratio": self.spread([o.seconds / r.seconds for o, r in self.pairs]),
-               "cpu_ratio": self.spread([o.cpu / r.cpu for o, r in self.pairs if r.cpu])}
+               "cpu_ratio": self.spread([o.cpu / (r.cpu or 1) for o, r in self.pairs]) if references[0].cpu else None}
         for side, runs in (("ours", ours), ("theirs", references)):
             out[side] = {"seconds": self.spread([r.seconds for r in runs]), "cpu": self.spread([r.cpu for r in runs]),
                          "mib": round(max(r.mib for r in runs), 1),
@@ -169,10 +223,9 @@ class Pairs:
             say("  %-10s %6.2f s (%.2f to %.2f)  CPU %6.2f s  %6.1f MiB  servers' CPU: %s" %
                 (who, s["seconds"]["median"], s["seconds"]["min"], s["seconds"]["max"], s["cpu"]["median"], s["mib"],
                  ", ".join("%s %.1f" % kv for kv in s["servers_cpu"].items())))
-        goals = [" goal %.2f" % g if g else "" for g in (self.goal, self.cpu_goal)]
-        say("  %-10s %6.2f   (%.2f to %.2f)%s; of CPU %.2f (%.2f to %.2f)%s; %d pairs" %
-            ("ratio", r["ratio"]["median"], r["ratio"]["min"], r["ratio"]["max"], goals[0], r["cpu_ratio"]["median"], r["cpu_ratio"]["min"],
-             r["cpu_ratio"]["max"], goals[1], len(self.pairs)))
+        parts = ["%s %.2f (%.2f to %.2f)%s" % (of, ratio["median"], ratio["min"], ratio["max"], " goal %.2f" % goal if goal else "")
+                 for of, ratio, goal in (("of seconds", r["ratio"], self.goal), ("of CPU", r["cpu_ratio"], self.cpu_goal)) if ratio]
+        say("  %-10s %s; %d pairs" % ("ratio", ", ".join(parts), len(self.pairs)))
         return r
 
 

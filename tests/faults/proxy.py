@@ -6,6 +6,7 @@ Orders come as JSON lines on its input and are each answered with a line: {"link
   pass                      nothing; what was held back goes on
   delay    seconds          every byte comes that much later
   rate     bytes_s          no more bytes a second, in each direction
+  line     bytes_s, seconds no more bytes a second of all links that have it together, in each direction, each that much later
   cut                       every connection is reset, now and when it comes
   snap                      every connection is reset now; later ones pass
   half     bytes, seed      every connection ends after up to so many bytes, wherever that is in a packet
@@ -25,6 +26,9 @@ import time
 
 CHUNK = 64 * 1024  # bytes read at once
 HELD = 64          # chunks that a delay may hold back in each direction
+
+
+LINES = {"up": 0.0, "down": 0.0}  # when the line that links share has carried what it was given so far
 
 
 class Link:
@@ -85,7 +89,13 @@ class Connection:
             if not data:
                 return
 
-    async def write(self, queue, writer):
+    def reserve(self, direction, n):
+        """Seconds until the line has carried these bytes, too."""
+        now = time.monotonic()
+        LINES[direction] = max(now, LINES[direction]) + n / self.link.order["bytes_s"]
+        return LINES[direction] - now
+
+    async def write(self, queue, writer, direction):
         while True:
             due, data = await queue.get()
             await self.may_pass()
@@ -101,6 +111,8 @@ class Connection:
                 raise ConnectionResetError
             if self.left is not None:
                 self.left -= len(data)
+            if self.link.order["kind"] == "line":
+                await asyncio.sleep(self.reserve(direction, len(data)))
             writer.write(data)
             await writer.drain()
             if self.link.order["kind"] == "rate":
@@ -112,8 +124,8 @@ class Connection:
         server.transport.set_write_buffer_limits(0)
         self.writers.append(server)
         up, down = asyncio.Queue(HELD), asyncio.Queue(HELD)
-        tasks = [asyncio.ensure_future(t) for t in (self.read(client_reader, up), self.write(up, server), self.read(server_reader, down),
-                                                    self.write(down, self.writers[0]))]
+        tasks = [asyncio.ensure_future(t) for t in (self.read(client_reader, up), self.write(up, server, "up"), self.read(server_reader, down),
+                                                    self.write(down, self.writers[0], "down"))]
         try:
             await asyncio.gather(*tasks)
         finally:

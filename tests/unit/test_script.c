@@ -377,7 +377,7 @@ static void check_connectors(const ls_config *c) {
     assert_string_equal(o->start, "now");
     assert_string_equal(o->on_invalid_text, "stop");
     assert_null(o->publication);
-    assert_true(o->partition_root && !o->ddl && o->sets[0].partitions == 3 && o->sets[0].replication == 0 && o->memory == 24 << 20);
+    assert_true(o->partition_root && !o->ddl && o->sets[0].partitions == 3 && o->sets[0].replication == 0 && o->memory == 12 << 20);
     s = &c->stages[1];
     o = &s->as.connector;
     assert_true(s->has_hooks && !s->kafka.memory && s->kafka.npairs == 3);

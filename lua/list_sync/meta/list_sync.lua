@@ -43,7 +43,7 @@
 ---@field as? string # (text; by table) The name that changes have from here on, truncates too: "schema.table", where {schema} and {table} are the source's: "bank.{table}". Hooks, topic templates and messages have it; patterns of `tables` are the source's.
 ---@field filter? fun(row: list_sync.row): boolean? # (function; by table) function(row): false leaves the row out; true or nothing lets it pass.
 ---@field map? fun(row: list_sync.row): boolean? # (function; by table) function(row), after filter: changes the row in place; false leaves it out.
----@field memory? integer|string # (bytes, at least 4 MiB; default: 24 MiB) Bytes that batches and messages in flight may take, as a number or as text such as "24MiB". At the limit the connector waits for Kafka; a larger row goes through alone.
+---@field memory? integer|string # (bytes, at least 4 MiB; default: 12 MiB) Bytes that batches and messages in flight may take, as a number or as text such as "12MiB". At the limit the connector waits for Kafka; a larger row goes through alone.
 ---@field hook_timeout? string # (text from "100ms" to "1h"; default: "1m") How long one call of a function of the stage may take: filter, map and the others that are called with a row for one row, and of ls.writer open, flush, discard and close each. A call that takes longer is named with its script:line, and the program stops with exit code 1.
 ---@field script_memory? integer|string # (bytes, at least 4 MiB; default: 256 MiB) What a stage's functions may keep in their Lua state (tables, texts; not what ffi allocates), in each instance. A script that keeps more after a full garbage collection stops the program with exit code 1.
 
