@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum {
-    LS_FETCH_WAIT_MS = 50,       /* how long a broker waits for more when nothing is there */
+    LS_FETCH_WAIT_MS = 500,      /* how long a broker waits for more when nothing is there */
+    LS_FETCH_WAIT_ENDS_MS = 50,  /* ... and so says that it is the end, where that is waited for */
     LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
@@ -147,7 +148,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     size_t kbytes = c->conf.budget / LS_QUEUE_SHARE / 1024;
     snprintf(queue, sizeof queue, "%zu", kbytes ? kbytes : 1);
     snprintf(fetch, sizeof fetch, "%zu", one);
-    snprintf(wait, sizeof wait, "%d", LS_FETCH_WAIT_MS);
+    snprintf(wait, sizeof wait, "%d", c->conf.wants_ends ? LS_FETCH_WAIT_ENDS_MS : LS_FETCH_WAIT_MS);
     snprintf(session, sizeof session, "%d", LS_SESSION_MS);
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
@@ -283,14 +284,17 @@ static int sort(ls_consumer *c, ls_error *err) {
 }
 
 /* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
- * later. Any request to that broker wakes it; asking for a partition's end is one that changes nothing. */
+ * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker once. */
 static void nudge(ls_consumer *c) {
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (size_t i = 0; i < c->nplaces; i++) {
         const place *p = &c->places[i];
         int64_t low, high;
         if (!p->mine || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done) continue;
-        rd_kafka_query_watermark_offsets(c->rk, p->topic, p->partition, &low, &high, LS_PRESENCE_ASK_MS); /* an error shows in the fetch itself */
+        rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
     }
+    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, LS_PRESENCE_ASK_MS); /* an error shows in the fetch itself */
+    rd_kafka_topic_partition_list_destroy(l);
 }
 
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */

@@ -262,6 +262,7 @@ function hooks.writer_of(name)
         local writer = stage.options.name == name and stage.options.writer
         if writer and writer.write then
             local w, calls, what, begin, known = {}, {}, nil, nil, nil
+            if writer.hook then jit.on(writer.write) end -- the one around callback; of a writer's own the script is master
             local write = write_loop(writer.write, w)
             function calls.open()
                 what = "open"
