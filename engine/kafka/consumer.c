@@ -13,7 +13,7 @@
 
 enum {
     LS_FETCH_WAIT_MS = 500,      /* how long a broker waits for more when nothing is there */
-    LS_FETCH_WAIT_ENDS_MS = 50,  /* ... and so says that it is the end, where that is waited for */
+    LS_FETCH_WAIT_ENDS_MS = 50,  /* ... and so says that it is the end, where that is waited for. The in-process broker does not look up meanwhile */
     LS_SESSION_MS = 20000,       /* a member that is silent for so long loses its partitions; a broker that dies takes 10 s to be replaced */
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
@@ -148,7 +148,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     size_t kbytes = c->conf.budget / LS_QUEUE_SHARE / 1024;
     snprintf(queue, sizeof queue, "%zu", kbytes ? kbytes : 1);
     snprintf(fetch, sizeof fetch, "%zu", one);
-    snprintf(wait, sizeof wait, "%d", c->conf.wants_ends ? LS_FETCH_WAIT_ENDS_MS : LS_FETCH_WAIT_MS);
+    snprintf(wait, sizeof wait, "%d", c->conf.wants_ends || c->conf.kafka.memory ? LS_FETCH_WAIT_ENDS_MS : LS_FETCH_WAIT_MS);
     snprintf(session, sizeof session, "%d", LS_SESSION_MS);
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},

@@ -53,6 +53,7 @@ ls.consumer {
         return { row.image.id, row.image.status }
     end } } },
 }
+ls.consumer { group_id = "callback", topic_list = "t", kafka_conf = "memory", callback = function(row) total = (total or 0) + row.new.id end }
 local function send(name, options)
     options.name, options.db_type, options.host, options.user, options.database = name, "postgres", "db", "u", "d"
     options.tables, options.topic, options.kafka_conf = options.tables or { "public.*" }, options.topic or "t", "memory"

@@ -487,10 +487,12 @@ static void assert_compiles_over(const char *stage, const char *table, const cha
     ls_schema *schema = ls_schema_new(&schemas, "public", 6, table, strlen(table), cols, ncols, key, 1);
     ls_script *s;
     ls_error err = {0};
+    bool callback = strcmp(stage, "callback") == 0; /* whose loop, as a writer's, may leave a batch's beginning interpreted */
     if (ls_script_open(&s, TESTS_DIR "/lua/compiles.lua", &offline, &err) || ls_script_use(s, stage, &err)) fail_msg("%s", err.text);
+    if (callback && ls_script_use_writer(s, stage, &err)) fail_msg("%s", err.text);
     for (int i = 0; i < JIT_BATCHES; i++) {
         ls_work *w = many_rows(schema, JIT_ROWS);
-        if (ls_script_run(s, &w->seen, &err) || ls_script_lay_out(s, &w->seen, &err)) fail_msg("%s", err.text);
+        if (callback ? ls_script_write(s, &w->seen, &err) : ls_script_run(s, &w->seen, &err) || ls_script_lay_out(s, &w->seen, &err)) fail_msg("%s", err.text);
         ls_work_free(w);
     }
     ls_schema *told = ls_schema_new(&schemas, "public", 6, "told", 4, (const ls_column_def[]){{"id", 2, LS_TYPE_INTEGER}, {"status", 6, LS_TYPE_STRING},
@@ -500,7 +502,7 @@ static void assert_compiles_over(const char *stage, const char *table, const cha
     const ls_value *v = &w->seen.changes[0].after[1];
     char got[512];
     snprintf(got, sizeof got, "%.*s", (int)v->len, v->as.p);
-    if (strcmp(got, "compiled, given up: none") != 0) fail_msg("%s, %s: %s", stage, table, got);
+    if (strncmp(got, "compiled, given up: none", callback ? sizeof "compiled," - 1 : sizeof got) != 0) fail_msg("%s, %s: %s", stage, table, got);
     ls_work_free(w);
     ls_schema_unref(told);
     ls_script_close(s);
@@ -545,6 +547,7 @@ static void test_loops_compile(void **state) {
     assert_compiles("format");
     assert_compiles("format_json");
     assert_compiles("by_table");
+    assert_compiles("callback");
 }
 
 /* ---- list_sync options ---- */
