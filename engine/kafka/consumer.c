@@ -481,6 +481,8 @@ static int note_topic(ls_consumer *c, size_t i, ls_error *err) {
         if (e) return ls_fail(err, ls_kafka_code(e), "topic %s, partition %" PRId32 ": %s", topic, k, rd_kafka_err2str(e));
         place *p = find_or_add(c, topic, k);
         if (!p) return ls_fail_memory(err, "noting a topic's end");
+        int64_t filled = c->conf.ends ? ls_ends_of(c->conf.ends, topic, k) : 0;
+        if (filled > high) high = filled;
         p->goal = high > low ? high : 0; /* nothing in it: at its end */
     }
     return 0;

@@ -3,6 +3,7 @@
 #define LS_KAFKA_CONSUMER_H
 
 #include "kafka/client.h"
+#include "kafka/ends.h"
 
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ typedef struct ls_consumer_conf {
     size_t ntopics;
     const char *auto_offset_reset; /* "earliest" | "latest" */
     size_t budget;                 /* bytes of fetched messages waiting in the client */
+    ls_ends *ends;                 /* NULL, or what this run's producers say, too, of where the partitions end */
     bool wants_ends;               /* ls_consumer_note_ends() will be called: ends are to be known soon */
     /* instances not 0: no group shares out. This is number `instance` (from 1) of so many, and reads the partitions p with p mod instances =
      * instance - 1. Places are the caller's, who gives them in `begin`; commits only show the group's lag, and may fail without harm. */

@@ -17,6 +17,7 @@ struct ls_topic {
     ls_topic *next;
     rd_kafka_topic_t *rkt;
     int partitions;
+    int64_t *ends; /* of each partition, as ls_end has it; the delivery thread's own */
     char name[250];
 };
 
@@ -27,7 +28,8 @@ struct ls_producer {
     rd_kafka_queue_t *events;
     ls_kafka_conf conf;
     const ls_log *log;
-    ls_topic *topics;
+    _Atomic(ls_topic *) topics; /* the capture thread adds to it */
+    ls_topic *reported; /* of the last report; the delivery thread's own */
     bool down; /* all brokers are away; the delivery thread's own */
     char cause[256]; /* what the last connection failed of; the delivery thread's own */
     pthread_mutex_t mutex;
@@ -113,12 +115,15 @@ int ls_producer_topic(ls_producer *p, const char *name, int partitions, int repl
     int has;
     if (ls_topic_make(p->rk, &p->conf, name, partitions, replication, false, &has, err)) return -1;
     ls_topic *t = calloc(1, sizeof *t);
-    rd_kafka_topic_t *rkt = t ? rd_kafka_topic_new(p->rk, name, NULL) : NULL;
+    int64_t *ends = calloc((size_t)has + 1, sizeof *ends);
+    rd_kafka_topic_t *rkt = t && ends ? rd_kafka_topic_new(p->rk, name, NULL) : NULL;
     if (!rkt) {
+        bool memory = !t || !ends;
         free(t);
-        return ls_fail(err, LS_FAIL, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+        free(ends);
+        return memory ? ls_fail_memory(err, "starting a producer") : ls_fail(err, LS_FAIL, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
     }
-    *t = (ls_topic){.next = p->topics, .rkt = rkt, .partitions = has};
+    *t = (ls_topic){.next = p->topics, .rkt = rkt, .partitions = has, .ends = ends};
     snprintf(t->name, sizeof t->name, "%s", name);
     p->topics = t;
     *out = t;
@@ -209,7 +214,16 @@ static bool is_final(rd_kafka_resp_err_t e) {
     }
 }
 
-static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
+/* New topics come in front, in the capture thread, and none goes: what is behind the first one seen stays as it is. */
+static void note_end(ls_producer *p, const rd_kafka_message_t *m) {
+    ls_topic *t = p->reported;
+    if (!t || t->rkt != m->rkt)
+        for (t = atomic_load_explicit(&p->topics, memory_order_acquire); t && t->rkt != m->rkt;) t = t->next;
+    p->reported = t;
+    if (t && m->partition < t->partitions && m->offset >= t->ends[m->partition]) t->ends[m->partition] = m->offset + 1;
+}
+
+static void take_messages(ls_producer *p, rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
     const rd_kafka_message_t *m;
     while ((m = rd_kafka_event_message_next(ev))) {
         ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0, .key = m->key, .key_len = m->key_len};
@@ -221,6 +235,7 @@ static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_re
             snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", r.topic, m->partition, rd_kafka_err2str(m->err),
                      r.too_large ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864, or make batch.size in kafka_conf no larger than it)" : "");
         }
+        if (!m->err) note_end(p, m);
         take(ctx, &r);
         ++*n;
     }
@@ -260,7 +275,7 @@ int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *, const 
     rd_kafka_event_t *ev = rd_kafka_queue_poll(p->events, wait_ms);
     for (; ev; ev = rd_kafka_queue_poll(p->events, 0)) {
         if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR)
-            take_messages(ev, take, ctx, &n);
+            take_messages(p, ev, take, ctx, &n);
         else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
             take_error(p, ev);
         rd_kafka_event_destroy(ev);
@@ -285,6 +300,13 @@ void ls_producer_anew(ls_producer *p) {
     pthread_mutex_unlock(&p->mutex);
 }
 
+int ls_producer_ends(const ls_producer *p, ls_ends *out, ls_error *err) {
+    for (const ls_topic *t = p->topics; t; t = t->next)
+        for (int k = 0; k < t->partitions; k++)
+            if (t->ends[k] && ls_ends_add(out, t->name, k, t->ends[k])) return ls_fail_memory(err, "noting a topic's end");
+    return 0;
+}
+
 int ls_producer_outstanding(ls_producer *p) { return rd_kafka_outq_len(p->rk); }
 
 void ls_producer_wake(ls_producer *p) {
@@ -305,6 +327,7 @@ void ls_producer_close(ls_producer *p) {
     ls_producer_release(p);
     for (ls_topic *t = p->topics, *next; t; t = next) {
         next = t->next;
+        free(t->ends);
         free(t);
     }
     if (rk) rd_kafka_destroy(rk);

@@ -4,6 +4,7 @@
 #define LS_KAFKA_PRODUCER_H
 
 #include "kafka/client.h"
+#include "kafka/ends.h"
 
 #include <stdint.h>
 
@@ -73,6 +74,8 @@ void ls_producer_up(ls_producer *p); /* ... it is known that one does */
 int ls_producer_health(ls_producer *p, ls_error *err) LS_MUST_CHECK;
 /* Over a transactional client: a transaction begins, and what failed in the one before is of no interest. */
 void ls_producer_anew(ls_producer *p);
+/* No thread takes reports any more: adds how far the partitions were filled. */
+int ls_producer_ends(const ls_producer *p, ls_ends *out, ls_error *err) LS_MUST_CHECK;
 /* Messages that no report was taken for. */
 int ls_producer_outstanding(ls_producer *p);
 /* Forgets what waits to be sent; failed reports come of it. Any thread. */

@@ -544,6 +544,7 @@ static int take_turn(ls_worker *w, ls_error *err) {
         *err = late;
         rc = -1;
     }
+    if (c.producer && rc == 0) rc = ls_producer_ends(c.producer, &w->run->ends, err);
     ls_dead_total(c.dead);
     /* the slot follows the last checkpoint; a server that is gone by now hears it at the next start */
     if (c.source && c.delivery && confirm(&c, &late)) ls_log_line(&w->log, LS_DEBUG, "last confirmation: %s", late.text);

@@ -301,6 +301,7 @@ static int open_consumer(instance *in, ls_error *err) {
                              .ntopics = in->opt->ntopics,
                              .auto_offset_reset = in->opt->auto_offset_reset,
                              .budget = in->opt->memory,
+                             .ends = &in->worker->run->ends,
                              .wants_ends = in->worker->run->until_caught_up,
                              .revoked = revoked,
                              .lost = lost,

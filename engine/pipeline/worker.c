@@ -13,6 +13,7 @@ _Static_assert(sizeof(ls_conf_pair) == sizeof(ls_pair) && offsetof(ls_conf_pair,
 
 int ls_run_init(ls_run *r, ls_error *err) {
     pthread_condattr_t monotonic;
+    if (ls_ends_init(&r->ends, err)) return -1;
     if (pthread_condattr_init(&monotonic)) return ls_fail_memory(err, "starting");
     int bad = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) || pthread_cond_init(&r->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -21,6 +22,7 @@ int ls_run_init(ls_run *r, ls_error *err) {
 }
 
 void ls_run_free(ls_run *r) {
+    ls_ends_free(&r->ends);
     pthread_cond_destroy(&r->wake);
     pthread_mutex_destroy(&r->mutex);
 }

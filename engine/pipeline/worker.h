@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "capture/source.h"
 #include "format/format.h"
+#include "kafka/ends.h"
 #include "kafka/standby.h"
 #include "script/script.h"
 
@@ -27,6 +28,7 @@ typedef struct ls_run {
     const ls_log *log;
     ls_memory_broker *memory; /* NULL: no stage asks for the in-process broker */
     bool until_caught_up;
+    ls_ends ends;             /* of the connectors that have ended */
     pthread_mutex_t mutex;
     pthread_cond_t wake;      /* signalled when one of these changes */
     atomic_bool stop;         /* everybody: finish what is begun and end */

@@ -216,6 +216,54 @@ static void test_a_poll_keeps_to_its_bytes(void **state) {
     ls_consumer_close(c);
 }
 
+/* The broker's word is not all: what this run's producers had acknowledged lies before the end, too. */
+static void test_ends_that_producers_know(void **state) {
+    (void)state;
+    enum { N = 30, THEIRS = 4 };
+    static const char *const topics[] = {"filled"};
+    int revocations = 0;
+    ls_producer *p;
+    ls_topic *t;
+    ls_ends ends;
+    ls_consumer_conf conf = {.kafka = {.memory = broker}, .group_id = "filled", .topics = topics, .ntopics = 1, .auto_offset_reset = "earliest",
+                             .budget = 4 * 1024 * 1024, .ends = &ends, .revoked = revoked, .ctx = &revocations};
+    ls_consumer *c;
+    ls_error err;
+    ls_message m[64];
+    tally seen = {0};
+    size_t n, read = 0;
+    assert_int_equal(ls_ends_init(&ends, &err), 0);
+    assert_int_equal(ls_producer_open(&p, &conf.kafka, 1024 * 1024, &quiet, &err), 0);
+    assert_int_equal(ls_producer_topic(p, topics[0], 3, 0, &t, &err), 0);
+    for (int i = 0; i < N; i++) assert_int_equal(ls_producer_send(p, t, i % 2, NULL, 0, "x", 1, NULL, 0, &seen, &err), 0);
+    for (int i = 0; i < POLLS_MAX && seen.reports < N; i++) ls_producer_reports(p, 100, take, &seen);
+    assert_int_equal(ls_producer_ends(p, &ends, &err), 0);
+    ls_producer_close(p);
+    assert_int_equal(ls_ends_of(&ends, topics[0], 0), N / 2);
+    assert_int_equal(ls_ends_of(&ends, topics[0], 1), N / 2);
+    assert_int_equal(ls_ends_of(&ends, topics[0], 2), 0);
+    assert_int_equal(ls_ends_of(&ends, "another", 0), 0);
+    assert_int_equal(ls_ends_add(&ends, topics[0], 1, N / 2 + THEIRS), 0); /* as if the broker did not know of the last messages */
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    for (int i = 0; i < POLLS_MAX && read < N; i++, read += n) {
+        assert_int_equal(ls_consumer_poll(c, m, 64, 1024 * 1024, 100, &n, &err), 0);
+        ls_consumer_release(c);
+    }
+    assert_int_equal(read, N);
+    assert_int_equal(ls_consumer_note_ends(c, &err), 0);
+    assert_int_equal(ls_consumer_commit(c, &err), 0);
+    assert_int_equal(ls_consumer_at_ends(c, &err), 0);
+    produce(&conf.kafka, topics[0], 3 * THEIRS);
+    for (int i = 0; i < POLLS_MAX && read < N + 3 * THEIRS; i++, read += n) {
+        assert_int_equal(ls_consumer_poll(c, m, 64, 1024 * 1024, 100, &n, &err), 0);
+        ls_consumer_release(c);
+    }
+    assert_int_equal(ls_consumer_commit(c, &err), 0);
+    assert_int_equal(ls_consumer_at_ends(c, &err), 1);
+    ls_consumer_close(c);
+    ls_ends_free(&ends);
+}
+
 static void test_checkpoints(void **state) {
     (void)state;
     ls_kafka_conf kafka = {.memory = broker};
@@ -397,7 +445,7 @@ static void test_no_broker(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_murmur2),        cmocka_unit_test(test_topic_names),
-        cmocka_unit_test(test_owned_properties), cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_owned_properties), cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_ends_that_producers_know),
         cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_codes),          cmocka_unit_test(test_a_full_queue),
         cmocka_unit_test(test_only_released_messages_are_committed),
