@@ -53,6 +53,8 @@ static int set(rd_kafka_conf_t *conf, const ls_pair *p, ls_error *err) {
     return ls_fail(err, LS_USAGE, "kafka_conf: %s = \"%s\": %s", p->name, p->value, why);
 }
 
+static bool names_servers(const ls_pair *p) { return strcmp(p->name, "bootstrap.servers") == 0 || strcmp(p->name, "metadata.broker.list") == 0; }
+
 int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const ls_pair *ours, size_t nours,
                        const ls_log *log, ls_error *err) {
     rd_kafka_conf_t *c = rd_kafka_conf_new();
@@ -68,7 +70,7 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
             rc = ls_fail(err, LS_USAGE, "kafka_conf: %s is set by the program (%s): take it out of the script", p->name, why);
         else
             rc = set(c, p, err);
-        servers |= strcmp(p->name, "bootstrap.servers") == 0 || strcmp(p->name, "metadata.broker.list") == 0;
+        servers |= names_servers(p);
     }
     if (rc == 0 && conf->memory)
         rc = set(c, &(ls_pair){"bootstrap.servers", ls_memory_broker_servers(conf->memory)}, err);
@@ -82,6 +84,12 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
     rd_kafka_conf_set_log_cb(c, library_line);
     *out = c;
     return 0;
+}
+
+const char *ls_kafka_cluster(const ls_kafka_conf *conf) {
+    for (size_t i = 0; i < conf->npairs && !conf->memory; i++)
+        if (names_servers(&conf->pairs[i])) return conf->pairs[i].value;
+    return "";
 }
 
 ls_code ls_kafka_code(rd_kafka_resp_err_t e) {

@@ -45,6 +45,8 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
 /* Is it worth another try (LS_AGAIN), a fence (LS_FENCED), or not (LS_FAIL)? */
 ls_code ls_kafka_code(rd_kafka_resp_err_t e);
 
+/* What tells clusters apart: the bootstrap servers as the script names them; "" for the in-process broker. Lives as long as the conf's pairs. */
+const char *ls_kafka_cluster(const ls_kafka_conf *conf);
 /* topics: makes the topic with the wanted partitions and replication (0: 3, or the number of brokers if that is less)
  * and max.message.bytes if it is not there, then gives the number of partitions it has. compact: cleanup.policy=compact.
  * LS_AGAIN: the brokers do not answer. */

@@ -469,19 +469,23 @@ size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t m
 
 /* ---- --until-caught-up */
 
+static int64_t filled_to(const ls_consumer *c, const char *topic, int32_t partition) {
+    return c->conf.ends ? ls_ends_of(c->conf.ends, ls_kafka_cluster(&c->conf.kafka), topic, partition) : 0;
+}
+
 static int note_topic(ls_consumer *c, size_t i, ls_error *err) {
     const char *topic = c->conf.topics[i];
     int n;
     if (ls_topic_partitions(c->rk, topic, &n, err)) return -1;
     /* a broker that has just come back may not have heard of it */
-    if (!n && ls_presence_has(&c->presence, i)) return ls_fail(err, LS_AGAIN, "topic %s is not known to the broker that was asked", topic);
+    if (!n && (ls_presence_has(&c->presence, i) || filled_to(c, topic, -1))) return ls_fail(err, LS_AGAIN, "topic %s is not known to the broker that was asked", topic);
     for (int32_t k = 0; k < n; k++) {
         int64_t low, high;
         rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(c->rk, topic, k, &low, &high, LS_KAFKA_ASK_MS);
         if (e) return ls_fail(err, ls_kafka_code(e), "topic %s, partition %" PRId32 ": %s", topic, k, rd_kafka_err2str(e));
         place *p = find_or_add(c, topic, k);
         if (!p) return ls_fail_memory(err, "noting a topic's end");
-        int64_t filled = c->conf.ends ? ls_ends_of(c->conf.ends, topic, k) : 0;
+        int64_t filled = filled_to(c, topic, k);
         if (filled > high) high = filled;
         p->goal = high > low ? high : 0; /* nothing in it: at its end */
     }

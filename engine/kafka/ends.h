@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 typedef struct ls_end {
-    char *topic;
+    char *cluster, *topic; /* one piece of memory */
     int32_t partition;
     int64_t next; /* the offset behind the last acknowledged message */
 } ls_end;
@@ -23,9 +23,9 @@ typedef struct ls_ends {
 
 int ls_ends_init(ls_ends *e, ls_error *err) LS_MUST_CHECK;
 void ls_ends_free(ls_ends *e);
-/* Each partition once a producer, at its end. -1: memory. */
-int ls_ends_add(ls_ends *e, const char *topic, int32_t partition, int64_t next) LS_MUST_CHECK;
-/* The farthest of the partition; 0: none is known. */
-int64_t ls_ends_of(ls_ends *e, const char *topic, int32_t partition);
+/* Each partition once a producer, at its end. cluster: ls_kafka_cluster(). -1: memory. */
+int ls_ends_add(ls_ends *e, const char *cluster, const char *topic, int32_t partition, int64_t next) LS_MUST_CHECK;
+/* The farthest of the partition, or with partition -1 of any of the topic's; 0: none is known. */
+int64_t ls_ends_of(ls_ends *e, const char *cluster, const char *topic, int32_t partition);
 
 #endif

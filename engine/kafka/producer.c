@@ -28,8 +28,7 @@ struct ls_producer {
     rd_kafka_queue_t *events;
     ls_kafka_conf conf;
     const ls_log *log;
-    _Atomic(ls_topic *) topics; /* the capture thread adds to it */
-    ls_topic *reported; /* of the last report; the delivery thread's own */
+    ls_topic *topics;
     bool down; /* all brokers are away; the delivery thread's own */
     char cause[256]; /* what the last connection failed of; the delivery thread's own */
     pthread_mutex_t mutex;
@@ -86,6 +85,13 @@ int ls_producer_over(ls_producer **out, rd_kafka_t *rk, const ls_kafka_conf *con
     return 0;
 }
 
+/* Its reports lead to t. */
+static rd_kafka_topic_t *open_topic(rd_kafka_t *rk, const char *name, ls_topic *t) {
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+    rd_kafka_topic_conf_set_opaque(conf, t);
+    return rd_kafka_topic_new(rk, name, conf);
+}
+
 void ls_producer_release(ls_producer *p) {
     for (ls_topic *t = p->topics; t; t = t->next) {
         if (t->rkt) rd_kafka_topic_destroy(t->rkt);
@@ -100,7 +106,7 @@ int ls_producer_renew(ls_producer *p, rd_kafka_t *rk, ls_error *err) {
     p->rk = rk;
     p->events = rd_kafka_queue_get_main(rk);
     for (ls_topic *t = p->topics; t; t = t->next)
-        if (!(t->rkt = rd_kafka_topic_new(rk, t->name, NULL))) return ls_fail(err, LS_FAIL, "topic %s: %s", t->name, rd_kafka_err2str(rd_kafka_last_error()));
+        if (!(t->rkt = open_topic(rk, t->name, t))) return ls_fail(err, LS_FAIL, "topic %s: %s", t->name, rd_kafka_err2str(rd_kafka_last_error()));
     return 0;
 }
 
@@ -116,7 +122,7 @@ int ls_producer_topic(ls_producer *p, const char *name, int partitions, int repl
     if (ls_topic_make(p->rk, &p->conf, name, partitions, replication, false, &has, err)) return -1;
     ls_topic *t = calloc(1, sizeof *t);
     int64_t *ends = calloc((size_t)has + 1, sizeof *ends);
-    rd_kafka_topic_t *rkt = t && ends ? rd_kafka_topic_new(p->rk, name, NULL) : NULL;
+    rd_kafka_topic_t *rkt = t && ends ? open_topic(p->rk, name, t) : NULL;
     if (!rkt) {
         bool memory = !t || !ends;
         free(t);
@@ -214,16 +220,12 @@ static bool is_final(rd_kafka_resp_err_t e) {
     }
 }
 
-/* New topics come in front, in the capture thread, and none goes: what is behind the first one seen stays as it is. */
-static void note_end(ls_producer *p, const rd_kafka_message_t *m) {
-    ls_topic *t = p->reported;
-    if (!t || t->rkt != m->rkt)
-        for (t = atomic_load_explicit(&p->topics, memory_order_acquire); t && t->rkt != m->rkt;) t = t->next;
-    p->reported = t;
+static void note_end(const rd_kafka_message_t *m) {
+    ls_topic *t = m->rkt ? rd_kafka_topic_opaque(m->rkt) : NULL;
     if (t && m->partition < t->partitions && m->offset >= t->ends[m->partition]) t->ends[m->partition] = m->offset + 1;
 }
 
-static void take_messages(ls_producer *p, rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
+static void take_messages(rd_kafka_event_t *ev, void (*take)(void *, const ls_report *), void *ctx, int *n) {
     const rd_kafka_message_t *m;
     while ((m = rd_kafka_event_message_next(ev))) {
         ls_report r = {.opaque = m->_private, .bytes = m->len + m->key_len, .failed = m->err != 0, .key = m->key, .key_len = m->key_len};
@@ -235,7 +237,7 @@ static void take_messages(ls_producer *p, rd_kafka_event_t *ev, void (*take)(voi
             snprintf(r.why, sizeof r.why, "topic %s, partition %d: %s%s", r.topic, m->partition, rd_kafka_err2str(m->err),
                      r.too_large ? " (raise the topic's max.message.bytes to the producer's message.max.bytes, 67108864, or make batch.size in kafka_conf no larger than it)" : "");
         }
-        if (!m->err) note_end(p, m);
+        if (!m->err) note_end(m);
         take(ctx, &r);
         ++*n;
     }
@@ -275,7 +277,7 @@ int ls_producer_reports(ls_producer *p, int wait_ms, void (*take)(void *, const 
     rd_kafka_event_t *ev = rd_kafka_queue_poll(p->events, wait_ms);
     for (; ev; ev = rd_kafka_queue_poll(p->events, 0)) {
         if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR)
-            take_messages(p, ev, take, ctx, &n);
+            take_messages(ev, take, ctx, &n);
         else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
             take_error(p, ev);
         rd_kafka_event_destroy(ev);
@@ -303,7 +305,7 @@ void ls_producer_anew(ls_producer *p) {
 int ls_producer_ends(const ls_producer *p, ls_ends *out, ls_error *err) {
     for (const ls_topic *t = p->topics; t; t = t->next)
         for (int k = 0; k < t->partitions; k++)
-            if (t->ends[k] && ls_ends_add(out, t->name, k, t->ends[k])) return ls_fail_memory(err, "noting a topic's end");
+            if (t->ends[k] && ls_ends_add(out, ls_kafka_cluster(&p->conf), t->name, k, t->ends[k])) return ls_fail_memory(err, "noting a topic's end");
     return 0;
 }
 

@@ -431,7 +431,7 @@ static int await_commits(connector *c, ls_error *err) {
  * take long get fewer and larger requests. (librdkafka's threads also turn idly where a sixth request waits behind five that are not answered.) */
 static void push(const connector *c) {
     uint32_t n = c->work->seen.count;
-    if (!c->exact && n && n < LS_PUSH_ROWS) ls_producer_push(c->producer, LS_PUSH_WAIT_MS);
+    if (!c->exact && n && n < LS_PUSH_ROWS && !ls_work_full(c->work)) ls_producer_push(c->producer, LS_PUSH_WAIT_MS);
 }
 
 /* One session: until the run stops, the goal is reached, or something fails. */
@@ -544,7 +544,10 @@ static int take_turn(ls_worker *w, ls_error *err) {
         *err = late;
         rc = -1;
     }
-    if (c.producer && rc == 0) rc = ls_producer_ends(c.producer, &w->run->ends, err);
+    if (c.producer && ls_producer_ends(c.producer, &w->run->ends, &late) && rc == 0) { /* of a turn that failed, too: the next one begins behind it */
+        *err = late;
+        rc = -1;
+    }
     ls_dead_total(c.dead);
     /* the slot follows the last checkpoint; a server that is gone by now hears it at the next start */
     if (c.source && c.delivery && confirm(&c, &late)) ls_log_line(&w->log, LS_DEBUG, "last confirmation: %s", late.text);

@@ -262,14 +262,18 @@ def exact_csv(servers, out, pairs, changes):
 LINE_BYTES_S, LINE_SECONDS, APART_SECONDS = 20e6 / 8, 0.2, 0.02  # seconds there and back
 
 
-def far_csv(servers, out, pairs, changes):
+def far_csv(servers, out, pairs, changes, **options):
     """Next to what the line alone takes for what the topic's leaders have stored."""
     fill_topic(servers, "events", changes)
     size = servers.stored("events")
     servers.network(kind="line", bytes_s=LINE_BYTES_S, seconds=LINE_SECONDS / 2)
     for i in range(pairs):
         writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
-        out.add(program(servers, consumer(servers, "csv%d" % i, "events", writer, kafka_conf=servers.far)), Given(size / LINE_BYTES_S))
+        out.add(program(servers, consumer(servers, "csv%d" % i, "events", writer, kafka_conf=servers.far, **options)), Given(size / LINE_BYTES_S))
+
+
+def far_csv_32(servers, out, pairs, changes):
+    far_csv(servers, out, pairs, changes, memory="32MiB")
 
 
 def apart(servers, out, pairs, changes):
@@ -410,6 +414,7 @@ ALL = {
     "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
     "far-csv": ("Kafka to CSV files behind 200 ms and 20 Mbit/s", "the time that the line takes for the stored bytes", 1.1, None, far_csv),
+    "far-csv-32": ("the same with memory = 32 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_32),
     "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart),
     "growth-rows": ("twice the rows from MariaDB", "once", 2.1, None, grown, "rows"),
     "growth-columns": ("twice the columns from MariaDB", "once", 2.1, None, grown, "columns"),
@@ -417,7 +422,7 @@ ALL = {
     "tables-pg": ("a start with 5,000 tables of PostgreSQL", "2 seconds", 1.0, None, many_tables, "postgres"),
     "tables-my": ("a start with 5,000 tables of MariaDB", "2 seconds", 1.0, None, many_tables, "mysql"),
 }
-FAR = ("far-csv", "apart-pg")  # their clients go through the proxy
+FAR = ("far-csv", "far-csv-32", "apart-pg")  # their clients go through the proxy
 
 
 # the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor

@@ -239,11 +239,13 @@ static void test_ends_that_producers_know(void **state) {
     for (int i = 0; i < POLLS_MAX && seen.reports < N; i++) ls_producer_reports(p, 100, take, &seen);
     assert_int_equal(ls_producer_ends(p, &ends, &err), 0);
     ls_producer_close(p);
-    assert_int_equal(ls_ends_of(&ends, topics[0], 0), N / 2);
-    assert_int_equal(ls_ends_of(&ends, topics[0], 1), N / 2);
-    assert_int_equal(ls_ends_of(&ends, topics[0], 2), 0);
-    assert_int_equal(ls_ends_of(&ends, "another", 0), 0);
-    assert_int_equal(ls_ends_add(&ends, topics[0], 1, N / 2 + THEIRS), 0); /* as if the broker did not know of the last messages */
+    assert_int_equal(ls_ends_of(&ends, "", topics[0], 0), N / 2);
+    assert_int_equal(ls_ends_of(&ends, "", topics[0], 1), N / 2);
+    assert_int_equal(ls_ends_of(&ends, "", topics[0], 2), 0);
+    assert_int_equal(ls_ends_of(&ends, "", topics[0], -1), N / 2);
+    assert_int_equal(ls_ends_of(&ends, "", "another", 0), 0);
+    assert_int_equal(ls_ends_of(&ends, "broker:9092", topics[0], 0), 0);
+    assert_int_equal(ls_ends_add(&ends, "", topics[0], 1, N / 2 + THEIRS), 0); /* as if the broker did not know of the last messages */
     assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
     for (int i = 0; i < POLLS_MAX && read < N; i++, read += n) {
         assert_int_equal(ls_consumer_poll(c, m, 64, 1024 * 1024, 100, &n, &err), 0);
