@@ -58,8 +58,8 @@ int ls_csv_make_folders(const char *file, ls_error *err) {
     char *path = strdup(file);
     if (!path) return ls_fail_memory(err, "opening CSV files");
     int rc = 0;
-    for (char *p = path + 1; *p && rc == 0; p++) {
-        if (*p != '/') continue;
+    for (char *p = path; *p && rc == 0; p++) { /* a template may begin with its first brace, so that nothing stands in front of it */
+        if (*p != '/' || p == path) continue;
         *p = '\0';
         if (mkdir(path, 0777) && errno != EEXIST) rc = ls_csv_io_error(err, "make folder", path);
         *p = '/';
