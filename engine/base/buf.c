@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { LS_BUF_FIRST = 256 }; /* bytes of a buffer's first allocation */
 
@@ -30,6 +32,12 @@ bool ls_buf_room(ls_buf *b, size_t n) {
 void ls_buf_free(ls_buf *b) {
     free(b->data);
     *b = (ls_buf){.max = b->max};
+}
+
+void ls_buf_spent(ls_buf *b, size_t from, size_t to) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)b->data + from + page - 1) / page * page, end = ((uintptr_t)b->data + to) / page * page;
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 void ls_buf_fmt(ls_buf *b, const char *fmt, ...) {

@@ -28,6 +28,8 @@ void ls_buf_free(ls_buf *b);
 void ls_buf_fmt(ls_buf *b, const char *fmt, ...) LS_PRINTF(2, 3);
 void ls_buf_u64(ls_buf *b, uint64_t v); /* decimal */
 void ls_buf_i64(ls_buf *b, int64_t v);
+/* Bytes from..to are not read again: the whole pages among them go back to the system, and stand as zeros. */
+void ls_buf_spent(ls_buf *b, size_t from, size_t to);
 /* A NUL behind the bytes, not counted in len; NULL if failed. */
 const char *ls_buf_cstr(ls_buf *b);
 

@@ -46,7 +46,8 @@ typedef struct ls_hold {
     bool on; /* until the transaction ends, or grows too large */
     bool prepared; /* they come from an XA transaction that was prepared earlier */
     ls_buf events;
-    size_t at; /* while they are decoded: the next one */
+    size_t at;    /* while they are decoded: the next one */
+    size_t spent; /* ... and up to where their memory is given back */
     ls_savepoint *savepoints;
     size_t nsavepoints, cap_savepoints;
 } ls_hold;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum {
+    GIVE_BACK = 512 * 1024, /* bytes of events whose memory is given back at once, while they are decoded */
     SAVEPOINTS_MAX = 65536, /* of different names, in one held transaction */
     LONG_PREPARED = 3600    /* seconds after which a warning is due */
 };
@@ -56,7 +57,7 @@ void ls_bl_forget_held(ls_binlog *b) {
     if (b->hold.events.cap > LS_BATCH_BYTES) ls_buf_free(&b->hold.events);
     ls_buf_clear(&b->hold.events);
     b->hold.on = b->hold.prepared = false;
-    b->hold.at = b->hold.nsavepoints = 0;
+    b->hold.at = b->hold.spent = b->hold.nsavepoints = 0;
 }
 
 int ls_bl_end(ls_binlog *b, ls_work *w, ls_error *err) {
@@ -264,6 +265,10 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
     ls_hold *h = &b->hold;
     while (h->at < h->events.len) {
         uint32_t n;
+        if (h->at - h->spent >= GIVE_BACK) { /* their messages, which are larger, take its place */
+            ls_buf_spent(&h->events, h->spent, h->at);
+            h->spent = h->at;
+        }
         memcpy(&n, h->events.data + h->at, sizeof n);
         const uint8_t *event = (const uint8_t *)h->events.data + h->at + sizeof n;
         ls_cursor in = ls_cursor_over(event, n);
@@ -276,8 +281,9 @@ int ls_bl_drain(ls_binlog *b, ls_work *w, ls_error *err) {
         int rc = inner.type == LS_EV_TABLE_MAP ? ls_bl_table_map(b, in, err) : ls_bl_rows(b, &inner, in, w, err);
         if (rc) return rc;
     }
+    if (h->events.cap > LS_BATCH_BYTES) ls_buf_free(&h->events); /* the rest of the transaction may be long */
     ls_buf_clear(&h->events);
-    h->at = 0;
+    h->at = h->spent = 0;
     b->draining = false;
     return 0;
 }

@@ -56,6 +56,21 @@ static void test_buf_keeps_to_its_limit(void **state) {
     ls_buf_free(&b);
 }
 
+/* What is given back reads as zeros, and nothing beside it does. */
+static void test_buf_spent(void **state) {
+    (void)state;
+    enum { SIZE = 1 << 20, FROM = 100, TO = SIZE - 5000, PAGE = 65536 /* the largest there is */ };
+    ls_buf b = {0};
+    for (int i = 0; i < SIZE; i++) ls_buf_char(&b, 'x');
+    ls_buf_spent(&b, FROM, TO);
+    assert_null(memchr(b.data, 0, FROM));
+    assert_null(memchr(b.data + TO, 0, SIZE - TO));
+    assert_null(memchr(b.data + FROM + PAGE, 'x', TO - FROM - 2 * PAGE));
+    ls_buf_spent(&b, 0, 1);
+    assert_int_equal(b.data[0], 'x');
+    ls_buf_free(&b);
+}
+
 static void test_arena(void **state) {
     (void)state;
     ls_arena a = {0};
@@ -270,6 +285,7 @@ static void test_log(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),     cmocka_unit_test(test_buf_keeps_to_its_limit), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_buf_spent),
         cmocka_unit_test(test_cursor),  cmocka_unit_test(test_cursor_wants_too_much),  cmocka_unit_test(test_base64),
         cmocka_unit_test(test_utf8_everywhere), cmocka_unit_test(test_u64),
         cmocka_unit_test(test_hex),     cmocka_unit_test(test_utf8),                   cmocka_unit_test(test_utf8_mended),

@@ -143,7 +143,7 @@ static void test_a_transaction_too_large_to_hold(void **state) {
     holds(f);
     begin(f, 5, 0);
     map(f);
-    enum { ROWS = 100000 };
+    enum { ROWS = 30000 }; /* an event of them has given its memory back before the last one is decoded */
     uint64_t rows = 0, events = 0;
     for (size_t held = 0; held <= HOLD_MAX; events++) {
         rows_event(f, WRITE, 7, 0);
@@ -152,7 +152,7 @@ static void test_a_transaction_too_large_to_hold(void **state) {
         int rc = feed(f);
         assert_true(rc >= 0);
         for (;; rc = ls_binlog_more(f->b, f->w, &f->err)) {
-            rows += f->w->seen.count;
+            for (uint32_t i = 0; i < f->w->seen.count; i++) assert_int_equal(f->w->seen.changes[i].after[0].as.i, rows++ % ROWS);
             ls_work_reset(f->w);
             if (rc == 0) break;
         }
