@@ -445,7 +445,8 @@ function rules.consumer(at, out)
     end
     if out.callback then
         local callback = out.callback
-        out.writer = { write = function(_, row) return callback(row) end, hook = callback, flush_rows = 10000, flush_ms = 500 }
+        -- without a flush of its own there is nothing to gather rows for: offsets are committed by time alone
+        out.writer = { write = function(_, row) return callback(row) end, hook = callback, flush_ms = 500 }
     end
     for _, topic in ipairs(out.topic_list) do check_topic_name(at, "topic_list", topic, topic) end
     out.name = out.name or out.group_id

@@ -296,7 +296,8 @@ local consumer = {
     },
     {
         name = "callback", type = "hook",
-        doc = [[function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates.]],
+        doc = [[function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates;
+        the offsets are committed every 500 ms.]],
     },
     {
         name = "memory", type = "size", min = 1 * MiB, max = 1024 * 1024 * MiB, default = 6 * MiB,

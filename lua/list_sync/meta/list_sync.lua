@@ -81,7 +81,7 @@
 ---@field filter? fun(row: list_sync.row): boolean? # (function) function(row): false leaves the row out; true or nothing lets it pass.
 ---@field map? fun(row: list_sync.row): boolean? # (function) function(row), after filter: changes the row in place; false leaves it out.
 ---@field writer? list_sync.csv_writer|list_sync.writer # (ls.csv_writer { ... } or ls.writer { ... }) Where the rows go: ls.csv_writer { ... }, or ls.writer { ... } of the script's own. This or callback is required.
----@field callback? fun(row: list_sync.row) # (function) function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates.
+---@field callback? fun(row: list_sync.row) # (function) function(row): short for ls.writer with write alone. It is called for each row that filter and map let pass, and for truncates; the offsets are committed every 500 ms.
 ---@field memory? integer|string # (bytes, at least 1 MiB; default: 6 MiB) Bytes that one instance's fetched messages and batches may take, as a number or as text such as "6MiB".
 ---@field hook_timeout? string # (text from "100ms" to "1h"; default: "1m") How long one call of a function of the stage may take: filter, map and the others that are called with a row for one row, and of ls.writer open, flush, discard and close each. A call that takes longer is named with its script:line, and the program stops with exit code 1.
 ---@field script_memory? integer|string # (bytes, at least 4 MiB; default: 256 MiB) What a stage's functions may keep in their Lua state (tables, texts; not what ffi allocates), in each instance. A script that keeps more after a full garbage collection stops the program with exit code 1.
