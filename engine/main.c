@@ -13,8 +13,9 @@ static void set_up_signals(void) {
 }
 
 /* glibc gives each thread an arena that keeps what was freed: with a dozen threads, mostly the client library's, that is
- * several times what is in use. Two arenas cost no time that can be measured, and freed memory goes back. A batch is unpacked into one piece of
- * up to a megabyte (the client's batch.size), many times a second: to map each anew takes a third of a consumer's time, with the kernel's lock. */
+ * several times what is in use. Two arenas cost no time that can be measured. What is larger than MMAP_BYTES goes back as soon as it is freed, what is
+ * smaller when it stands at an arena's end: a batch is unpacked into one piece of up to a megabyte (the producer's batch.size), many times a second,
+ * and to map each anew takes a third of a consumer's time, in the kernel and under its lock. */
 enum { ARENAS = 2, TRIM_BYTES = 1024 * 1024, MMAP_BYTES = 1280 * 1024 };
 
 static void set_up_memory(void) {

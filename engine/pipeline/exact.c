@@ -9,7 +9,7 @@ enum {
     LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large */
     LS_CUT_SEGMENTS = LS_SEGMENTS / 4, /* ... or of so many batches */
     LS_CUT_LATE_TIMES = 16,           /* with LS_CUT_LATE: when it is so many times as old as a commit takes, during which nothing is sent ... */
-    LS_CUT_LATE_MS = 2000,            /* ... but never older than this: it never comes near transaction.timeout.ms */
+    LS_CUT_LATE_MS = 1000,            /* ... but never older than this: it never comes near transaction.timeout.ms */
     LS_CUT_LATE_BYTES = 256 * 1024 * 1024,
     LS_CUT_LATE_SEGMENTS = LS_SEGMENTS - LS_SEGMENTS / 4, /* the others are of the next one */
     LS_CUT_ALONE_MS = 1000,           /* and when it is so old without the capture thread, which a hook or the database keeps */
@@ -47,7 +47,6 @@ static void shut_gate(ls_delivery *d) {
 }
 
 static int64_t late_age(const ls_delivery *d) {
-    if (!d->commit_ms) return LS_CUT_LATE_MS;
     int64_t age = d->commit_ms * LS_CUT_LATE_TIMES;
     return age < LS_CUT_MS ? LS_CUT_MS : age > LS_CUT_LATE_MS ? LS_CUT_LATE_MS : age;
 }

@@ -276,9 +276,10 @@ def far_csv_32(servers, out, pairs, changes):
     far_csv(servers, out, pairs, changes, memory="32MiB")
 
 
-def apart(servers, out, pairs, changes):
+def apart(servers, out, pairs, changes, batch, memory):
     make_tables(servers, "postgres")
-    both = [[connector(servers, "postgres", "%s%d" % (name, i), kafka_conf=servers.far) for name in ("far", "near")] for i in range(pairs)]
+    conf = '{ ["bootstrap.servers"] = "%s", ["batch.size"] = %d }' % (servers.far, batch)
+    both = [[connector(servers, "postgres", "%s%d" % (name, i), kafka_conf=conf, memory=memory) for name in ("far", "near")] for i in range(pairs)]
     for pair in both:
         for s in pair:
             program(servers, s)
@@ -415,14 +416,15 @@ ALL = {
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
     "far-csv": ("Kafka to CSV files behind 200 ms and 20 Mbit/s", "the time that the line takes for the stored bytes", 1.1, None, far_csv),
     "far-csv-32": ("the same with memory = 32 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_32),
-    "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart),
+    "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart, 1000000, "12MiB"),
+    "apart-pg-2": ("the same with batch.size = 2000000 and memory = 16 MiB", "the same without the distance", 1.3, None, apart, 2000000, "16MiB"),
     "growth-rows": ("twice the rows from MariaDB", "once", 2.1, None, grown, "rows"),
     "growth-columns": ("twice the columns from MariaDB", "once", 2.1, None, grown, "columns"),
     "growth-tables": ("twice the tables from MariaDB, each with as many rows", "once", 2.1, None, grown, "tables"),
     "tables-pg": ("a start with 5,000 tables of PostgreSQL", "2 seconds", 1.0, None, many_tables, "postgres"),
     "tables-my": ("a start with 5,000 tables of MariaDB", "2 seconds", 1.0, None, many_tables, "mysql"),
 }
-FAR = ("far-csv", "far-csv-32", "apart-pg")  # their clients go through the proxy
+FAR = ("far-csv", "far-csv-32", "apart-pg", "apart-pg-2")  # their clients go through the proxy
 
 
 # the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor
