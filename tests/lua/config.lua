@@ -38,3 +38,6 @@ ls.consumer {
         null = "\\N", absent = "?",
     },
 }
+
+ls.consumer { group_id = "called", topic_list = "wal", kafka_conf = "memory", callback = function() end }
+ls.consumer { group_id = "written", topic_list = "wal", kafka_conf = "memory", writer = ls.writer { write = function() end } }

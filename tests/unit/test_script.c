@@ -434,6 +434,9 @@ static void check_consumers(const ls_config *c) {
     assert_string_equal(o->csv.newline, "\r\n");
     assert_string_equal(o->csv.null_text, "\\N");
     assert_string_equal(o->csv.absent_text, "?");
+    /* a callback's offsets are committed by time alone, a writer's also after so many rows */
+    assert_true(c->stages[5].as.consumer.flush_every.rows == 0 && c->stages[5].as.consumer.flush_every.ms == 500);
+    assert_true(c->stages[6].as.consumer.flush_every.rows == 10000 && c->stages[6].as.consumer.flush_every.ms == 500);
 }
 
 static void test_config(void **state) {
@@ -447,7 +450,7 @@ static void test_config(void **state) {
     if (ls_script_open(&s, TESTS_DIR "/lua/config.lua", &env, &err) || ls_script_config(s, &c, &err)) fail_msg("%s", err.text);
     ls_script_close(s); /* the config stands alone */
     assert_string_equal(c.script, TESTS_DIR "/lua/config.lua");
-    assert_int_equal(c.nstages, 5);
+    assert_int_equal(c.nstages, 7);
     check_connectors(&c);
     check_consumers(&c);
     ls_config_free(&c);
