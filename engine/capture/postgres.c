@@ -3,13 +3,10 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { CLOCK_EVERY = 256 }; /* messages between two looks at the clock */
@@ -52,7 +49,7 @@ static int pg_open(ls_source **out, const ls_source_conf *conf, const ls_log *lo
     ls_pg *s = calloc(1, sizeof *s);
     *out = NULL;
     if (!s) return ls_fail_memory(err, "opening a connector");
-    *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log, .low_water = 1};
+    *s = (ls_pg){.source.ops = &ls_source_postgres, .conf = conf, .log = *log};
     s->plugin = ls_pg_plugin_find(conf->plugin);
     if (!s->plugin) ls_fail(err, LS_USAGE, "there is no plugin \"%s\"", conf->plugin);
     if (!s->plugin || name_slot(s, err) || ls_pg_connect(s, err) || ls_pg_check(s, known, err) ||
@@ -236,29 +233,6 @@ static int take(ls_pg *s, ls_work *w, char *message, int n, ls_error *err) {
     return 0;
 }
 
-/* How many bytes make the socket readable. Each small message wakes its reader up; while batches come back full it is
- * cheaper for both sides to wait for more of them. */
-static void set_low_water(ls_pg *s, int bytes) {
-    if (s->low_water != bytes && setsockopt(PQsocket(s->repl), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0)
-        s->low_water = bytes;
-}
-
-/* Takes what the socket has, waiting up to wait_ms for something. 1: look again; 0: there was nothing. */
-static int wait_for_bytes(ls_pg *s, int wait_ms, ls_error *err) {
-    static const char doing[] = "streaming from PostgreSQL";
-    set_low_water(s, s->eager ? LS_PG_LOW_WATER : 1);
-    struct pollfd f = {.fd = PQsocket(s->repl), .events = POLLIN};
-    int n = poll(&f, 1, s->eager ? LS_PG_LOW_WATER_WAIT_MS : wait_ms);
-    if (n < 0 && errno != EINTR) return ls_fail(err, LS_AGAIN, "%s: poll: %s", doing, strerror(errno));
-    bool ready = n > 0;
-    if (!ready && s->eager) { /* less than the mark is there, or nothing */
-        s->eager = false;
-        ready = true;
-    }
-    if (ready && !PQconsumeInput(s->repl)) return ls_pg_failed(s->repl, NULL, err, doing);
-    return ready;
-}
-
 /* Nothing came. A server that decodes what nobody captures may be silent for long, so that alone is no reason to connect anew. */
 static int note_silence(ls_pg *s, ls_error *err) {
     int64_t now = ls_clock_ms();
@@ -284,6 +258,7 @@ static void note_message(ls_pg *s) {
 static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
     ls_pg *s = session(source);
     int64_t until = ls_clock_ms() + wait_ms;
+    s->eager = s->eager || source->behind;
     for (unsigned taken = 0; !ls_work_full(w);) {
         char *message = NULL;
         int n = PQgetCopyData(s->repl, &message, 1);
@@ -299,7 +274,7 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
             continue;
         }
         int64_t left = w->seen.count || w->nmarks ? 0 : until - ls_clock_ms();
-        int ready = wait_for_bytes(s, left > 0 ? (int)left : 0, err);
+        int ready = ls_pg_socket_wait(s, left > 0 ? (int)left : 0, err);
         if (ready < 0) return -1;
         if (ready && !s->eager) note_message(s);
         if (!ready && left <= 0) return note_silence(s, err);

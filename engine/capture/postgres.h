@@ -20,8 +20,6 @@ enum {
     LS_PG_QUIET_MS = 10000,         /* a server that has sent nothing for so long is asked for an answer */
     LS_PG_SILENCE_MS = 30000,       /* ... and for so long is spoken of; from then on it is looked at over another connection */
     LS_PG_LOOK_MS = 5000,           /* ... so often */
-    LS_PG_LOW_WATER = 64 * 1024,    /* bytes to wait for while batches come back full */
-    LS_PG_LOW_WATER_WAIT_MS = 5,    /* ... for so long */
     LS_PG_DECODING_KIB = 256 * 1024 /* the server's memory for decoding on our connection, before it spills to disk */
 };
 
@@ -76,17 +74,27 @@ struct ls_pg {
     void *decoder;        /* the plugin's; NULL until the stream has begun */
     uint64_t confirmed;   /* what the server is told: everything below is safe */
     uint64_t marked;      /* the highest mark given */
-    int64_t heard_at;     /* ls_clock_ms(): something came, but for what comes while batches are full */
+    int64_t heard_at;     /* ls_clock_ms(): something came, but for what comes while it is eager */
     bool silent;          /* it was spoken of */
     int64_t look_at;      /* when to look at a silent one again */
     bool waits;           /* the last look found that the server waits for us */
-    bool eager;           /* the last batch came back full: wait for more than one byte */
+    bool near;            /* the server is on this machine */
+    bool eager;           /* the last batch came back full, or rows come late: wait for more than one byte */
     int low_water;        /* SO_RCVLOWAT as it is set */
     bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
     bool latin1;          /* wal2json: the database's encoding, in which it sends */
     bool quoted_numbers;  /* wal2json: it is asked for them, which it knows since 2.6 */
     ls_buf dropped;       /* wal2json: tables of which it dropped a change, a line each */
 };
+
+/* postgres_socket.c */
+/* Is the other side of a connected socket on this machine, by its address? Never so for a Unix socket, whose window is not TCP's. */
+bool ls_pg_socket_is_near(int fd);
+/* Sets up the socket of `repl`, once it is connected. */
+void ls_pg_socket_open(ls_pg *s);
+/* Takes what the socket has: waits for something for up to wait_ms, or, while eager, a few ms for much; less than that ends being eager. 1: look again;
+ * 0: there was nothing. */
+int ls_pg_socket_wait(ls_pg *s, int wait_ms, ls_error *err) LS_MUST_CHECK;
 
 /* postgres_connect.c */
 /* Opens both connections. LS_AGAIN: does not answer; LS_USAGE: refuses us. */

@@ -213,6 +213,7 @@ int ls_pg_connect(ls_pg *s, ls_error *err) {
                        LS_PG_VERSION_MIN / 10000);
     if (connect_one(s, true, &s->repl, err)) return -1;
     PQsetNoticeReceiver(s->repl, stream_notice, s);
+    ls_pg_socket_open(s);
     raise_decoding_memory(s);
     return take_unchecked(s, err) ? -1 : identify(s, err);
 }

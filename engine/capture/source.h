@@ -114,6 +114,7 @@ typedef struct ls_source_ops {
 
 struct ls_source { /* stands first in each session's own struct */
     const ls_source_ops *ops;
+    bool behind; /* set by the pipeline before read(): the rows come so late that many at once are better than each one soon */
     int64_t ahead; /* microseconds by which the server's clock was before this machine's when the session was opened; less than 0: behind it */
     /* After start(): a greater epoch than from->epoch, if another server's log is read from now on, and the place in it. */
     uint64_t epoch;

@@ -441,6 +441,7 @@ static int pump(connector *c, ls_retry *retry, ls_error *err) {
         if (c->has_goal && (ls_place_cmp(&c->place, &c->goal) >= 0 || ls_place_cmp(&c->read_to, &c->goal) >= 0)) return await_commits(c, err);
         int wait_ms;
         ls_work_reset(c->work);
+        c->source->behind = c->behind;
         if (settle(c, &wait_ms, err) || ls_delivery_check(c->delivery, err) || c->ops->read(c->source, c->work, wait_ms, err)) return -1;
         ls_retry_ok(retry, c->worker, "the database answers");
         if (send_batch(c, err)) return -1;
