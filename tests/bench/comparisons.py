@@ -272,8 +272,8 @@ def far_csv(servers, out, pairs, changes, **options):
         out.add(program(servers, consumer(servers, "csv%d" % i, "events", writer, kafka_conf=servers.far, **options)), Given(size / LINE_BYTES_S))
 
 
-def far_csv_32(servers, out, pairs, changes):
-    far_csv(servers, out, pairs, changes, memory="32MiB")
+def far_csv_96(servers, out, pairs, changes):
+    far_csv(servers, out, pairs, changes, memory="96MiB")
 
 
 def apart(servers, out, pairs, changes, batch, memory):
@@ -415,7 +415,7 @@ ALL = {
     "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
     "far-csv": ("Kafka to CSV files behind 200 ms and 20 Mbit/s", "the time that the line takes for the stored bytes", 1.1, None, far_csv),
-    "far-csv-32": ("the same with memory = 32 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_32),
+    "far-csv-96": ("the same with memory = 96 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_96),
     "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart, 1000000, "12MiB"),
     "apart-pg-2": ("the same with batch.size = 2000000 and memory = 16 MiB", "the same without the distance", 1.3, None, apart, 2000000, "16MiB"),
     "growth-rows": ("twice the rows from MariaDB", "once", 2.1, None, grown, "rows"),
@@ -424,7 +424,7 @@ ALL = {
     "tables-pg": ("a start with 5,000 tables of PostgreSQL", "2 seconds", 1.0, None, many_tables, "postgres"),
     "tables-my": ("a start with 5,000 tables of MariaDB", "2 seconds", 1.0, None, many_tables, "mysql"),
 }
-FAR = ("far-csv", "far-csv-32", "apart-pg", "apart-pg-2")  # their clients go through the proxy
+FAR = ("far-csv", "far-csv-96", "apart-pg", "apart-pg-2")  # their clients go through the proxy
 
 
 # the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor
