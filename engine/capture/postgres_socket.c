@@ -3,7 +3,7 @@
  * The walsender sends each message for itself, without delay (TCP_NODELAY): a row that finds the reader's window open becomes a packet, and wakes the reader up,
  * which costs both sides more than the row. So while rows come late anyhow, fewer and larger reads are waited for. A server on this machine sends over the loopback
  * device, which delivers each packet within its send(): there the window is kept so small that it closes while the reader sleeps, and the messages gather in the
- * server's send buffer. Over a network a small window would bound the rate, and the device gathers packets itself: there the reader waits for a mark of bytes. */
+ * server's send buffer. Over a network a small window would bound the rate: there the reader waits for a mark of bytes. */
 #include "capture/postgres.h"
 
 #include <arpa/inet.h>
@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 
 enum {
-    WINDOW = 32 * 1024,     /* SO_RCVBUF for a server on this machine; Linux doubles it */
+    WINDOW = 32 * 1024,     /* bytes: SO_RCVBUF for a server on this machine; Linux doubles it */
     NAP_MARK = WINDOW / 2,  /* less than this is left: its reader sleeps */
     NAP_MS = 10,            /* ... for so long. The server's buffer (tcp_wmem) takes what it decodes meanwhile */
-    FAR_MARK = 64 * 1024,   /* what is waited for from any other server */
+    FAR_MARK = 64 * 1024,   /* bytes that are waited for from any other server */
     FAR_MARK_MS = 5         /* ... for so long */
 };
 
