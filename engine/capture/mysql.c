@@ -11,15 +11,16 @@
 
 enum { FIRST_EVENT = 4, PACKET_OK = 0, PACKET_EOF = 0xfe, PACKET_ERROR = 0xff };
 
+static const uint32_t MADE_ID = 0x80000000u; /* made ids are in the upper half, where hand-given ones seldom are */
+
 static ls_my *my_of(ls_source *s) {
     return (ls_my *)(void *)s;
 }
 
-/* In the upper half, where hand-given ids seldom are. */
 static uint32_t id_from_name(const char *name) { /* FNV-1a */
     uint32_t h = 0x811c9dc5u;
     for (; *name; name++) h = (h ^ (uint8_t)*name) * 0x01000193u;
-    return h | 0x80000000u;
+    return h | MADE_ID;
 }
 
 static void close_session(ls_source *source) {
@@ -148,6 +149,34 @@ static int send_dump(const ls_my *s, const ls_resume *from, bool by_gtid, ls_err
     return rc;
 }
 
+static int ask_for_stream(ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
+    return ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) || send_dump(s, from, by_gtid, err) ? -1 : 0;
+}
+
+/* MariaDB first ends an older stream under the same server_id, and since 10.11.19 waits until it has ended. One that writes
+ * to a connection which is dead, so that only TCP's time-out ends it, is stepped round under another id. */
+static int begin_stream(ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
+    if (ask_for_stream(s, from, by_gtid, err)) return -1;
+    if (!s->mariadb) return 0; /* MySQL closes the older one's connection; and it may search long before it begins */
+    int rc = ls_my_await(s, s->dump, LS_MY_BEGIN_MS, err);
+    if (rc) return rc < 0 ? -1 : 0;
+    uint32_t older = s->own_id;
+    const char *host = s->conf.host;
+    int port = s->conf.port, seconds = LS_MY_BEGIN_MS / 1000;
+    if (s->conf.server_id) {
+        ls_log_line(&s->log, LS_WARN, "MariaDB at %s port %d has not begun the stream within %d s: it may wait for an older one under server_id %" PRIu32
+                    " to end, which takes a quarter of an hour if its connection is dead; without the option server_id another one would be taken now",
+                    host, port, seconds, older);
+        return 0;
+    }
+    mysql_close(s->dump);
+    s->dump = NULL;
+    s->own_id = (older ^ (uint32_t)ls_clock_ms()) | MADE_ID; /* not the next one: that may have been taken for the same reason before */
+    ls_log_line(&s->log, LS_INFO, "MariaDB at %s port %d has not begun the stream within %d s, as if it waited for an older one under server_id %" PRIu32
+                " to end; reads under %" PRIu32, host, port, seconds, older, s->own_id);
+    return ask_for_stream(s, from, by_gtid, err);
+}
+
 /* What of the stream is delivered already: told by places where they are of the same epoch, else by its transaction's GTID. */
 static void set_begin(ls_my *s, const ls_resume *from, const ls_my_way *way) {
     uint64_t epoch;
@@ -175,7 +204,7 @@ static int start(ls_source *source, const ls_resume *from, ls_error *err) {
                                  .ask = ls_my_ask(s)};
     if (ls_binlog_new(&s->decoder, &conf, err)) return -1;
     set_begin(s, from, &way);
-    if (ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, way.by_gtid, err) || send_dump(s, from, way.by_gtid, err)) return -1;
+    if (begin_stream(s, from, way.by_gtid, err)) return -1;
     ls_packets_init(&s->packets, mysql_get_socket(s->dump));
     s->heard_at = ls_clock_ms();
     return 0;

@@ -173,22 +173,23 @@ int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) {
     return ls_my_query(s, c, NULL, err, "setting up the connection", sql);
 }
 
-/* Until the answer begins to come. A stop does not wait for a server that hangs; then the connection is of no use any more. */
-static int await_answer(const ls_my *s, MYSQL *c, ls_error *err, const char *doing) {
-    int64_t until = ls_clock_ms() + LS_MY_ANSWER_S * 1000;
+int ls_my_await(const ls_my *s, MYSQL *c, int wait_ms, ls_error *err) {
+    int64_t until = ls_clock_ms() + wait_ms;
     struct pollfd f = {.fd = mysql_get_socket(c), .events = POLLIN};
     int n;
     while ((n = poll(&f, 1, LS_MY_STOP_LOOK_MS)) == 0 || (n < 0 && errno == EINTR)) {
         if (s->conf.stop && atomic_load(s->conf.stop)) return ls_fail(err, LS_OK, "stopping");
-        if (ls_clock_ms() >= until)
-            return ls_fail(err, LS_AGAIN, "%s at %s port %d, %s: no answer within %d s", db_name(s), s->conf.host, s->conf.port, doing, LS_MY_ANSWER_S);
+        if (ls_clock_ms() >= until) return 0;
     }
-    return 0; /* an error of the socket shows in reading it */
+    return 1; /* an error of the socket shows in reading it */
 }
 
 int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing, const char *sql) {
     if (mysql_send_query(c, sql, strlen(sql))) return ls_my_failed(s, c, err, doing);
-    if (await_answer(s, c, err, doing)) return -1;
+    int rc = ls_my_await(s, c, LS_MY_ANSWER_S * 1000, err);
+    if (rc < 0) return -1;
+    if (rc == 0)
+        return ls_fail(err, LS_AGAIN, "%s at %s port %d, %s: no answer within %d s", db_name(s), s->conf.host, s->conf.port, doing, LS_MY_ANSWER_S);
     if (mysql_read_query_result(c)) return ls_my_failed(s, c, err, doing);
     MYSQL_RES *res = mysql_store_result(c);
     if (!res && (out || mysql_errno(c))) return ls_my_failed(s, c, err, doing);

@@ -17,6 +17,7 @@ enum {
     LS_MY_STOP_LOOK_MS = 200, /* ... and meanwhile it is looked so often whether the run is to end */
     LS_MY_HEARTBEAT_S = 5,    /* an idle server sends one so often */
     LS_MY_SILENCE_MS = 30000, /* a server that has sent nothing for so long is gone */
+    LS_MY_BEGIN_MS = 10000,   /* a MariaDB whose stream has not begun by then waits for an older one to end */
     LS_MY_PATIENCE_S = 86400, /* how long the server keeps a paused dump, or an idle connection */
     LS_MY_HOLD_MAX = 8 * 1024 * 1024,  /* bytes of events held: see ls_binlog_conf */
     LS_MY_CHARSET_MAX = 32    /* bytes of a character set's name */
@@ -56,6 +57,9 @@ int ls_my_connect(const ls_my *s, MYSQL **out, ls_error *err) LS_MUST_CHECK;
 /* Runs a statement; *out, if given, is its result, freed by mysql_free_result(). */
 int ls_my_query(const ls_my *s, MYSQL *c, MYSQL_RES **out, ls_error *err, const char *doing,
                 const char *sql) LS_MUST_CHECK;
+/* Until the server says something, up to wait_ms. 1, 0: it did not, -1: the run is to end, and the connection is of no
+ * use any more. */
+int ls_my_await(const ls_my *s, MYSQL *c, int wait_ms, ls_error *err) LS_MUST_CHECK;
 /* Fills *err with what the connection says about `doing`. Gives -1. */
 int ls_my_failed(const ls_my *s, MYSQL *c, ls_error *err, const char *doing);
 /* The same for an error packet of the dump. */

@@ -12,7 +12,10 @@
 
 enum {
     LS_MESSAGE_MAX = 67108864, /* bytes: the producer's message.max.bytes and a made topic's max.message.bytes */
-    LS_KAFKA_ASK_MS = 10000    /* milliseconds that an admin or metadata call may take before it is tried again */
+    LS_KAFKA_ASK_MS = 10000,   /* milliseconds that an admin or metadata call may take before it is tried again */
+    /* Milliseconds after which a connection without the answer that is due is dead (socket.timeout.ms): below the time that a stop may take, which
+     * waits for such answers. A transactional client has less: its transaction's timeout. */
+    LS_KAFKA_DEAD_MS = 30000
 };
 
 typedef struct ls_pair {

@@ -141,7 +141,7 @@ static int take_share(ls_consumer *c, bool now, ls_error *err) {
 }
 
 static int make_client(ls_consumer *c, ls_error *err) {
-    char queue[24], fetch[24], wait[24], session[24], why[512];
+    char queue[24], fetch[24], wait[24], session[24], dead[24], why[512];
     size_t one = c->conf.budget / LS_FETCH_SHARE;
     if (one < LS_FETCH_LEAST) one = LS_FETCH_LEAST;
     if (one > LS_MESSAGE_MAX) one = LS_MESSAGE_MAX;
@@ -150,6 +150,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     snprintf(fetch, sizeof fetch, "%zu", one);
     snprintf(wait, sizeof wait, "%d", c->conf.wants_ends || c->conf.kafka.memory ? LS_FETCH_WAIT_ENDS_MS : LS_FETCH_WAIT_MS);
     snprintf(session, sizeof session, "%d", LS_SESSION_MS);
+    snprintf(dead, sizeof dead, "%d", LS_KAFKA_DEAD_MS);
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
@@ -159,6 +160,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"isolation.level", "read_committed"},
                             {"enable.partition.eof", "true"},
                             {"session.timeout.ms", session},
+                            {"socket.timeout.ms", dead},
                             {"fetch.message.max.bytes", fetch},
                             {"fetch.max.bytes", fetch}, /* a larger message still comes, alone, up to receive.message.max.bytes */
                             {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */

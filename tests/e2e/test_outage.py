@@ -205,6 +205,28 @@ class Outage(Case):
             self.assertEqual(p.stop(), 0, p.log()[-3000:])
             self.assertEqual([values(m["columns"])["id"] for m in messages(name)], list(range(1, 21)))
 
+    def test_a_dead_binlog_stream_that_does_not_end(self):
+        """MariaDB writes to the dead connection, which no KILL ends, and lets no new stream under its server_id begin."""
+        self.databases(TABLE)
+        deaf = Deaf(int(lib.MY["port"]))
+        made, given = [self.start_connector(self.script(self.connector("mysql", name=name, port=deaf.socket.getsockname()[1], topic=name, **options), name=name + ".lua"))
+                       for name, options in ((self.id_ + "_made", {}), (self.id_ + "_given", {"server_id": 77}))]
+        self.rows("mysql", 1, 10)
+        for name in ("_made", "_given"):
+            self.wait_messages(self.id_ + name, 10, [made, given])
+        deaf.fall_silent()
+        self.rows("mysql", 11, 20 * STEP)
+        made.wait_log(r"has not begun the stream within 10 s, as if it waited for an older one under server_id \d+ to end; reads under \d+")
+        self.wait_messages(self.id_ + "_made", 20 * STEP, [made, given])
+        given.wait_log(r"warning: .* an older one under server_id 77 to end, .*; without the option server_id")
+        self.assertEqual(len(messages(self.id_ + "_given")), 10)
+        for s in deaf.kept:
+            s.close()
+        self.wait_messages(self.id_ + "_given", 20 * STEP, [given])
+        for name, p in (("_made", made), ("_given", given)):
+            self.assertEqual(p.stop(), 0, p.log()[-3000:])
+            self.assertEqual(sorted(values(m["columns"])["id"] for m in messages(self.id_ + name)), list(range(1, 20 * STEP + 1)))
+
     def test_brokers_that_are_killed(self):
         """A consumer lives through it, too."""
         self.databases(TABLE)
