@@ -22,8 +22,8 @@ static ls_pg *session(ls_source *s) {
 static void pg_close(ls_source *source) {
     ls_pg *s = session(source);
     if (!s) return;
-    PQfinish(s->repl);
-    PQfinish(s->side);
+    if (s->repl) PQfinish(s->repl);
+    if (s->side) PQfinish(s->side);
     if (s->decoder) s->plugin->free(s->decoder);
     ls_buf_free(&s->dropped);
     ls_arena_free(&s->arena);

@@ -6,10 +6,9 @@
 #define LS_POSTGRES_H
 
 #include "base/arena.h"
+#include "capture/libpq.h"
 #include "capture/pgoutput.h"
 #include "capture/source.h"
-
-#include <libpq-fe.h>
 
 enum {
     LS_PG_VERSION_MIN = 130000,     /* publish_via_partition_root came with 13 */

@@ -144,6 +144,7 @@ static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) 
                                   o->database, pinned, "UTF8",  "list_sync",
                                   "30",        "10",   "3",     replication ? "database" : NULL,
                                   NULL};
+    if (ls_libpq_load(err)) return -1;
     PGconn *c = *out = PQconnectStartParams(words, values, 0);
     if (!c) return ls_fail_memory(err, "connecting to PostgreSQL");
     if (PQstatus(c) == CONNECTION_BAD) return refused(s, c, replication, err);

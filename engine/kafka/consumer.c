@@ -19,6 +19,8 @@ enum {
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
+    LS_NUDGE_WAIT_MS = 1,        /* ... for the requests to be on their way */
+    LS_NUDGE_AGAIN_MS = 500,     /* ... and when it is woken again, if they do not come */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
@@ -34,6 +36,7 @@ typedef struct place {
     int64_t committed; /* as Kafka has it from us */
     int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
+    int64_t nudged;    /* `done` at the last nudge() */
     int64_t elsewhere; /* another member's: what the group has committed, as last asked */
     bool mine;
 } place;
@@ -54,6 +57,7 @@ struct ls_consumer {
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
     ls_assigned assigned;     /* with conf.instances */
+    int64_t nudged_at;        /* ls_clock_ms(): all partitions that had more */
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
@@ -76,7 +80,7 @@ static place *find_or_add(ls_consumer *c, const char *topic, int32_t partition) 
     char *name = strdup(topic);
     if (!name) return NULL;
     p = &c->places[c->nplaces++];
-    *p = (place){.topic = name, .partition = partition, .done = -1, .wanted = -1, .committed = -1, .end_seen = -1};
+    *p = (place){.topic = name, .partition = partition, .done = -1, .wanted = -1, .committed = -1, .end_seen = -1, .nudged = -1};
     return p;
 }
 
@@ -286,16 +290,22 @@ static int sort(ls_consumer *c, ls_error *err) {
 }
 
 /* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
- * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker once. */
+ * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker
+ * once. The answers, which a far broker would be waited for, are not needed. One request is enough until the partition has got on. */
 static void nudge(ls_consumer *c) {
+    int64_t now = ls_clock_ms();
+    bool all = now - c->nudged_at >= LS_NUDGE_AGAIN_MS;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (size_t i = 0; i < c->nplaces; i++) {
-        const place *p = &c->places[i];
+        place *p = &c->places[i];
         int64_t low, high;
-        if (!p->mine || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done) continue;
+        if (!p->mine || (!all && p->nudged == p->done) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
+            continue;
+        p->nudged = p->done;
         rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
     }
-    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, LS_PRESENCE_ASK_MS); /* an error shows in the fetch itself */
+    if (all) c->nudged_at = now;
+    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, LS_NUDGE_WAIT_MS);
     rd_kafka_topic_partition_list_destroy(l);
 }
 

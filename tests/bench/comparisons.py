@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from measure import PATHS, PROGRAM, Delays, Given, Pairs, Run, cpu_of, peak_mib
+from measure import PATHS, PROGRAM, Delays, Given, Memory, Pairs, Run, cpu_of, peak_mib, resident_mib
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
 PG_TABLE, MY_TABLE = TABLE % '"timestamp" timestamp(6)', TABLE % "`timestamp` datetime(6)"
@@ -394,6 +394,39 @@ def delay(servers, out, runs, _changes, db):
         out.add(ms, (busy - before) / SECONDS, (idle - busy) / IDLE_SECONDS, mib)
 
 
+# ---- memory over very many rows
+
+LONG_STEPS = 50  # of so many changes each
+
+
+def wait_size(servers, topic, messages, process):
+    while servers.topic_size(topic) < messages:
+        if process.poll() is not None:
+            raise SystemExit("the connector ended with %d" % process.returncode)
+        time.sleep(0.5)
+
+
+def long(servers, out, changes, db):
+    make_tables(servers, db)
+    script = connector(servers, db, "events")
+    program(servers, script)
+    p = subprocess.Popen([PROGRAM, script], stderr=subprocess.DEVNULL)
+    for i in range(LONG_STEPS):
+        (change_postgres if db == "postgres" else change_mariadb)(servers, changes, 0)
+        wait_size(servers, "events", (i + 1) * changes + i, p)
+        out.add("connector", p.pid)
+        servers.sql(db, "truncate events")  # a message, too
+    p.terminate()
+    p.wait()
+    p = subprocess.Popen([PROGRAM, consumer(servers, "csv", "events", 'ls.csv_writer { filename = "%s" }' % servers.path("csv")), "--until-caught-up"],
+                         stderr=subprocess.DEVNULL)
+    while p.poll() is None:
+        out.add("consumer", p.pid)
+        time.sleep(1)
+    if p.returncode:
+        raise SystemExit("the consumer ended with %d" % p.returncode)
+
+
 PG_REFERENCE, KCAT_REFERENCE = "pg_recvlogical to /dev/null", "kcat -P of the same keyed messages"
 # name: what of ours, the reference, the goal of the ratio of the seconds and of the CPU seconds; what makes the pairs, and its own arguments
 ALL = {
@@ -434,7 +467,18 @@ DELAYS = {
 }
 
 
+LONG = {
+    "long-pg": ("PostgreSQL to Kafka, then to a CSV file: memory", "itself, earlier", long, "postgres"),
+    "long-my": ("MariaDB to Kafka, then to a CSV file: memory", "itself, earlier", long, "mysql"),
+}
+
+
 def compare(servers, name, pairs, changes):
+    if name in LONG:
+        what, _, make, db = LONG[name]
+        out = Memory(name, what, LONG_STEPS * changes)
+        make(servers, out, changes, db)
+        return out
     if name in DELAYS:
         *shown, make, db = DELAYS[name]
         out = Delays(name, *shown)

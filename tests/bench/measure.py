@@ -46,6 +46,11 @@ def peak_mib(pid):
     return int(found.group(1)) / 1024 if found else 0
 
 
+def resident_mib(pid):
+    with open("/proc/%d/statm" % pid, encoding="ascii") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+
 class Run:
     """One run of a command, or of several at once: seconds from the start to the last one's end, CPU seconds, and the most resident memory of one."""
 
@@ -248,3 +253,26 @@ class Delays:
         for r in self.runs:
             say("  %(messages)d messages: p50 %(p50).1f ms, p90 %(p90).1f, p99 %(p99).1f, most %(max).1f; CPU %(cpu).3f of one, idle %(idle).4f; %(mib).1f MiB" % r)
         return {"name": self.name, "what": self.what, "reference": self.reference, "goals": self.goals, "runs": self.runs}
+
+
+class Memory:
+    """Programs' resident memory while very many rows go through them."""
+
+    def __init__(self, name, what, rows):
+        self.name, self.what, self.rows = name, what, rows
+        self.programs = {}
+
+    def add(self, program, pid):
+        """What it has now; at times that are about equally far from each other."""
+        now, peak = resident_mib(pid), peak_mib(pid)
+        if now and peak:  # else it has just ended
+            p = self.programs.setdefault(program, {"mib": []})
+            p["mib"].append(round(now, 1))
+            p["peak_mib"] = round(peak, 1)
+
+    def show(self):
+        say("%s: %s, %d rows" % (self.name, self.what, self.rows))
+        for name, p in self.programs.items():
+            n = len(p["mib"])
+            say("  %-10s MiB after each tenth: %s; peak %.1f" % (name, " ".join("%.1f" % p["mib"][(i + 1) * n // 10 - 1] for i in range(10)), p["peak_mib"]))
+        return {"name": self.name, "what": self.what, "rows": self.rows, "programs": self.programs}

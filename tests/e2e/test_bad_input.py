@@ -57,6 +57,20 @@ class Script(Case):
     def test_missing_environment(self):
         self.refused(self.connector("mysql", password=Raw('ls.env "NOT_SET_ANYWHERE"')), r"test\.lua:\d+: ", "NOT_SET_ANYWHERE")
 
+    def test_no_library_of_postgresql(self):
+        """It is loaded by the connectors that need it, and by nothing else."""
+        os.mkdir(self.path("none"))
+        with open(self.path("none/libpq.so.5"), "wb") as f:
+            f.write(b"this is no library")
+        env = dict(os.environ, LD_LIBRARY_PATH=self.path("none"))
+        p = self.run_to_end(self.script(self.connector("postgres")), env=env, code=2)
+        self.assertRegex(p.log(), r"the library of PostgreSQL's clients cannot be loaded \(.*libpq\.so\.5.*\): install the package libpq5")
+        self.databases(TABLE)
+        p = self.run_to_end(self.script(self.connector("mysql"), name="other.lua"), "--until-caught-up", env=env)
+        with open(self.path("keep.lua"), "w", encoding="utf-8") as f:
+            f.write('local n = 0 for line in io.lines("/proc/self/maps") do if line:find("libpq") then n = n + 1 end end io.stderr:write("libpq ", n)\n')
+        self.assertEqual(self.run_to_end("keep.lua", code=2).log().count("libpq 0"), 1)
+
 
 class Server(Case):
     """What an administrator must change is exit 2, from `run` and `check` in the same words."""
