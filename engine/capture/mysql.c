@@ -153,27 +153,27 @@ static int ask_for_stream(ls_my *s, const ls_resume *from, bool by_gtid, ls_erro
     return ls_my_connect(s, &s->dump, err) || prepare_dump(s, from, by_gtid, err) || send_dump(s, from, by_gtid, err) ? -1 : 0;
 }
 
-/* MariaDB first ends an older stream under the same server_id, and since 10.11.19 waits until it has ended. One that writes
+/* MariaDB first ends an older stream under the same server_id, and (10.11.19) waits until it has ended. One that writes
  * to a connection which is dead, so that only TCP's time-out ends it, is stepped round under another id. */
 static int begin_stream(ls_my *s, const ls_resume *from, bool by_gtid, ls_error *err) {
     if (ask_for_stream(s, from, by_gtid, err)) return -1;
-    if (!s->mariadb) return 0; /* MySQL closes the older one's connection; and it may search long before it begins */
-    int rc = ls_my_await(s, s->dump, LS_MY_BEGIN_MS, err);
+    if (!s->mariadb) return 0; /* MySQL waits for nobody, and may search long before it begins */
+    bool may_change = !s->conf.server_id || s->conf.any_id;
+    int wait_ms = may_change && !by_gtid ? LS_MY_BEGIN_MS : LS_MY_SILENCE_MS; /* GTIDs may be searched for before */
+    int rc = ls_my_await(s, s->dump, wait_ms, err);
     if (rc) return rc < 0 ? -1 : 0;
     uint32_t older = s->own_id;
     const char *host = s->conf.host;
-    int port = s->conf.port, seconds = LS_MY_BEGIN_MS / 1000;
-    if (s->conf.server_id) {
-        ls_log_line(&s->log, LS_WARN, "MariaDB at %s port %d has not begun the stream within %d s: it may wait for an older one under server_id %" PRIu32
-                    " to end, which takes a quarter of an hour if its connection is dead; without the option server_id another one would be taken now",
-                    host, port, seconds, older);
-        return 0;
-    }
+    int port = s->conf.port;
+    if (!may_change)
+        return ls_fail(err, LS_AGAIN, "MariaDB at %s port %d has not begun the stream within %d s: it may wait for an older one under server_id %" PRIu32
+                       " to end, which takes a quarter of an hour if its connection is dead (without the option server_id another id would be taken)",
+                       host, port, wait_ms / 1000, older);
     mysql_close(s->dump);
     s->dump = NULL;
     s->own_id = (older ^ (uint32_t)ls_clock_ms()) | MADE_ID; /* not the next one: that may have been taken for the same reason before */
     ls_log_line(&s->log, LS_INFO, "MariaDB at %s port %d has not begun the stream within %d s, as if it waited for an older one under server_id %" PRIu32
-                " to end; reads under %" PRIu32, host, port, seconds, older, s->own_id);
+                " to end; reads under %" PRIu32, host, port, wait_ms / 1000, older, s->own_id);
     return ask_for_stream(s, from, by_gtid, err);
 }
 

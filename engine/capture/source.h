@@ -35,6 +35,7 @@ typedef struct ls_source_conf {
     bool inspect;         /* `check`: also warns of what a start need not speak of */
     ls_invalid_policy on_invalid_text;
     uint32_t server_id;   /* binlog; 0: made from the name */
+    bool any_id;          /* binlog: server_id is no more than a proposal */
     const char *start;    /* "now" | "earliest" | "slot" | a position */
     ls_schemas *schemas;
     const atomic_bool *stop; /* set when the run is to end: long waits look at it and give up with LS_OK; NULL: never */

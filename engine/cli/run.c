@@ -4,6 +4,7 @@
 #include "cli/status.h"
 #include "pipeline/worker.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 enum {
     LS_LOOK_MS = 200,               /* the main thread looks at workers and signals this often */
+    LS_ONE_ARENA = 1,               /* of malloc: the threads of one consumer hardly wait for each other in it, and what one frees the others take */
     LS_STOP_MS = LS_DRAIN_MS + 5000 /* a stop that takes longer is waiting for somebody who does not answer */
 };
 
@@ -146,6 +148,7 @@ static int run(const ls_args *args, const ls_log *log, ls_error *err) {
     hold_signals();
     int rc = ls_run_init(&r.run, err);
     if (rc) goto out;
+    if (count_workers(&r.config) == 1 && !r.config.stages[0].is_connector) mallopt(M_ARENA_MAX, LS_ONE_ARENA); /* before any thread; else main.c's */
     rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;
     if (rc) ls_run_stop(&r.run);
     if (rc == 0) rc = watch(&r, log, err);

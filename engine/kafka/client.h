@@ -12,10 +12,7 @@
 
 enum {
     LS_MESSAGE_MAX = 67108864, /* bytes: the producer's message.max.bytes and a made topic's max.message.bytes */
-    LS_KAFKA_ASK_MS = 10000,   /* milliseconds that an admin or metadata call may take before it is tried again */
-    /* Milliseconds after which a connection without the answer that is due is dead (socket.timeout.ms): below the time that a stop may take, which
-     * waits for such answers. A transactional client has less: its transaction's timeout. */
-    LS_KAFKA_DEAD_MS = 30000
+    LS_KAFKA_ASK_MS = 10000    /* milliseconds that an admin or metadata call may take before it is tried again */
 };
 
 typedef struct ls_pair {
@@ -41,7 +38,7 @@ typedef struct ls_kafka_conf {
 
 /* NULL, or why the engine owns this property ("acks: the engine sets it, since ..."). */
 const char *ls_kafka_owned(const char *property);
-/* `ours`, then the script's properties over them; those that the engine owns are refused. Errors (unknown property, bad value) name the property: LS_USAGE.
+/* `ours`, then the script's properties over them; those that the engine owns are refused, and socket.timeout.ms is not for a transactional client. Errors (unknown property, bad value) name the property: LS_USAGE.
  * The caller owns *out until a client is made of it. log: the client's lines go there; it must outlive the client. */
 int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const ls_pair *ours, size_t nours,
                        const ls_log *log, ls_error *err) LS_MUST_CHECK;

@@ -21,6 +21,7 @@ enum {
     LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
     LS_NUDGE_WAIT_MS = 1,        /* ... for the requests to be on their way */
     LS_NUDGE_AGAIN_MS = 500,     /* ... and when it is woken again, if they do not come */
+    LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
@@ -36,7 +37,7 @@ typedef struct place {
     int64_t committed; /* as Kafka has it from us */
     int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
-    int64_t nudged;    /* `done` at the last nudge() */
+    uint64_t nudged;   /* `released` at the last nudge() */
     int64_t elsewhere; /* another member's: what the group has committed, as last asked */
     bool mine;
 } place;
@@ -57,6 +58,7 @@ struct ls_consumer {
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
     ls_assigned assigned;     /* with conf.instances */
+    uint64_t released;        /* polls whose messages were */
     int64_t nudged_at;        /* ls_clock_ms(): all partitions that had more */
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
@@ -80,7 +82,7 @@ static place *find_or_add(ls_consumer *c, const char *topic, int32_t partition) 
     char *name = strdup(topic);
     if (!name) return NULL;
     p = &c->places[c->nplaces++];
-    *p = (place){.topic = name, .partition = partition, .done = -1, .wanted = -1, .committed = -1, .end_seen = -1, .nudged = -1};
+    *p = (place){.topic = name, .partition = partition, .done = -1, .wanted = -1, .committed = -1, .end_seen = -1};
     return p;
 }
 
@@ -144,6 +146,9 @@ static int take_share(ls_consumer *c, bool now, ls_error *err) {
     return rc;
 }
 
+/* fetch.queue.backoff.ms came with librdkafka 2.2. */
+static bool looks_itself(void) { return rd_kafka_version() >= 0x02020000; }
+
 static int make_client(ls_consumer *c, ls_error *err) {
     char queue[24], fetch[24], wait[24], session[24], dead[24], why[512];
     size_t one = c->conf.budget / LS_FETCH_SHARE;
@@ -154,7 +159,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     snprintf(fetch, sizeof fetch, "%zu", one);
     snprintf(wait, sizeof wait, "%d", c->conf.wants_ends || c->conf.kafka.memory ? LS_FETCH_WAIT_ENDS_MS : LS_FETCH_WAIT_MS);
     snprintf(session, sizeof session, "%d", LS_SESSION_MS);
-    snprintf(dead, sizeof dead, "%d", LS_KAFKA_DEAD_MS);
+    snprintf(dead, sizeof dead, "%d", LS_DEAD_MS);
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
@@ -169,9 +174,10 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"fetch.max.bytes", fetch}, /* a larger message still comes, alone, up to receive.message.max.bytes */
                             {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */
                             {"fetch.wait.max.ms", wait},
-                            {"queued.max.messages.kbytes", queue}};
+                            {"queued.max.messages.kbytes", queue},
+                            {"fetch.queue.backoff.ms", "5"}}; /* instead of nudge(); last: not each release knows it */
     rd_kafka_conf_t *conf;
-    if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours, c->log, err)) return -1;
+    if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours - !looks_itself(), c->log, err)) return -1;
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
     if (!c->conf.instances) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
@@ -291,7 +297,8 @@ static int sort(ls_consumer *c, ls_error *err) {
 
 /* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
  * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker
- * once. The answers, which a far broker would be waited for, are not needed. One request is enough until the partition has got on. */
+ * once. The answers, for which a far broker would be waited, are not needed; later releases, which give a request that is not
+ * answered so soon up as failed, have a property instead. One is enough until more was taken from the queue, which all partitions share. */
 static void nudge(ls_consumer *c) {
     int64_t now = ls_clock_ms();
     bool all = now - c->nudged_at >= LS_NUDGE_AGAIN_MS;
@@ -299,9 +306,9 @@ static void nudge(ls_consumer *c) {
     for (size_t i = 0; i < c->nplaces; i++) {
         place *p = &c->places[i];
         int64_t low, high;
-        if (!p->mine || (!all && p->nudged == p->done) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
+        if (!p->mine || (!all && p->nudged == c->released) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
             continue;
-        p->nudged = p->done;
+        p->nudged = c->released;
         rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
     }
     if (all) c->nudged_at = now;
@@ -317,7 +324,7 @@ static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_e
     c->rebalanced = false;
     ssize_t n = rd_kafka_consume_batch_queue(c->queue, LS_NUDGE_MS, c->batch, 1);
     if (n == 0 && wait_ms > LS_NUDGE_MS) {
-        nudge(c);
+        if (!looks_itself()) nudge(c);
         n = rd_kafka_consume_batch_queue(c->queue, wait_ms - LS_NUDGE_MS, c->batch, 1);
     }
     if (n > 0) c->nbatch = (size_t)n;
@@ -387,6 +394,7 @@ void ls_consumer_release(ls_consumer *c) {
         last = m->rkt;
         if (p && m->offset + 1 > p->done) p->done = m->offset + 1;
     }
+    c->released += c->given < c->next;
     for (; c->given < c->next; c->given++) rd_kafka_message_destroy(c->batch[c->given]);
     reach_ends(c);
 }

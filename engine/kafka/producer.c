@@ -62,11 +62,8 @@ int ls_producer_client(rd_kafka_t **out, const ls_kafka_conf *conf, size_t budge
 }
 
 int ls_producer_open(ls_producer **out, const ls_kafka_conf *conf, size_t budget, const ls_log *log, ls_error *err) {
-    char dead[24];
-    const ls_pair more[] = {{"socket.timeout.ms", dead}};
     rd_kafka_t *rk;
-    snprintf(dead, sizeof dead, "%d", LS_KAFKA_DEAD_MS);
-    if (ls_producer_client(&rk, conf, budget, more, 1, log, err)) return -1;
+    if (ls_producer_client(&rk, conf, budget, NULL, 0, log, err)) return -1;
     if (ls_producer_over(out, rk, conf, log, err)) {
         rd_kafka_destroy(rk);
         return -1;

@@ -196,6 +196,7 @@ static int print_source(printer *p, ls_error *err) {
     ls_buf gtid = {0};
     conf.temporary_slot = true;
     conf.server_id = (uint32_t)getpid() | 0x40000000u; /* one of its own, so that the connector's dump goes on */
+    conf.any_id = true;
     int rc = -1;
     if (!ops) {
         ls_fail(err, LS_USAGE, "there is no source for db_type \"%s\"", conf.db_type);

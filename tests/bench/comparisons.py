@@ -178,15 +178,19 @@ def fill_topic(servers, topic, changes, **options):
     program(servers, source)
 
 
-def csv(servers, out, pairs, changes):
+def csv(servers, out, pairs, changes, **options):
     fill_topic(servers, "events", changes)
     for i in range(pairs):
         writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
-        ours = program(servers, consumer(servers, "csv%d" % i, "events", writer))
+        ours = program(servers, consumer(servers, "csv%d" % i, "events", writer, **options))
         path = servers.path("kcat%d" % i)
         theirs = Run(servers, [servers.kcat("-C", "-e", "-t", "events", "-o", "beginning")], stdout=lambda _, path=path: path)
         os.unlink(path)
         out.add(ours, theirs)
+
+
+def csv_512(servers, out, pairs, changes):
+    csv(servers, out, pairs, changes, kafka_conf='{ ["bootstrap.servers"] = "%s", ["queued.max.messages.kbytes"] = 512 }' % servers.brokers)
 
 
 # ---- many groups
@@ -270,6 +274,10 @@ def far_csv(servers, out, pairs, changes, **options):
     for i in range(pairs):
         writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
         out.add(program(servers, consumer(servers, "csv%d" % i, "events", writer, kafka_conf=servers.far, **options)), Given(size / LINE_BYTES_S))
+
+
+def far_csv_24(servers, out, pairs, changes):
+    far_csv(servers, out, pairs, changes, memory="24MiB")
 
 
 def far_csv_96(servers, out, pairs, changes):
@@ -396,14 +404,26 @@ def delay(servers, out, runs, _changes, db):
 
 # ---- memory over very many rows
 
-LONG_STEPS = 50  # of so many changes each
+LONG_STEPS, LONG_SECONDS = 50, 600  # so many changes each; the longest that a step may take
 
 
 def wait_size(servers, topic, messages, process):
+    end = time.monotonic() + LONG_SECONDS
     while servers.topic_size(topic) < messages:
-        if process.poll() is not None:
-            raise SystemExit("the connector ended with %d" % process.returncode)
+        if process.poll() is not None or time.monotonic() > end:
+            raise SystemExit("the connector has not sent %d messages (%s)" % (messages, process.returncode))
         time.sleep(0.5)
+
+
+def long_connect(servers, out, changes, db, p):
+    for i in range(LONG_STEPS):
+        (change_postgres if db == "postgres" else change_mariadb)(servers, changes, 0)
+        wait_size(servers, "events", (i + 1) * changes + i * 3, p)
+        out.add("connector", p.pid)
+        servers.sql(db, "truncate events")  # a message in each of the three partitions
+    p.terminate()
+    if p.wait():
+        raise SystemExit("the connector ended with %d" % p.returncode)
 
 
 def long(servers, out, changes, db):
@@ -411,20 +431,17 @@ def long(servers, out, changes, db):
     script = connector(servers, db, "events")
     program(servers, script)
     p = subprocess.Popen([PROGRAM, script], stderr=subprocess.DEVNULL)
-    for i in range(LONG_STEPS):
-        (change_postgres if db == "postgres" else change_mariadb)(servers, changes, 0)
-        wait_size(servers, "events", (i + 1) * changes + i, p)
-        out.add("connector", p.pid)
-        servers.sql(db, "truncate events")  # a message, too
-    p.terminate()
-    p.wait()
-    p = subprocess.Popen([PROGRAM, consumer(servers, "csv", "events", 'ls.csv_writer { filename = "%s" }' % servers.path("csv")), "--until-caught-up"],
-                         stderr=subprocess.DEVNULL)
-    while p.poll() is None:
-        out.add("consumer", p.pid)
-        time.sleep(1)
-    if p.returncode:
-        raise SystemExit("the consumer ended with %d" % p.returncode)
+    try:
+        long_connect(servers, out, changes, db, p)
+        p = subprocess.Popen([PROGRAM, consumer(servers, "csv", "events", 'ls.csv_writer { filename = "%s" }' % servers.path("csv")), "--until-caught-up"],
+                             stderr=subprocess.DEVNULL)
+        while p.poll() is None:
+            out.add("consumer", p.pid)
+            time.sleep(1)
+        if p.returncode:
+            raise SystemExit("the consumer ended with %d" % p.returncode)
+    finally:
+        p.kill()
 
 
 PG_REFERENCE, KCAT_REFERENCE = "pg_recvlogical to /dev/null", "kcat -P of the same keyed messages"
@@ -437,6 +454,7 @@ ALL = {
     "my-one": ("MariaDB to three brokers, one transaction", KCAT_REFERENCE, 1.3, 1.5, mariadb, 0),
     "my-100": ("MariaDB to three brokers, transactions of 100", KCAT_REFERENCE, 1.3, 1.5, mariadb, 100),
     "csv": ("Kafka to CSV files, split_files", "kcat -C to a file", 1.0, 1.5, csv),
+    "csv-512": ("the same with queued.max.messages.kbytes = 512", "kcat -C to a file", 1.0, 1.5, csv_512),
     "binlog": ("a binlog file to messages in memory, one thread", "mariadb-binlog -v of the same file", 0.5, None, binlog),
     "groups-10": ("10 groups to CSV files, one process", "10 kcat -G to files", 1.3, None, groups, 10, 1, "csv"),
     "groups-10x": ("10 groups to CSV files, ten processes", "10 kcat -G to files", 1.3, None, groups, 10, 10, "csv"),
@@ -448,7 +466,8 @@ ALL = {
     "exact-my": ("MariaDB to three brokers, one transaction, exactly_once", "the same, at_least_once", 1.15, None, exact, "mysql"),
     "exact-csv": ("Kafka to CSV files, split_files, exactly_once", "the same, at_least_once", 1.15, None, exact_csv),
     "far-csv": ("Kafka to CSV files behind 200 ms and 20 Mbit/s", "the time that the line takes for the stored bytes", 1.1, None, far_csv),
-    "far-csv-96": ("the same with memory = 96 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_96),
+    "far-csv-24": ("the same with memory = 24 MiB, of which a fetch's size follows", "the time that the line takes for the stored bytes", 1.1, None, far_csv_24),
+    "far-csv-96": ("the same with memory = 96 MiB", "the time that the line takes for the stored bytes", 1.1, None, far_csv_96),
     "apart-pg": ("PostgreSQL to three brokers 20 ms away", "the same without the distance", 1.3, None, apart, 1000000, "12MiB"),
     "apart-pg-2": ("the same with batch.size = 2000000 and memory = 16 MiB", "the same without the distance", 1.3, None, apart, 2000000, "16MiB"),
     "growth-rows": ("twice the rows from MariaDB", "once", 2.1, None, grown, "rows"),
@@ -457,7 +476,7 @@ ALL = {
     "tables-pg": ("a start with 5,000 tables of PostgreSQL", "2 seconds", 1.0, None, many_tables, "postgres"),
     "tables-my": ("a start with 5,000 tables of MariaDB", "2 seconds", 1.0, None, many_tables, "mysql"),
 }
-FAR = ("far-csv", "far-csv-96", "apart-pg", "apart-pg-2")  # their clients go through the proxy
+FAR = ("far-csv", "far-csv-24", "far-csv-96", "apart-pg", "apart-pg-2")  # their clients go through the proxy
 
 
 # the same of delays: the goals are those of p50 and p99, in milliseconds, and of the idle program's part of one processor
@@ -476,6 +495,7 @@ LONG = {
 def compare(servers, name, pairs, changes):
     if name in LONG:
         what, _, make, db = LONG[name]
+        changes = max(4, changes - changes % 4)
         out = Memory(name, what, LONG_STEPS * changes)
         make(servers, out, changes, db)
         return out

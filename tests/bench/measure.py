@@ -274,5 +274,5 @@ class Memory:
         say("%s: %s, %d rows" % (self.name, self.what, self.rows))
         for name, p in self.programs.items():
             n = len(p["mib"])
-            say("  %-10s MiB after each tenth: %s; peak %.1f" % (name, " ".join("%.1f" % p["mib"][(i + 1) * n // 10 - 1] for i in range(10)), p["peak_mib"]))
+            say("  %-10s MiB after each tenth: %s; peak %.1f" % (name, " ".join("%.1f" % p["mib"][max(0, (i + 1) * n // 10 - 1)] for i in range(10)), p["peak_mib"]))
         return {"name": self.name, "what": self.what, "rows": self.rows, "programs": self.programs}
