@@ -58,15 +58,16 @@ static bool names_servers(const ls_pair *p) { return strcmp(p->name, "bootstrap.
 int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const ls_pair *ours, size_t nours,
                        const ls_log *log, ls_error *err) {
     rd_kafka_conf_t *c = rd_kafka_conf_new();
-    bool servers = conf->memory != NULL, transactional = false;
-    for (size_t i = 0; i < nours; i++) transactional |= strcmp(ours[i].name, "transactional.id") == 0;
+    bool servers = conf->memory != NULL;
+    const char *within = NULL; /* of a transactional client: librdkafka refuses a socket.timeout.ms above it */
+    for (size_t i = 0; i < nours; i++)
+        if (strcmp(ours[i].name, "transaction.timeout.ms") == 0) within = ours[i].value;
     int rc = set(c, &(ls_pair){"client.id", "list_sync"}, err);
     /* or the kernel holds a request back while the one before it is not acknowledged, which a broker's kernel puts off by 40 ms */
     if (rc == 0) rc = set(c, &(ls_pair){"socket.nagle.disable", "true"}, err);
     for (size_t i = 0; i < nours && rc == 0; i++) rc = set(c, &ours[i], err); /* first: a script may tune what is not owned */
     for (size_t i = 0; i < conf->npairs && rc == 0; i++) {
         const ls_pair *p = &conf->pairs[i];
-        if (transactional && strcmp(p->name, "socket.timeout.ms") == 0) continue; /* it must be within the transaction's, and is without being given */
         const char *why = ls_kafka_owned(p->name);
         if (why)
             rc = ls_fail(err, LS_USAGE, "kafka_conf: %s is set by the program (%s): take it out of the script", p->name, why);
@@ -74,6 +75,7 @@ int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const l
             rc = set(c, p, err);
         servers |= names_servers(p);
     }
+    if (rc == 0 && within) rc = set(c, &(ls_pair){"socket.timeout.ms", within}, err);
     if (rc == 0 && conf->memory)
         rc = set(c, &(ls_pair){"bootstrap.servers", ls_memory_broker_servers(conf->memory)}, err);
     if (rc == 0 && !servers)

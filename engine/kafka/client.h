@@ -38,7 +38,8 @@ typedef struct ls_kafka_conf {
 
 /* NULL, or why the engine owns this property ("acks: the engine sets it, since ..."). */
 const char *ls_kafka_owned(const char *property);
-/* `ours`, then the script's properties over them; those that the engine owns are refused, and socket.timeout.ms is not for a transactional client. Errors (unknown property, bad value) name the property: LS_USAGE.
+/* `ours`, then the script's properties over them; those that the engine owns are refused, and a transactional client's socket.timeout.ms is
+ * the transaction.timeout.ms of `ours`. Errors (unknown property, bad value) name the property: LS_USAGE.
  * The caller owns *out until a client is made of it. log: the client's lines go there; it must outlive the client. */
 int ls_kafka_conf_make(rd_kafka_conf_t **out, const ls_kafka_conf *conf, const ls_pair *ours, size_t nours,
                        const ls_log *log, ls_error *err) LS_MUST_CHECK;

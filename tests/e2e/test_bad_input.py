@@ -45,6 +45,11 @@ class Script(Case):
         self.assertRegex(self.run_to_end(self.script(self.connector("mysql", kafka_conf={"bootstrap.servers": CLOSED, "compresion.codec": "lz4"})),
                                          code=2).log(), r"compresion\.codec")
 
+    def test_a_kafka_property_that_a_transaction_bounds(self):
+        """The script's value is not used there; a wrong one is refused all the same."""
+        conf = {"bootstrap.servers": CLOSED, "socket.timeout.ms": "soon"}
+        self.assertRegex(self.run_to_end(self.script(self.connector("mysql", kafka_conf=conf, delivery="exactly_once")), code=2).log(), r"kafka_conf: socket\.timeout\.ms")
+
     def test_stage_twice(self):
         self.refused(self.connector("mysql") + self.connector("mysql"), r"test\.lua:\d+: ", self.name("mysql"))
 
@@ -66,7 +71,8 @@ class Script(Case):
         p = self.run_to_end(self.script(self.connector("postgres")), env=env, code=2)
         self.assertRegex(p.log(), r"the library of PostgreSQL's clients cannot be loaded \(.*libpq\.so\.5.*\): install the package libpq5")
         self.databases(TABLE)
-        p = self.run_to_end(self.script(self.connector("mysql"), name="other.lua"), "--until-caught-up", env=env)
+        both = self.script(self.connector("mysql"), self.consumer(topic_list=[self.topic_of("mysql")]), name="other.lua")
+        self.run_to_end(both, "--until-caught-up", env=env)
         with open(self.path("keep.lua"), "w", encoding="utf-8") as f:
             f.write('local n = 0 for line in io.lines("/proc/self/maps") do if line:find("libpq") then n = n + 1 end end io.stderr:write("libpq ", n)\n')
         self.assertEqual(self.run_to_end("keep.lua", code=2).log().count("libpq 0"), 1)
