@@ -4,15 +4,19 @@
 #include "cli/status.h"
 #include "pipeline/worker.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
-    LS_LOOK_MS = 200,               /* the main thread looks at workers and signals this often */
+    LS_LOOK_MS = 200,               /* the main thread looks at what is due this often */
     LS_ONE_ARENA = 1,               /* of malloc: the threads of one consumer hardly wait for each other in it, and what one frees the others take */
     LS_STOP_MS = LS_DRAIN_MS + 5000 /* a stop that takes longer is waiting for somebody who does not answer */
 };
@@ -23,6 +27,7 @@ typedef struct running {
     ls_script_env env;
     ls_worker *workers;
     size_t nworkers, started;
+    int signals;          /* signalfd of SIGINT and SIGTERM */
     int64_t signalled_at; /* ls_clock_ms(); 0: not yet */
 } running;
 
@@ -68,15 +73,14 @@ static void look_at_stop(running *r, const ls_log *log) {
     }
 }
 
-/* Waits LS_LOOK_MS for a signal; the first one begins the stop, a second one ends the program at once. */
+/* Waits LS_LOOK_MS for a signal or a worker's end. The first signal begins the stop, a second one ends the program at once. */
 static void take_signal(running *r, const ls_log *log) {
-    sigset_t set;
-    struct timespec wait = {.tv_nsec = LS_LOOK_MS * 1000000L};
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    int sig = sigtimedwait(&set, NULL, &wait);
-    if (sig <= 0) return;
+    struct pollfd on[] = {{.fd = r->signals, .events = POLLIN}, {.fd = r->run.ended, .events = POLLIN}};
+    struct signalfd_siginfo signal;
+    eventfd_t ended;
+    if (poll(on, 2, LS_LOOK_MS) <= 0) return;
+    if (on[1].revents) eventfd_read(r->run.ended, &ended);
+    if (!on[0].revents || read(r->signals, &signal, sizeof signal) != sizeof signal) return;
     if (r->signalled_at) stop_at_once(log, "");
     r->signalled_at = ls_clock_ms();
     ls_log_line(log, LS_INFO, "stopping (once more to stop at once)");
@@ -132,21 +136,22 @@ static int outcome(running *r, ls_error *err) {
 }
 
 /* From now on the main thread takes SIGINT and SIGTERM in its own time; the workers' threads inherit the mask. */
-static void hold_signals(void) {
+static int hold_signals(running *r, ls_error *err) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return r->signals < 0 ? ls_fail(err, LS_FAIL, "starting: signalfd: %s", strerror(errno)) : 0;
 }
 
 static int run(const ls_args *args, const ls_log *log, ls_error *err) {
-    running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args, log)};
+    running r = {.run = {.script = args->script, .log = log, .until_caught_up = args->until_caught_up}, .env = ls_args_env(args, log), .signals = -1};
     ls_error late;
     r.run.env = &r.env;
     if (ls_args_config(args, &r.config, err)) return -1;
-    hold_signals();
-    int rc = ls_run_init(&r.run, err);
+    int rc = hold_signals(&r, err) || ls_run_init(&r.run, err) ? -1 : 0;
     if (rc) goto out;
     if (count_workers(&r.config) == 1 && !r.config.stages[0].is_connector) mallopt(M_ARENA_MAX, LS_ONE_ARENA); /* before any thread; else main.c's */
     rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;
@@ -157,6 +162,7 @@ static int run(const ls_args *args, const ls_log *log, ls_error *err) {
     ls_memory_broker_free(r.run.memory);
     ls_run_free(&r.run);
 out:
+    if (r.signals >= 0) close(r.signals);
     ls_config_free(&r.config);
     return rc;
 }

@@ -51,7 +51,7 @@ bool ls_delivery_enter(ls_delivery *d) LS_MUST_CHECK;
 void ls_delivery_leave(ls_delivery *d, size_t bytes);
 typedef enum ls_cut {
     LS_CUT_SOON, /* when it is 100 ms old: its rows are waited for */
-    LS_CUT_LATE, /* its rows are old already: when it is so large that the time that commits take does not matter much, within a second */
+    LS_CUT_LATE, /* its rows are old already: when it is a second old, since nothing is sent while it is ended */
     LS_CUT_NOW   /* if there is anything in it */
 } ls_cut;
 /* Capture thread, exactly_once, with every segment closed and no message waiting: ends the transaction if it is time. Gives the milliseconds

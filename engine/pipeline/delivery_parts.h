@@ -44,8 +44,6 @@ struct ls_delivery {
     uint64_t cut_to;        /* the segments before this number are of the transaction that is being ended */
     int64_t began_at;       /* ls_clock_ms() of its first segment; 0: none yet. The capture thread's while the gate is open, as the next two */
     size_t bytes;           /* sent in it */
-    int64_t shut_at;        /* under `sending`: ls_clock_ms() when the gate was shut last */
-    int64_t commit_ms;      /* ... how long it is shut for a commit, as of late; 0: there was none yet */
     bool whole;             /* under `sending`: nothing was sent since the last ls_delivery_cut() */
     uint64_t whole_to;      /* ... which found the segments before this number closed and sent */
 

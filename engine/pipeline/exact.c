@@ -8,9 +8,7 @@ enum {
     LS_CUT_MS = 100,                  /* a transaction is cut when it is so old */
     LS_CUT_BYTES = 8 * 1024 * 1024,   /* ... or so large */
     LS_CUT_SEGMENTS = LS_SEGMENTS / 4, /* ... or of so many batches */
-    LS_CUT_LATE_TIMES = 16,           /* with LS_CUT_LATE: when it is so many times as old as a commit takes, during which nothing is sent ... */
-    LS_CUT_LATE_MS = 1000,            /* ... but never older than this: it never comes near transaction.timeout.ms */
-    LS_CUT_LATE_BYTES = 256 * 1024 * 1024,
+    LS_CUT_LATE_MS = 1000,            /* with LS_CUT_LATE, whatever its size: a commit, and the brokers' leave for the next one, cost some 50 ms in which nothing is sent */
     LS_CUT_LATE_SEGMENTS = LS_SEGMENTS - LS_SEGMENTS / 4, /* the others are of the next one */
     LS_CUT_ALONE_MS = 1000,           /* and when it is so old without the capture thread, which a hook or the database keeps */
     LS_ACK_LOOK_MS = 10,
@@ -41,24 +39,16 @@ void ls_delivery_leave(ls_delivery *d, size_t bytes) {
 }
 
 /* Under `sending`. */
-static void shut_gate(ls_delivery *d) {
-    d->shut_at = ls_clock_ms();
-    atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release);
-}
-
-static int64_t late_age(const ls_delivery *d) {
-    int64_t age = d->commit_ms * LS_CUT_LATE_TIMES;
-    return age < LS_CUT_MS ? LS_CUT_MS : age > LS_CUT_LATE_MS ? LS_CUT_LATE_MS : age;
-}
+static void shut_gate(ls_delivery *d) { atomic_store_explicit(&d->gate, LS_GATE_SHUT, memory_order_release); }
 
 /* Is the transaction, if there is something in it, to be ended? Segments without rows only move the place. */
 static bool is_due(ls_delivery *d, ls_cut cut, int *wait_ms) {
     bool late = cut == LS_CUT_LATE;
     uint64_t segments = ls_inflight_opened(&d->inflight) - ls_inflight_popped(&d->inflight);
-    int64_t at = ls_clock_ms(), last = d->stored_at + (segments ? LS_IDLE_CHECKPOINT_MS : LS_ALIVE_MS), age = late ? late_age(d) : LS_CUT_MS;
+    int64_t at = ls_clock_ms(), last = d->stored_at + (segments ? LS_IDLE_CHECKPOINT_MS : LS_ALIVE_MS), age = late ? LS_CUT_LATE_MS : LS_CUT_MS;
     if (d->began_at && d->began_at + age < last) last = d->began_at + age;
     *wait_ms = last > at ? (int)(last - at) : 0;
-    return last <= at || d->bytes >= (late ? LS_CUT_LATE_BYTES : LS_CUT_BYTES) || segments >= (late ? LS_CUT_LATE_SEGMENTS : LS_CUT_SEGMENTS) ||
+    return last <= at || (!late && d->bytes >= LS_CUT_BYTES) || segments >= (late ? LS_CUT_LATE_SEGMENTS : LS_CUT_SEGMENTS) ||
            (cut == LS_CUT_NOW && (segments || d->began_at));
 }
 
@@ -191,7 +181,6 @@ static int committed(ls_delivery *d, ls_error *err) {
     ls_delivery_stored(d);
     pthread_mutex_lock(&d->sending);
     d->stored_at = d->heard_at;
-    d->commit_ms = d->commit_ms ? (d->commit_ms + d->heard_at - d->shut_at) / 2 : d->heard_at - d->shut_at;
     d->began_at = 0;
     d->bytes = 0;
     pthread_mutex_unlock(&d->sending);

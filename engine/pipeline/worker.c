@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* ls_conf_pair and ls_pair are the same two pointers, declared by script/ and by kafka/, which do not know each other. */
 _Static_assert(sizeof(ls_conf_pair) == sizeof(ls_pair) && offsetof(ls_conf_pair, value) == offsetof(ls_pair, value),
@@ -18,13 +20,15 @@ int ls_run_init(ls_run *r, ls_error *err) {
     int bad = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) || pthread_cond_init(&r->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     if (bad || pthread_mutex_init(&r->mutex, NULL)) return ls_fail_memory(err, "starting");
-    return 0;
+    r->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return r->ended < 0 ? ls_fail(err, LS_FAIL, "starting: eventfd: %s", strerror(errno)) : 0;
 }
 
 void ls_run_free(ls_run *r) {
     ls_ends_free(&r->ends);
     pthread_cond_destroy(&r->wake);
     pthread_mutex_destroy(&r->mutex);
+    close(r->ended);
 }
 
 static void set_and_wake(ls_run *r, atomic_bool *flag) {
@@ -176,6 +180,7 @@ static void *body(void *arg) {
     atomic_store(&w->done, true);
     pthread_cond_broadcast(&w->run->wake);
     pthread_mutex_unlock(&w->run->mutex);
+    eventfd_write(w->run->ended, 1);
     return NULL;
 }
 

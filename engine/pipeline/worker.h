@@ -33,6 +33,7 @@ typedef struct ls_run {
     pthread_cond_t wake;      /* signalled when one of these changes */
     atomic_bool stop;         /* everybody: finish what is begun and end */
     atomic_bool sources_done; /* --until-caught-up: the connectors have ended, consumers go to the topics' ends */
+    int ended;                /* eventfd: readable when a worker has ended, until somebody reads it */
 } ls_run;
 
 typedef struct ls_worker {

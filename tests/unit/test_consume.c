@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { ROWS = 200, PARTITIONS = 4, WAITS_MAX = 600 }; /* of 100 ms: a bound, not a wait */
@@ -107,6 +108,8 @@ static void test_partitions_that_are_lost(void **state) {
     for (int i = 0; i < WAITS_MAX && flushed(&all) < ROWS; i++) usleep(100000);
     ls_run_stop(&f.run);
     ls_worker_join(&one);
+    eventfd_t ended;
+    assert_int_equal(eventfd_read(f.run.ended, &ended), 0); /* the main thread is told */
     assert_int_equal(one.err.code, LS_OK);
     assert_int_equal(access("discarded", F_OK), 0);
     assert_int_equal(flushed(&all), ROWS);
