@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/status.h"
+#include "kafka/sasl.h"
 #include "pipeline/worker.h"
 
 #include <errno.h>
@@ -35,6 +36,15 @@ static size_t count_workers(const ls_config *c) {
     size_t n = 0;
     for (size_t i = 0; i < c->nstages; i++) n += c->stages[i].is_connector ? 1 : (size_t)c->stages[i].as.consumer.instances;
     return n;
+}
+
+/* What no stage asks for is not loaded. */
+static void look_at_sasl(const running *r) {
+    for (size_t i = 0; i < r->config.nstages; i++) {
+        const ls_kafka_conf kafka = ls_stage_kafka(&r->config.stages[i], NULL);
+        if (ls_kafka_uses_sasl(&kafka)) return;
+    }
+    ls_sasl_without_plugins();
 }
 
 static int start_broker(running *r, ls_error *err) {
@@ -154,6 +164,7 @@ static int run(const ls_args *args, const ls_log *log, ls_error *err) {
     int rc = hold_signals(&r, err) || ls_run_init(&r.run, err) ? -1 : 0;
     if (rc) goto out;
     if (count_workers(&r.config) == 1 && !r.config.stages[0].is_connector) mallopt(M_ARENA_MAX, LS_ONE_ARENA); /* before any thread; else main.c's */
+    look_at_sasl(&r);
     rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;
     if (rc) ls_run_stop(&r.run);
     if (rc == 0) rc = watch(&r, log, err);
