@@ -18,14 +18,14 @@ enum {
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
-    LS_NUDGE_MS = 5,             /* how long messages that are known to be there may take before the client is woken */
-    LS_NUDGE_WAIT_MS = 1,        /* ... for the requests to be on their way */
+    LS_NUDGE_MS = 1,             /* how long messages that are known to be there may take before the client is woken */
+    LS_NUDGE_EACH_MS = 2,        /* ... and before that, one broker after the other */
     LS_NUDGE_AGAIN_MS = 500,     /* ... and when it is woken again, if they do not come */
     LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
-    LS_QUEUE_SHARE = 6           /* of the budget: no fetch is begun while 1/6 of it waits; each message costs as much again */
+    LS_QUEUE_SHARE = 8           /* of the budget: no fetch is begun while 1/8 of it waits; each message costs as much again, and each broker may have one batch under way */
 };
 
 /* What is known of one partition; offsets are those of the next message. -1: nothing yet. */
@@ -58,8 +58,11 @@ struct ls_consumer {
     bool joined;              /* the group gave this member an assignment, be it empty */
     ls_presence presence;
     ls_assigned assigned;     /* with conf.instances */
+    size_t queue_max;         /* bytes: while so many wait in the client, it begins no fetch */
     uint64_t released;        /* polls whose messages were */
-    int64_t nudged_at;        /* ls_clock_ms(): all partitions that had more */
+    int64_t nudged_at;        /* ls_clock_ms() */
+    int64_t nudged_all_at;    /* ... of all partitions that had more */
+    size_t turn;              /* of the places, nudge()'s next */
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
@@ -175,9 +178,11 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */
                             {"fetch.wait.max.ms", wait},
                             {"queued.max.messages.kbytes", queue},
-                            {"fetch.queue.backoff.ms", "5"}}; /* instead of nudge(); last: not each release knows it */
+                            {"fetch.queue.backoff.ms", "2"}}; /* instead of nudge(); last: not each release knows it */
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours - !looks_itself(), c->log, err)) return -1;
+    size_t n = sizeof queue;
+    if (rd_kafka_conf_get(conf, "queued.max.messages.kbytes", queue, &n) == RD_KAFKA_CONF_OK) c->queue_max = strtoul(queue, NULL, 10) * 1024; /* the script's, if it has one */
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
     if (!c->conf.instances) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
@@ -297,23 +302,31 @@ static int sort(ls_consumer *c, ls_error *err) {
 
 /* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
  * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker
- * once. The answers, for which a far broker would be waited, are not needed; later releases, which give a request that is not
- * answered so soon up as failed, have a property instead. One is enough until more was taken from the queue, which all partitions share. */
-static void nudge(ls_consumer *c) {
+ * once. The answers are not needed, and not waited for; later releases, which give a request that is not answered at once up as
+ * failed, have a property instead. most: of the partitions that have more, in their turn, so many. One request is enough until more
+ * was taken from the queue, which all partitions share. */
+static void nudge(ls_consumer *c, size_t most) {
     int64_t now = ls_clock_ms();
-    bool all = now - c->nudged_at >= LS_NUDGE_AGAIN_MS;
+    bool again = most > 1 && now - c->nudged_all_at >= LS_NUDGE_AGAIN_MS;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = 0; i < c->nplaces; i++) {
-        place *p = &c->places[i];
+    for (size_t i = 0; i < c->nplaces && (size_t)l->cnt < most; i++) {
+        place *p = &c->places[c->turn++ % c->nplaces];
         int64_t low, high;
-        if (!p->mine || (!all && p->nudged == c->released) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
+        if (!p->mine || (!again && p->nudged == c->released) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
             continue;
         p->nudged = c->released;
         rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
     }
-    if (all) c->nudged_at = now;
-    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, LS_NUDGE_WAIT_MS);
+    c->nudged_at = now;
+    if (again) c->nudged_all_at = now;
+    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, 0);
     rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* Before the queue is empty, so that brokers answer while the rest is written; one after the other, since each brings a batch that is unpacked whole. */
+static void nudge_early(ls_consumer *c) {
+    bool has_room = rd_kafka_queue_length(c->queue) * c->mean < c->queue_max;
+    if (c->mean && has_room && ls_clock_ms() - c->nudged_at >= LS_NUDGE_EACH_MS) nudge(c, 1);
 }
 
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
@@ -322,9 +335,10 @@ static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_e
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
+    if (!looks_itself()) nudge_early(c);
     ssize_t n = rd_kafka_consume_batch_queue(c->queue, LS_NUDGE_MS, c->batch, 1);
     if (n == 0 && wait_ms > LS_NUDGE_MS) {
-        if (!looks_itself()) nudge(c);
+        if (!looks_itself()) nudge(c, SIZE_MAX);
         n = rd_kafka_consume_batch_queue(c->queue, wait_ms - LS_NUDGE_MS, c->batch, 1);
     }
     if (n > 0) c->nbatch = (size_t)n;

@@ -178,19 +178,15 @@ def fill_topic(servers, topic, changes, **options):
     program(servers, source)
 
 
-def csv(servers, out, pairs, changes, **options):
+def csv(servers, out, pairs, changes):
     fill_topic(servers, "events", changes)
     for i in range(pairs):
         writer = 'ls.csv_writer { filename = "%s", split_files = true }' % servers.path("csv%d" % i)
-        ours = program(servers, consumer(servers, "csv%d" % i, "events", writer, **options))
+        ours = program(servers, consumer(servers, "csv%d" % i, "events", writer))
         path = servers.path("kcat%d" % i)
         theirs = Run(servers, [servers.kcat("-C", "-e", "-t", "events", "-o", "beginning")], stdout=lambda _, path=path: path)
         os.unlink(path)
         out.add(ours, theirs)
-
-
-def csv_512(servers, out, pairs, changes):
-    csv(servers, out, pairs, changes, kafka_conf='{ ["bootstrap.servers"] = "%s", ["queued.max.messages.kbytes"] = 512 }' % servers.brokers)
 
 
 # ---- many groups
@@ -462,7 +458,6 @@ ALL = {
     "my-one": ("MariaDB to three brokers, one transaction", KCAT_REFERENCE, 1.3, 1.5, mariadb, 0),
     "my-100": ("MariaDB to three brokers, transactions of 100", KCAT_REFERENCE, 1.3, 1.5, mariadb, 100),
     "csv": ("Kafka to CSV files, split_files", "kcat -C to a file", 1.0, 1.5, csv),
-    "csv-512": ("the same with queued.max.messages.kbytes = 512", "kcat -C to a file", 1.0, 1.5, csv_512),
     "binlog": ("a binlog file to messages in memory, one thread", "mariadb-binlog -v of the same file", 0.5, None, binlog),
     "groups-10": ("10 groups to CSV files, one process", "10 kcat -G to files", 1.3, None, groups, 10, 1, "csv"),
     "groups-10x": ("10 groups to CSV files, ten processes", "10 kcat -G to files", 1.3, None, groups, 10, 10, "csv"),
