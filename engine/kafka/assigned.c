@@ -16,6 +16,28 @@ int ls_assigned_init(ls_assigned *a, int instance, int instances, const ls_prese
     return a->known ? 0 : -1;
 }
 
+/* ---- topics whose partitions are to be read soon */
+
+/* A partition that no broker's thread has when it is to be read from a beginning waits half a second for one (librdkafka 2.0). While there is a handle of its topic
+ * it is given to one, as soon as the client knows where it is. Up to n topics; NULL without memory: it only takes longer. */
+static rd_kafka_topic_t **hold_new(size_t n) { return calloc(n + 1, sizeof(rd_kafka_topic_t *)); }
+
+static void hold(rd_kafka_topic_t **held, rd_kafka_t *rk, const char *topic) {
+    if (!held) return;
+    while (*held && strcmp(rd_kafka_topic_name(*held), topic) != 0) held++;
+    if (!*held) *held = rd_kafka_topic_new(rk, topic, NULL);
+}
+
+static void let_go(rd_kafka_topic_t **held) {
+    for (size_t i = 0; held && held[i]; i++) rd_kafka_topic_destroy(held[i]);
+    free(held);
+}
+
+void ls_assigned_begun(ls_assigned *a) {
+    let_go(a->held);
+    a->held = NULL;
+}
+
 void ls_assigned_free(ls_assigned *a) { free(a->known); }
 
 /* Partitions are numbered without gaps, and never become fewer. 0: it is not listed. */
@@ -25,11 +47,10 @@ static int count_of(const struct rd_kafka_metadata *md, const char *topic) {
     return 0;
 }
 
-rd_kafka_topic_partition_list_t *ls_assigned_look(ls_assigned *a, rd_kafka_t *rk, bool now) {
+static rd_kafka_topic_partition_list_t *look(ls_assigned *a, rd_kafka_t *rk) {
     const ls_presence *p = a->presence;
     const struct rd_kafka_metadata *md;
     bool all = true;
-    if (!now && ls_clock_ms() < a->look_at) return NULL;
     a->look_at = ls_clock_ms() + LS_PARTITIONS_AGAIN_MS;
     if (rd_kafka_metadata(rk, 1, NULL, &md, LS_PRESENCE_ASK_MS)) return NULL;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
@@ -48,6 +69,17 @@ rd_kafka_topic_partition_list_t *ls_assigned_look(ls_assigned *a, rd_kafka_t *rk
     return NULL;
 }
 
+rd_kafka_topic_partition_list_t *ls_assigned_look(ls_assigned *a, rd_kafka_t *rk, bool now) {
+    const ls_presence *p = a->presence;
+    if (!now && ls_clock_ms() < a->look_at) return NULL;
+    a->held = hold_new(p->n);
+    for (size_t i = 0; i < p->n; i++)
+        if (!a->known[i] && ls_presence_has(p, i)) hold(a->held, rk, p->names[i]);
+    rd_kafka_topic_partition_list_t *l = look(a, rk);
+    if (!l) ls_assigned_begun(a);
+    return l;
+}
+
 /* ---- where partitions begin */
 
 static void ask_group(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partition_list_t *l, int64_t first) {
@@ -63,7 +95,7 @@ static void ask_group(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partitio
     rd_kafka_topic_partition_list_destroy(known);
 }
 
-void ls_begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
+static void begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
     int64_t first = strcmp(conf->auto_offset_reset, "latest") == 0 ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
     if (!conf->instances) ask_group(rk, log, l, first);
     for (int i = 0; i < l->cnt; i++) {
@@ -73,4 +105,21 @@ void ls_begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log
         if (rc > 0) p->offset = rc == 1 ? offset : RD_KAFKA_OFFSET_BEGINNING;
         else if (conf->instances && p->offset == RD_KAFKA_OFFSET_INVALID) p->offset = first;
     }
+}
+
+static rd_kafka_resp_err_t assign(rd_kafka_t *rk, bool group, const rd_kafka_topic_partition_list_t *l) {
+    if (group) return rd_kafka_assign(rk, l);
+    rd_kafka_error_t *e = rd_kafka_incremental_assign(rk, l);
+    rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (e) rd_kafka_error_destroy(e);
+    return code;
+}
+
+rd_kafka_resp_err_t ls_begin(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
+    rd_kafka_topic_t **held = hold_new((size_t)l->cnt);
+    for (int i = 0; i < l->cnt; i++) hold(held, rk, l->elems[i].topic);
+    begin_at(rk, conf, log, l);
+    rd_kafka_resp_err_t e = assign(rk, !conf->instances, l);
+    let_go(held); /* the partitions that are read hold theirs */
+    return e;
 }

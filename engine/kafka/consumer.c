@@ -19,7 +19,8 @@ enum {
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 1,             /* how long messages that are known to be there may take before the client is woken */
-    LS_NUDGE_EACH_MS = 2,        /* ... and before that, one broker after the other */
+    LS_NUDGE_UNSURE_MS = 25,     /* ... and until it is woken without a sign that it sleeps: brokers under load take so long */
+    LS_NUDGE_EACH_MS = 2,        /* the least time between two partitions that are woken before the queue is empty */
     LS_NUDGE_AGAIN_MS = 500,     /* ... and when it is woken again, if they do not come */
     LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
@@ -38,6 +39,7 @@ typedef struct place {
     int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
     uint64_t nudged;   /* `released` at the last nudge() */
+    uint64_t woken;    /* `fulls` at it */
     int64_t elsewhere; /* another member's: what the group has committed, as last asked */
     bool mine;
 } place;
@@ -59,6 +61,7 @@ struct ls_consumer {
     ls_presence presence;
     ls_assigned assigned;     /* with conf.instances */
     size_t queue_max;         /* bytes: while so many wait in the client, it begins no fetch */
+    uint64_t fulls;           /* times that so many were seen */
     uint64_t released;        /* polls whose messages were */
     int64_t nudged_at;        /* ls_clock_ms() */
     int64_t nudged_all_at;    /* ... of all partitions that had more */
@@ -122,8 +125,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     c->rebalanced = c->joined = true;
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
-        ls_begin_at(c->rk, &c->conf, c->log, l);
-        failed = rd_kafka_assign(rk, l);
+        failed = ls_begin(rk, &c->conf, c->log, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
         if (!rd_kafka_assignment_lost(rk))
@@ -141,12 +143,10 @@ static int take_share(ls_consumer *c, bool now, ls_error *err) {
     rd_kafka_topic_partition_list_t *l = ls_assigned_look(&c->assigned, c->rk, now);
     if (!l) return 0;
     forget(c, l, true);
-    ls_begin_at(c->rk, &c->conf, c->log, l);
-    rd_kafka_error_t *e = rd_kafka_incremental_assign(c->rk, l);
-    int rc = e ? ls_fail(err, LS_FAIL, "the partitions cannot be read: %s", rd_kafka_error_string(e)) : 0;
-    if (e) rd_kafka_error_destroy(e);
+    rd_kafka_resp_err_t e = ls_begin(c->rk, &c->conf, c->log, l);
+    ls_assigned_begun(&c->assigned);
     rd_kafka_topic_partition_list_destroy(l);
-    return rc;
+    return e ? ls_fail(err, LS_FAIL, "the partitions cannot be read: %s", rd_kafka_err2str(e)) : 0;
 }
 
 /* fetch.queue.backoff.ms came with librdkafka 2.2. */
@@ -166,7 +166,7 @@ static int make_client(ls_consumer *c, ls_error *err) {
     const ls_pair ours[] = {{"group.id", c->conf.group_id},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
-                            {"auto.offset.reset", "error"}, /* see ls_begin_at() */
+                            {"auto.offset.reset", "error"}, /* see ls_begin() */
                             {"check.crcs", "true"},
                             {"partition.assignment.strategy", "roundrobin,range"}, /* see rebalance() */
                             {"isolation.level", "read_committed"},
@@ -303,18 +303,19 @@ static int sort(ls_consumer *c, ls_error *err) {
 /* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
  * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker
  * once. The answers are not needed, and not waited for; later releases, which give a request that is not answered at once up as
- * failed, have a property instead. most: of the partitions that have more, in their turn, so many. One request is enough until more
- * was taken from the queue, which all partitions share. */
-static void nudge(ls_consumer *c, size_t most) {
+ * failed, have a property instead. most: of the partitions that have more, in their turn, so many. One request is enough until the
+ * queue was seen full again; with unsure, as how full it was is a guess, until more was taken from it. */
+static void nudge(ls_consumer *c, size_t most, bool unsure) {
     int64_t now = ls_clock_ms();
-    bool again = most > 1 && now - c->nudged_all_at >= LS_NUDGE_AGAIN_MS;
+    bool again = unsure && now - c->nudged_all_at >= LS_NUDGE_AGAIN_MS;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (size_t i = 0; i < c->nplaces && (size_t)l->cnt < most; i++) {
         place *p = &c->places[c->turn++ % c->nplaces];
         int64_t low, high;
-        if (!p->mine || (!again && p->nudged == c->released) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
+        if (!p->mine || (!again && (unsure ? p->nudged == c->released : p->woken == c->fulls)) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
             continue;
         p->nudged = c->released;
+        p->woken = c->fulls;
         rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
     }
     c->nudged_at = now;
@@ -323,10 +324,12 @@ static void nudge(ls_consumer *c, size_t most) {
     rd_kafka_topic_partition_list_destroy(l);
 }
 
-/* Before the queue is empty, so that brokers answer while the rest is written; one after the other, since each brings a batch that is unpacked whole. */
-static void nudge_early(ls_consumer *c) {
-    bool has_room = rd_kafka_queue_length(c->queue) * c->mean < c->queue_max;
-    if (c->mean && has_room && ls_clock_ms() - c->nudged_at >= LS_NUDGE_EACH_MS) nudge(c, 1);
+/* Called before anything is taken: the client saw its queue as full as this. Nudges before it is empty, so that brokers answer while the rest is
+ * written; one after the other, since each brings a batch that is unpacked whole. */
+static void look_at_queue(ls_consumer *c) {
+    bool full = rd_kafka_queue_length(c->queue) * c->mean >= c->queue_max;
+    c->fulls += full;
+    if (!full && !looks_itself() && ls_clock_ms() - c->nudged_at >= LS_NUDGE_EACH_MS) nudge(c, 1, false);
 }
 
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
@@ -335,13 +338,14 @@ static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_e
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
-    if (!looks_itself()) nudge_early(c);
+    look_at_queue(c);
     ssize_t n = rd_kafka_consume_batch_queue(c->queue, LS_NUDGE_MS, c->batch, 1);
-    if (n == 0 && wait_ms > LS_NUDGE_MS) {
-        if (!looks_itself()) nudge(c, SIZE_MAX);
-        n = rd_kafka_consume_batch_queue(c->queue, wait_ms - LS_NUDGE_MS, c->batch, 1);
+    for (int step = 0; n == 0 && wait_ms > LS_NUDGE_UNSURE_MS && step < 2; step++) {
+        if (!looks_itself()) nudge(c, SIZE_MAX, step == 1);
+        n = rd_kafka_consume_batch_queue(c->queue, step ? wait_ms - LS_NUDGE_UNSURE_MS : LS_NUDGE_UNSURE_MS - LS_NUDGE_MS, c->batch, 1);
     }
     if (n > 0) c->nbatch = (size_t)n;
+    if (n > 0) look_at_queue(c);
     if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
     if (n > 0 && ask > 1) c->nbatch += (size_t)n;
     return c->nbatch ? sort(c, err) : 0;
