@@ -1,10 +1,7 @@
-#include "kafka/consumer.h"
-
 #include "base/clock.h"
-#include "kafka/assigned.h"
 #include "kafka/consumer_error.h"
+#include "kafka/consumer_parts.h"
 #include "kafka/leave.h"
-#include "kafka/presence.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,57 +17,11 @@ enum {
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
     LS_NUDGE_MS = 1,             /* how long messages that are known to be there may take before the client is woken */
     LS_NUDGE_UNSURE_MS = 25,     /* ... and until it is woken without a sign that it sleeps: brokers under load take so long */
-    LS_NUDGE_EACH_MS = 2,        /* the least time between two partitions that are woken before the queue is empty */
-    LS_NUDGE_AGAIN_MS = 500,     /* ... and when it is woken again, if they do not come */
     LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
     LS_QUEUE_SHARE = 8           /* of the budget: no fetch is begun while 1/8 of it waits; each message costs as much again, and each broker may have one batch under way */
-};
-
-/* What is known of one partition; offsets are those of the next message. -1: nothing yet. */
-typedef struct place {
-    char *topic;
-    int32_t partition;
-    int64_t done;      /* behind the last released message, or the end that was reached */
-    int64_t wanted;    /* `done` when the caller last asked for a commit */
-    int64_t committed; /* as Kafka has it from us */
-    int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
-    int64_t goal;      /* noted end; 0: none */
-    uint64_t nudged;   /* `released` at the last nudge() */
-    uint64_t woken;    /* `fulls` at it */
-    int64_t elsewhere; /* another member's: what the group has committed, as last asked */
-    bool mine;
-} place;
-
-struct ls_consumer {
-    rd_kafka_t *rk;
-    rd_kafka_queue_t *queue, *commits;
-    ls_consumer_conf conf;
-    const ls_log *log;
-    place *places;
-    size_t nplaces;
-    /* messages from the client: [given, next) are the caller's until released, [next, nbatch) wait for the next poll */
-    rd_kafka_message_t **batch;
-    size_t cap_batch, nbatch, given, next;
-    size_t mean;              /* bytes of a message, as last seen */
-    bool rebalanced;          /* while the batch was fetched */
-    int64_t subscribed_at;    /* ls_clock_ms(); 0: not yet, or the wait for the group was spoken of */
-    bool joined;              /* the group gave this member an assignment, be it empty */
-    ls_presence presence;
-    ls_assigned assigned;     /* with conf.instances */
-    size_t queue_max;         /* bytes: while so many wait in the client, it begins no fetch */
-    uint64_t fulls;           /* times that so many were seen */
-    uint64_t released;        /* polls whose messages were */
-    int64_t nudged_at;        /* ls_clock_ms() */
-    int64_t nudged_all_at;    /* ... of all partitions that had more */
-    size_t turn;              /* of the places, nudge()'s next */
-    rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
-    bool slow_said;           /* max.poll.interval.ms was passed */
-    bool committing;          /* a commit's answer is to come */
-    bool commit_failed;       /* said once a change of state */
-    int64_t commit_again_at;  /* ls_clock_ms() */
 };
 
 static place *find(ls_consumer *c, const char *topic, int32_t partition) {
@@ -149,9 +100,6 @@ static int take_share(ls_consumer *c, bool now, ls_error *err) {
     return e ? ls_fail(err, LS_FAIL, "the partitions cannot be read: %s", rd_kafka_err2str(e)) : 0;
 }
 
-/* fetch.queue.backoff.ms came with librdkafka 2.2. */
-static bool looks_itself(void) { return rd_kafka_version() >= 0x02020000; }
-
 static int make_client(ls_consumer *c, ls_error *err) {
     char queue[24], fetch[24], wait[24], session[24], dead[24], why[512];
     size_t one = c->conf.budget / LS_FETCH_SHARE;
@@ -178,11 +126,10 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */
                             {"fetch.wait.max.ms", wait},
                             {"queued.max.messages.kbytes", queue},
-                            {"fetch.queue.backoff.ms", "2"}}; /* instead of nudge(); last: not each release knows it */
+                            {"fetch.queue.backoff.ms", "2"}}; /* instead of ls_nudge(); last: not each release knows it */
     rd_kafka_conf_t *conf;
-    if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours - !looks_itself(), c->log, err)) return -1;
-    size_t n = sizeof queue;
-    if (rd_kafka_conf_get(conf, "queued.max.messages.kbytes", queue, &n) == RD_KAFKA_CONF_OK) c->queue_max = strtoul(queue, NULL, 10) * 1024; /* the script's, if it has one */
+    if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours - !ls_client_looks_itself(), c->log, err)) return -1;
+    ls_nudge_conf(&c->nudge, conf);
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
     if (!c->conf.instances) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
@@ -300,52 +247,23 @@ static int sort(ls_consumer *c, ls_error *err) {
     return rc;
 }
 
-/* librdkafka (2.0) stops fetching while its queue is full, and looks again when its broker thread next wakes: up to a second
- * later. Any request to that broker wakes it; asking for partitions' ends is one that changes nothing, and goes to each broker
- * once. The answers are not needed, and not waited for; later releases, which give a request that is not answered at once up as
- * failed, have a property instead. most: of the partitions that have more, in their turn, so many. One request is enough until the
- * queue was seen full again; with unsure, as how full it was is a guess, until more was taken from it. */
-static void nudge(ls_consumer *c, size_t most, bool unsure) {
-    int64_t now = ls_clock_ms();
-    bool again = unsure && now - c->nudged_all_at >= LS_NUDGE_AGAIN_MS;
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = 0; i < c->nplaces && (size_t)l->cnt < most; i++) {
-        place *p = &c->places[c->turn++ % c->nplaces];
-        int64_t low, high;
-        if (!p->mine || (!again && (unsure ? p->nudged == c->released : p->woken == c->fulls)) || rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) || high <= p->done)
-            continue;
-        p->nudged = c->released;
-        p->woken = c->fulls;
-        rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
-    }
-    c->nudged_at = now;
-    if (again) c->nudged_all_at = now;
-    if (l->cnt) rd_kafka_offsets_for_times(c->rk, l, 0);
-    rd_kafka_topic_partition_list_destroy(l);
-}
-
-/* Called before anything is taken: the client saw its queue as full as this. Nudges before it is empty, so that brokers answer while the rest is
- * written; one after the other, since each brings a batch that is unpacked whole. */
-static void look_at_queue(ls_consumer *c) {
-    bool full = rd_kafka_queue_length(c->queue) * c->mean >= c->queue_max;
-    c->fulls += full;
-    if (!full && !looks_itself() && ls_clock_ms() - c->nudged_at >= LS_NUDGE_EACH_MS) nudge(c, 1, false);
-}
-
 /* Fills the empty batch with about max_bytes of messages: waits for the first, then takes what is there. */
 static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_error *err) {
     size_t ask = c->mean ? max_bytes / c->mean + 1 : 1;
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
-    look_at_queue(c);
-    ssize_t n = rd_kafka_consume_batch_queue(c->queue, LS_NUDGE_MS, c->batch, 1);
-    for (int step = 0; n == 0 && wait_ms > LS_NUDGE_UNSURE_MS && step < 2; step++) {
-        if (!looks_itself()) nudge(c, SIZE_MAX, step == 1);
-        n = rd_kafka_consume_batch_queue(c->queue, step ? wait_ms - LS_NUDGE_UNSURE_MS : LS_NUDGE_UNSURE_MS - LS_NUDGE_MS, c->batch, 1);
+    ls_look_at_queue(c);
+    int waited = LS_NUDGE_MS;
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, waited, c->batch, 1);
+    for (int step = 0; n == 0 && waited < wait_ms; step++) {
+        int until = step == 0 && wait_ms > LS_NUDGE_UNSURE_MS ? LS_NUDGE_UNSURE_MS : wait_ms;
+        ls_nudge(c, step > 0);
+        n = rd_kafka_consume_batch_queue(c->queue, until - waited, c->batch, 1);
+        waited = until;
     }
     if (n > 0) c->nbatch = (size_t)n;
-    if (n > 0) look_at_queue(c);
+    if (n > 0) ls_look_at_queue(c);
     if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
     if (n > 0 && ask > 1) c->nbatch += (size_t)n;
     return c->nbatch ? sort(c, err) : 0;
