@@ -162,7 +162,13 @@ class Rotation(Csv):
             name = {"Odd name.-2": "Odd%20name%2e%2d2"}.get(t, t)
             paths = [p for p in self.files("out/*.csv*") if re.fullmatch(re.escape(name) + r"(-\d+)?\.csv(\.part)?", os.path.basename(p))]
             self.assertEqual([number(p) for p in paths], list(range(1, len(paths) + 1)))
-            self.assertEqual([p for p in paths if p.endswith(".part")], [p for p in paths[-1:] if p.endswith(".part")])
+            headers = {}  # a program that was killed when a file had just ended, and begins with a delete, knows the key's columns alone: another header, with a file of its own
+            for p in paths:
+                with open(p, encoding="utf-8", newline="") as f:
+                    headers.setdefault(f.readline(), []).append(p)
+            for under in headers.values():
+                self.assertEqual([p for p in under if p.endswith(".part")], [p for p in under[-1:] if p.endswith(".part")])
+            self.assertLessEqual(len(headers), 2)
             rows = Rows()
             for p in paths:
                 count = rows.count
