@@ -1,5 +1,5 @@
 #include "kafka/checkpoint.h"
-#include "kafka/consumer.h"
+#include "kafka/consumer_parts.h"
 #include "kafka/producer.h"
 
 #include <setjmp.h>
@@ -217,6 +217,37 @@ static void test_a_poll_keeps_to_its_bytes(void **state) {
 }
 
 /* The broker's word is not all: what this run's producers had acknowledged lies before the end, too. */
+/* The client stops fetching at so many messages, too. Once they are fewer it is woken, before the last one is taken. */
+static void test_a_client_that_sleeps_is_woken(void **state) {
+    (void)state;
+    enum { N = 300, AT_ONCE = 4, FULL = 8 };
+    static const char *const topics[] = {"woken"};
+    static const ls_pair few[] = {{"queued.min.messages", "8"}};
+    ls_kafka_conf kafka = {.memory = broker, .pairs = few, .npairs = 1};
+    int revocations = 0;
+    produce(&kafka, topics[0], N);
+    ls_consumer_conf conf = {.kafka = kafka, .group_id = "woken", .topics = topics, .ntopics = 1, .auto_offset_reset = "earliest",
+                             .budget = 4 * 1024 * 1024, .revoked = revoked, .ctx = &revocations};
+    ls_consumer *c;
+    ls_error err;
+    ls_message m[AT_ONCE];
+    size_t n, seen = 0, early = 0;
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(c->nudge.max_messages, FULL);
+    assert_int_equal(c->nudge.max_bytes, conf.budget / 8);
+    for (int i = 0; i < POLLS_MAX && seen < N; i++) {
+        assert_int_equal(ls_consumer_poll(c, m, AT_ONCE, 1024 * 1024, 100, &n, &err), 0);
+        seen += n;
+        if (n && rd_kafka_queue_length(c->queue))
+            for (size_t k = 0; k < c->nplaces; k++) early += c->places[k].woken > 0;
+        ls_consumer_release(c);
+    }
+    assert_int_equal(seen, N);
+    assert_true(c->nudge.fulls > 0);
+    if (!ls_client_looks_itself()) assert_true(early > 0);
+    ls_consumer_close(c);
+}
+
 static void test_ends_that_producers_know(void **state) {
     (void)state;
     enum { N = 30, THEIRS = 4 };
@@ -448,7 +479,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_murmur2),        cmocka_unit_test(test_topic_names),
         cmocka_unit_test(test_owned_properties), cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_ends_that_producers_know),
-        cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_a_client_that_sleeps_is_woken), cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_codes),          cmocka_unit_test(test_a_full_queue),
         cmocka_unit_test(test_only_released_messages_are_committed),
         cmocka_unit_test(test_a_topic_that_comes_later), cmocka_unit_test(test_no_broker),
