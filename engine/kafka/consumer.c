@@ -15,13 +15,12 @@ enum {
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
-    LS_NUDGE_MS = 1,             /* how long messages that are known to be there may take before the client is woken */
-    LS_NUDGE_UNSURE_MS = 25,     /* ... and until it is woken without a sign that it sleeps: brokers under load take so long */
+    LS_QUIET_MS = 25,            /* after so long without a message the client may sleep: brokers under load take it to answer */
     LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
-    LS_QUEUE_SHARE = 8           /* of the budget: no fetch is begun while 1/8 of it waits; each message costs as much again, and each broker may have one batch under way */
+    LS_QUEUE_SHARE = 12          /* of the budget: no fetch is begun while 1/12 of it waits; each message costs as much again, and each broker may have one batch under way */
 };
 
 static place *find(ls_consumer *c, const char *topic, int32_t partition) {
@@ -126,10 +125,13 @@ static int make_client(ls_consumer *c, ls_error *err) {
                             {"message.max.bytes", "65536"}, /* fetch.max.bytes may not be below it; a consumer sends nothing */
                             {"fetch.wait.max.ms", wait},
                             {"queued.max.messages.kbytes", queue},
-                            {"fetch.queue.backoff.ms", "2"}}; /* instead of ls_nudge(); last: not each release knows it */
+                            {"fetch.queue.backoff.ms", "2"}}; /* instead of nudge.c; last: not each release knows it */
     rd_kafka_conf_t *conf;
     if (ls_kafka_conf_make(&conf, &c->conf.kafka, ours, sizeof ours / sizeof *ours - !ls_client_looks_itself(), c->log, err)) return -1;
-    ls_nudge_conf(&c->nudge, conf);
+    if (ls_nudges_init(&c->nudges, conf)) {
+        rd_kafka_conf_destroy(conf);
+        return ls_fail_memory(err, "starting a consumer");
+    }
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, library_line);
     if (!c->conf.instances) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
@@ -254,14 +256,10 @@ static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_e
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
     ls_look_at_queue(c);
-    int waited = LS_NUDGE_MS;
-    ssize_t n = rd_kafka_consume_batch_queue(c->queue, waited, c->batch, 1);
-    for (int step = 0; n == 0 && waited < wait_ms; step++) {
-        int until = step == 0 && wait_ms > LS_NUDGE_UNSURE_MS ? LS_NUDGE_UNSURE_MS : wait_ms;
-        ls_nudge(c, step > 0);
-        n = rd_kafka_consume_batch_queue(c->queue, until - waited, c->batch, 1);
-        waited = until;
-    }
+    int quiet = wait_ms < LS_QUIET_MS ? wait_ms : LS_QUIET_MS;
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, quiet, c->batch, 1);
+    if (n == 0) ls_nothing_comes(c);
+    if (n == 0 && wait_ms > quiet) n = rd_kafka_consume_batch_queue(c->queue, wait_ms - quiet, c->batch, 1);
     if (n > 0) c->nbatch = (size_t)n;
     if (n > 0) ls_look_at_queue(c);
     if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
@@ -531,6 +529,7 @@ void ls_consumer_close(ls_consumer *c) {
     free(c->places);
     ls_presence_free(&c->presence);
     ls_assigned_free(&c->assigned);
+    ls_nudges_free(&c->nudges);
     free(c->batch);
     free(c);
 }

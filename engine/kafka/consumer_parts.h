@@ -6,13 +6,14 @@
 #include "kafka/consumer.h"
 #include "kafka/presence.h"
 
-/* nudge.c: librdkafka (2.0) begins no fetch while its queue is full, and looks again when its broker thread next wakes, up to a second later. */
+/* nudge.c: librdkafka (2.0) begins no fetch while its queue is full, and looks again when its broker's thread next wakes, up to a second later. */
 typedef struct ls_nudges {
     size_t max_bytes, max_messages; /* while so many wait in the client, it is full */
-    uint64_t fulls;                 /* times that it was seen so */
-    int64_t at;                     /* ls_clock_ms() of the last nudge */
-    int64_t all_at;                 /* ... of all partitions that had more */
-    size_t turn;                    /* of the places, the next to be looked at */
+    char *user, *password;          /* for SASL, empty where there are none; owned */
+    bool full;                      /* it was seen so, and was not woken since */
+    uint64_t released;              /* the consumer's at the last time that it was woken */
+    int64_t at;                     /* ls_clock_ms() of it */
+    uint64_t count;                 /* of such times */
 } ls_nudges;
 
 /* What is known of one partition; offsets are those of the next message. -1: nothing yet. */
@@ -24,8 +25,6 @@ typedef struct place {
     int64_t committed; /* as Kafka has it from us */
     int64_t end_seen;  /* the end was reached here; goes into `done` when no message before it is held */
     int64_t goal;      /* noted end; 0: none */
-    uint64_t nudged;   /* nudge.c: `released` at the last nudge */
-    uint64_t woken;    /* ... `fulls` at it */
     int64_t elsewhere; /* another member's: what the group has committed, as last asked */
     bool mine;
 } place;
@@ -47,7 +46,7 @@ struct ls_consumer {
     ls_presence presence;
     ls_assigned assigned;     /* with conf.instances */
     uint64_t released;        /* polls whose messages were */
-    ls_nudges nudge;
+    ls_nudges nudges;
     rd_kafka_resp_err_t said; /* the last error that was warned of, until a message comes */
     bool slow_said;           /* max.poll.interval.ms was passed */
     bool committing;          /* a commit's answer is to come */
@@ -55,15 +54,14 @@ struct ls_consumer {
     int64_t commit_again_at;  /* ls_clock_ms() */
 };
 
-/* What the client's configuration says of its queue. */
-void ls_nudge_conf(ls_nudges *n, rd_kafka_conf_t *conf);
+/* What the client's configuration says of its queue. -1: memory. */
+int ls_nudges_init(ls_nudges *n, const rd_kafka_conf_t *conf) LS_MUST_CHECK;
+void ls_nudges_free(ls_nudges *n);
 /* Releases from 2.2 look themselves (fetch.queue.backoff.ms): what follows does nothing then. */
 bool ls_client_looks_itself(void);
-/* Called before the messages that wait are taken: the client saw its queue as full as this. If it is full no longer, wakes one broker's thread: before it is
- * empty, so that brokers answer while the rest is written, and one after the other, since each brings a batch that is unpacked whole. */
+/* Called before messages that wait are taken. Once a queue that was full is half empty, wakes the client: brokers answer while the rest is written. */
 void ls_look_at_queue(ls_consumer *c);
-/* Nothing has come: wakes the threads of all partitions that have more, and may sleep, since the queue was seen full after they were woken last. unsure: how full
- * it was is a guess; those, too, that were not woken since something was taken from it. */
-void ls_nudge(ls_consumer *c, bool unsure);
+/* Nothing has come for a while: wakes the client where there is more and something was taken since it was woken last. How full its queue was is a guess. */
+void ls_nothing_comes(ls_consumer *c);
 
 #endif
