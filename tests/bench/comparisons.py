@@ -6,6 +6,8 @@ import subprocess
 import threading
 import time
 
+from large import TABLE as LARGE_TABLE
+from large import Large, large
 from measure import PATHS, PROGRAM, Delays, Given, Memory, Pairs, Run, cpu_of, peak_mib, resident_mib
 
 TABLE = 'create table events (id int primary key, category varchar(32) not null, domain varchar(64), %s not null)'
@@ -44,13 +46,9 @@ def change_mariadb(servers, changes, size):
     servers.sql("mysql", "\n".join(text))
 
 
-def make_tables(servers, db):
-    if db == "postgres":
-        servers.sql(db, "create database bench", "postgres")
-        servers.sql(db, PG_TABLE)
-    else:
-        servers.sql(db, "create database bench", "mysql")
-        servers.sql(db, MY_TABLE)
+def make_tables(servers, db, table=None):
+    servers.sql(db, "create database bench", db)
+    servers.sql(db, table or (PG_TABLE if db == "postgres" else MY_TABLE))
 
 
 # ---- scripts
@@ -489,6 +487,19 @@ DELAYS = {
 }
 
 
+def large_rows(servers, out, db):
+    make_tables(servers, db, LARGE_TABLE[db])
+    source = connector(servers, db, "events", partitions=1)
+    program(servers, source)
+    large(servers, out, db, source, consumer(servers, "csv", "events", 'ls.csv_writer { filename = "%s" }' % servers.path("csv")))
+
+
+LARGE = {
+    "large-pg": ("a row of PostgreSQL to Kafka and to a CSV file: memory", "8 times its size", 8, large_rows, "postgres"),
+    "large-my": ("a row of MariaDB to Kafka and to a CSV file: memory", "8 times its size", 8, large_rows, "mysql"),
+}
+
+
 LONG = {
     "long-pg": ("PostgreSQL to Kafka, then to a CSV file: memory", "itself, earlier", long, "postgres"),
     "long-my": ("MariaDB to Kafka, then to a CSV file: memory", "itself, earlier", long, "mysql"),
@@ -501,6 +512,11 @@ def compare(servers, name, pairs, changes):
         changes = max(4, changes - changes % 4)
         out = Memory(name, what, LONG_STEPS * changes)
         make(servers, out, changes, db)
+        return out
+    if name in LARGE:
+        what, _, goal, make, db = LARGE[name]
+        out = Large(name, what, goal)
+        make(servers, out, db)
         return out
     if name in DELAYS:
         *shown, make, db = DELAYS[name]
