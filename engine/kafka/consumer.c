@@ -15,7 +15,7 @@ enum {
     LS_JOIN_QUIET_MS = 5000,     /* an assignment that takes longer is spoken of */
     LS_COMMIT_WAIT_MS = 5000,    /* for the answer to a commit; it may still come later, and then counts */
     LS_COMMIT_AGAIN_MS = 1000,   /* a commit that failed is tried again so often */
-    LS_QUIET_MS = 25,            /* after so long without a message the client may sleep: brokers under load take it to answer */
+    LS_QUIET_MS = 25,            /* after so long without a message the client may sleep; brokers under load take as long to answer */
     LS_DEAD_MS = 20000,          /* a connection without the answer that is due is dead (socket.timeout.ms): below a stop's time, which waits for a commit's */
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
@@ -255,16 +255,16 @@ static int fetch(ls_consumer *c, size_t max, size_t max_bytes, int wait_ms, ls_e
     if (ask > max) ask = max;
     c->given = c->next = c->nbatch = 0;
     c->rebalanced = false;
-    ls_look_at_queue(c);
     int quiet = wait_ms < LS_QUIET_MS ? wait_ms : LS_QUIET_MS;
     ssize_t n = rd_kafka_consume_batch_queue(c->queue, quiet, c->batch, 1);
     if (n == 0) ls_nothing_comes(c);
     if (n == 0 && wait_ms > quiet) n = rd_kafka_consume_batch_queue(c->queue, wait_ms - quiet, c->batch, 1);
-    if (n > 0) c->nbatch = (size_t)n;
-    if (n > 0) ls_look_at_queue(c);
-    if (n > 0 && ask > 1) n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1);
-    if (n > 0 && ask > 1) c->nbatch += (size_t)n;
-    return c->nbatch ? sort(c, err) : 0;
+    if (n <= 0) return 0;
+    c->nbatch = (size_t)n;
+    ls_look_at_queue(c);
+    if (ask > 1 && (n = rd_kafka_consume_batch_queue(c->queue, 0, c->batch + 1, ask - 1)) > 0) c->nbatch += (size_t)n;
+    ls_look_at_queue(c);
+    return sort(c, err);
 }
 
 /* The ends that were reached count once no message before them is outstanding. */

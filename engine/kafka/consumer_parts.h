@@ -10,10 +10,11 @@
 typedef struct ls_nudges {
     size_t max_bytes, max_messages; /* while so many wait in the client, it is full */
     char *user, *password;          /* for SASL, empty where there are none; owned */
-    bool full;                      /* it was seen so, and was not woken since */
-    uint64_t released;              /* the consumer's at the last time that it was woken */
-    int64_t at;                     /* ls_clock_ms() of it */
-    uint64_t count;                 /* of such times */
+    bool by_question;               /* the client is woken by requests to its brokers */
+    bool drained;                   /* more than half of that was seen, and it was not woken since */
+    uint64_t released;              /* the consumer's when nothing came, last */
+    int64_t at;                     /* ls_clock_ms(): when it was seen to then */
+    uint64_t count;                 /* times that it was woken */
 } ls_nudges;
 
 /* What is known of one partition; offsets are those of the next message. -1: nothing yet. */
@@ -59,9 +60,10 @@ int ls_nudges_init(ls_nudges *n, const rd_kafka_conf_t *conf) LS_MUST_CHECK;
 void ls_nudges_free(ls_nudges *n);
 /* Releases from 2.2 look themselves (fetch.queue.backoff.ms): what follows does nothing then. */
 bool ls_client_looks_itself(void);
-/* Called before messages that wait are taken. Once a queue that was full is half empty, wakes the client: brokers answer while the rest is written. */
+/* Called before messages that wait are taken, and behind that. Once less than half of what makes the queue full waits, and more did, wakes the client: brokers
+ * answer while the rest is written. */
 void ls_look_at_queue(ls_consumer *c);
-/* Nothing has come for a while: wakes the client where there is more and something was taken since it was woken last. How full its queue was is a guess. */
+/* Nothing has come for a while: wakes the client, once behind each release and then while there is more. How full its queue was is a guess. */
 void ls_nothing_comes(ls_consumer *c);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LS_NUDGE_AGAIN_MS = 500 }; /* the client is woken again, whatever was seen, while there is more and nothing comes */
 
@@ -21,9 +22,18 @@ static char *text_of(const rd_kafka_conf_t *conf, const char *property) {
     return text;
 }
 
+/* A plugin that signs in may wait for a server of its own, and the client keeps its credentials locked meanwhile. */
+static bool signs_in_by_plugin(const rd_kafka_conf_t *conf) {
+    char protocol[32] = "", mechanism[32] = "";
+    size_t n = sizeof protocol, m = sizeof mechanism;
+    return rd_kafka_conf_get(conf, "security.protocol", protocol, &n) == RD_KAFKA_CONF_OK && strncasecmp(protocol, "sasl_", 5) == 0 &&
+           rd_kafka_conf_get(conf, "sasl.mechanisms", mechanism, &m) == RD_KAFKA_CONF_OK && strcasecmp(mechanism, "GSSAPI") == 0;
+}
+
 int ls_nudges_init(ls_nudges *n, const rd_kafka_conf_t *conf) {
     n->max_bytes = number_of(conf, "queued.max.messages.kbytes") * 1024;
     n->max_messages = number_of(conf, "queued.min.messages");
+    n->by_question = signs_in_by_plugin(conf);
     n->user = text_of(conf, "sasl.username");
     n->password = text_of(conf, "sasl.password");
     return n->user && n->password ? 0 : -1;
@@ -36,25 +46,38 @@ void ls_nudges_free(ls_nudges *n) {
 
 bool ls_client_looks_itself(void) { return rd_kafka_version() >= 0x02020000; }
 
-/* To say the credentials again that the client has is the one call that wakes its brokers' threads and changes nothing: they are for the next connection, and
- * without SASL for none. A request wakes them, too, but makes the brokers work. */
+/* Any request to a broker wakes its thread. Asking for partitions' ends is one that changes nothing; the answers are not waited for. */
+static void ask(ls_consumer *c) {
+    for (const place *p = c->places; p < c->places + c->nplaces; p++) {
+        if (!p->mine) continue;
+        rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1); /* one without a leader would keep back what is asked of all in a list */
+        rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
+        (void)rd_kafka_offsets_for_times(c->rk, l, 0);
+        rd_kafka_topic_partition_list_destroy(l);
+    }
+}
+
+/* To say the credentials again that the client has wakes its brokers' threads, and nothing is asked of the brokers: they are for the next connection, and without SASL
+ * for none. */
 static void wake(ls_consumer *c) {
     ls_nudges *n = &c->nudges;
-    rd_kafka_error_t *e = rd_kafka_sasl_set_credentials(c->rk, n->user, n->password);
-    if (e) rd_kafka_error_destroy(e); /* there is none but for a NULL */
-    n->full = false;
-    n->released = c->released;
-    n->at = ls_clock_ms();
+    if (n->by_question) {
+        ask(c);
+    } else {
+        rd_kafka_error_t *e = rd_kafka_sasl_set_credentials(c->rk, n->user, n->password);
+        if (e) rd_kafka_error_destroy(e); /* there is none but for a NULL */
+    }
+    n->drained = false;
     n->count++;
 }
 
 void ls_look_at_queue(ls_consumer *c) {
     ls_nudges *n = &c->nudges;
-    size_t waiting = rd_kafka_queue_length(c->queue), bytes = waiting * c->mean;
+    size_t waiting = rd_kafka_queue_length(c->queue);
     if (ls_client_looks_itself()) return;
-    if (waiting >= n->max_messages || bytes >= n->max_bytes)
-        n->full = true;
-    else if (n->full && waiting <= n->max_messages / 2 && bytes <= n->max_bytes / 2)
+    if (waiting > n->max_messages / 2 || waiting * c->mean > n->max_bytes / 2)
+        n->drained = true; /* from now on it is; at its fullest it may not be seen */
+    else if (n->drained)
         wake(c);
 }
 
@@ -67,7 +90,11 @@ static bool has_more(const ls_consumer *c) {
 }
 
 void ls_nothing_comes(ls_consumer *c) {
-    const ls_nudges *n = &c->nudges;
-    bool due = n->released != c->released || ls_clock_ms() - n->at >= LS_NUDGE_AGAIN_MS;
-    if (due && !ls_client_looks_itself() && has_more(c)) wake(c);
+    ls_nudges *n = &c->nudges;
+    int64_t now = ls_clock_ms();
+    bool taken = n->released != c->released; /* what there is now is not known */
+    if (ls_client_looks_itself() || (!taken && now - n->at < LS_NUDGE_AGAIN_MS)) return;
+    if (taken || has_more(c)) wake(c);
+    n->released = c->released;
+    n->at = now;
 }

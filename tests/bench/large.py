@@ -102,10 +102,13 @@ def measure(servers, out, db, programs, lines):
 
 def large(servers, out, db, connector, consumer):
     """connector, consumer: scripts. They run until it is measured."""
-    programs = {name: subprocess.Popen([PROGRAM, script], stderr=subprocess.DEVNULL) for name, script in (("connector", connector), ("consumer", consumer))}
+    programs = {name: subprocess.Popen([PROGRAM, "-q", script]) for name, script in (("connector", connector), ("consumer", consumer))}
     try:
         measure(servers, out, db, programs, Lines(servers.path("csv_csv.csv")))
     finally:
         for p in programs.values():
             p.terminate()
-            p.wait()
+            try:
+                p.wait(WAIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                p.kill()

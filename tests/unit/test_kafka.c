@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "kafka/checkpoint.h"
 #include "kafka/consumer_parts.h"
 #include "kafka/producer.h"
@@ -216,40 +217,81 @@ static void test_a_poll_keeps_to_its_bytes(void **state) {
     ls_consumer_close(c);
 }
 
-/* A client whose queue was full sleeps. It is woken before the last message is taken, with the credentials that it has. */
-static void test_a_client_that_sleeps_is_woken(void **state) {
-    (void)state;
-    enum { N = 300, AT_ONCE = 4, FULL = 8 };
+/* Reads all of a topic whose messages fill the client's queue many times. Gives how often it was woken in polls that found messages waiting, and that found none. */
+static void read_through_a_small_queue(const char *group, bool by_question, bool early, uint64_t *waiting, uint64_t *empty) {
+    enum { N = 300, AT_ONCE = 4, FULL = 8, LONGEST_MS = 30000 };
     static const char *const topics[] = {"woken"};
     static const ls_pair few[] = {{"queued.min.messages", "8"}, {"sasl.username", "reader"}, {"sasl.password", "secret"}};
     ls_kafka_conf kafka = {.memory = broker, .pairs = few, .npairs = 3};
     int revocations = 0;
-    produce(&kafka, topics[0], N);
-    ls_consumer_conf conf = {.kafka = kafka, .group_id = "woken", .topics = topics, .ntopics = 1, .auto_offset_reset = "earliest",
+    ls_consumer_conf conf = {.kafka = kafka, .group_id = group, .topics = topics, .ntopics = 1, .auto_offset_reset = "earliest",
                              .budget = 4 * 1024 * 1024, .revoked = revoked, .ctx = &revocations};
     ls_consumer *c;
     ls_error err;
     ls_message m[AT_ONCE];
-    size_t n, seen = 0, early = 0;
+    size_t n, seen = 0;
     char has[32];
+    int64_t until = ls_clock_ms() + LONGEST_MS;
+    *waiting = *empty = 0;
     assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
     assert_int_equal(c->nudges.max_messages, FULL);
-    assert_int_equal(c->nudges.max_bytes, conf.budget / 12 / 1024 * 1024);
-    for (int i = 0; i < POLLS_MAX && seen < N; i++) {
-        bool waiting = rd_kafka_queue_length(c->queue) > 0;
-        uint64_t before = c->nudges.count;
+    assert_int_equal(rd_kafka_conf_get(rd_kafka_conf(c->rk), "queued.max.messages.kbytes", has, &(size_t){sizeof has}), RD_KAFKA_CONF_OK);
+    assert_int_equal(c->nudges.max_bytes, strtoul(has, NULL, 10) * 1024);
+    assert_false(c->nudges.by_question);
+    c->nudges.by_question = by_question;
+    if (!early) c->nudges.max_messages = c->nudges.max_bytes = SIZE_MAX;
+    while (seen < N && ls_clock_ms() < until) {
+        uint64_t before = c->nudges.count, *sum = rd_kafka_queue_length(c->queue) ? waiting : empty;
         assert_int_equal(ls_consumer_poll(c, m, AT_ONCE, 1024 * 1024, 100, &n, &err), 0);
         seen += n;
-        if (waiting) early += c->nudges.count - before;
+        *sum += c->nudges.count - before;
         ls_consumer_release(c);
     }
     assert_int_equal(seen, N);
-    if (!ls_client_looks_itself()) assert_true(early > 0);
+    for (int i = 0; i < 3; i++) assert_int_equal(ls_consumer_poll(c, m, AT_ONCE, 1024 * 1024, 100, &n, &err), 0);
+    uint64_t before = c->nudges.count; /* all is read: it is left alone */
+    for (int i = 0; i < 12; i++) assert_int_equal(ls_consumer_poll(c, m, AT_ONCE, 1024 * 1024, 100, &n, &err), 0);
+    assert_int_equal(c->nudges.count, before);
     assert_int_equal(rd_kafka_conf_get(rd_kafka_conf(c->rk), "sasl.username", has, &(size_t){sizeof has}), RD_KAFKA_CONF_OK);
     assert_string_equal(has, "reader");
     assert_int_equal(rd_kafka_conf_get(rd_kafka_conf(c->rk), "sasl.password", has, &(size_t){sizeof has}), RD_KAFKA_CONF_OK);
     assert_string_equal(has, "secret");
     ls_consumer_close(c);
+}
+
+/* A client whose queue was full sleeps, up to a second each time that it was. It is woken before the last message is taken, or when nothing comes; with the credentials that
+ * it has, or by a question. */
+static void test_a_client_that_sleeps_is_woken(void **state) {
+    (void)state;
+    uint64_t waiting, empty;
+    static const ls_pair small[] = {{"batch.num.messages", "6"}};
+    produce(&(ls_kafka_conf){.memory = broker, .pairs = small, .npairs = 1}, "woken", 300);
+    read_through_a_small_queue("woken early", false, true, &waiting, &empty);
+    if (!ls_client_looks_itself()) {
+        assert_in_range(waiting, 5, 300);
+        assert_in_range(empty, 0, waiting); /* twice as often where nobody hears it */
+    }
+    read_through_a_small_queue("woken late", false, false, &waiting, &empty);
+    if (!ls_client_looks_itself()) assert_in_range(empty, 5, 300);
+    read_through_a_small_queue("asked", true, true, &waiting, &empty);
+    if (!ls_client_looks_itself()) assert_in_range(waiting, 5, 300);
+}
+
+static void test_which_clients_are_asked(void **state) {
+    (void)state;
+    static const struct { const char *protocol, *mechanism; bool asked; } are[] = {
+        {"sasl_ssl", "GSSAPI", true}, {"SASL_PLAINTEXT", "GSSAPI", true}, {"sasl_ssl", "SCRAM-SHA-512", false}, {"sasl_plaintext", "PLAIN", false}, {"ssl", "GSSAPI", false}};
+    for (size_t i = 0; i < sizeof are / sizeof *are; i++) {
+        ls_nudges n = {0};
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        char why[256];
+        assert_int_equal(rd_kafka_conf_set(conf, "security.protocol", are[i].protocol, why, sizeof why), RD_KAFKA_CONF_OK);
+        assert_int_equal(rd_kafka_conf_set(conf, "sasl.mechanisms", are[i].mechanism, why, sizeof why), RD_KAFKA_CONF_OK);
+        assert_int_equal(ls_nudges_init(&n, conf), 0);
+        assert_int_equal(n.by_question, are[i].asked);
+        ls_nudges_free(&n);
+        rd_kafka_conf_destroy(conf);
+    }
 }
 
 /* The broker's word is not all: what this run's producers had acknowledged lies before the end, too. */
@@ -484,7 +526,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_murmur2),        cmocka_unit_test(test_topic_names),
         cmocka_unit_test(test_owned_properties), cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_ends_that_producers_know),
-        cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_a_client_that_sleeps_is_woken), cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_a_client_that_sleeps_is_woken),
+        cmocka_unit_test(test_which_clients_are_asked), cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_codes),          cmocka_unit_test(test_a_full_queue),
         cmocka_unit_test(test_only_released_messages_are_committed),
         cmocka_unit_test(test_a_topic_that_comes_later), cmocka_unit_test(test_no_broker),
