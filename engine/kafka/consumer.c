@@ -20,7 +20,7 @@ enum {
     LS_CLOSE_MS = 10000,         /* for leaving the group; after it the group finds out by LS_SESSION_MS */
     LS_FETCH_SHARE = 96,         /* of the budget: one fetch takes 1/96 of it, compressed; what it unpacks to may be ten times that */
     LS_FETCH_LEAST = 64 * 1024,  /* bytes; below it each fetch is mostly overhead */
-    LS_QUEUE_SHARE = 12          /* of the budget: no fetch is begun while 1/12 of it waits; each message costs as much again, and each broker may have one batch under way */
+    LS_QUEUE_SHARE = 48          /* of the budget: no fetch is begun while 1/48 of it waits; each message costs as much again, and each broker may have one batch under way */
 };
 
 static place *find(ls_consumer *c, const char *topic, int32_t partition) {
