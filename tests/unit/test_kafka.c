@@ -267,10 +267,7 @@ static void test_a_client_that_sleeps_is_woken(void **state) {
     static const ls_pair small[] = {{"batch.num.messages", "6"}};
     produce(&(ls_kafka_conf){.memory = broker, .pairs = small, .npairs = 1}, "woken", 300);
     read_through_a_small_queue("woken early", false, true, &waiting, &empty);
-    if (!ls_client_looks_itself()) {
-        assert_in_range(waiting, 5, 300);
-        assert_in_range(empty, 0, waiting); /* twice as often where nobody hears it */
-    }
+    if (!ls_client_looks_itself()) assert_in_range(waiting, 5, 300);
     read_through_a_small_queue("woken late", false, false, &waiting, &empty);
     if (!ls_client_looks_itself()) assert_in_range(empty, 5, 300);
     read_through_a_small_queue("asked", true, true, &waiting, &empty);
