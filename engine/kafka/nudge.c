@@ -46,15 +46,20 @@ void ls_nudges_free(ls_nudges *n) {
 
 bool ls_client_looks_itself(void) { return rd_kafka_version() >= 0x02020000; }
 
-/* Any request to a broker wakes its thread. Asking for partitions' ends is one that changes nothing; the answers are not waited for. */
+/* Any request to a broker wakes its thread. Asking for partitions' ends is one that changes nothing, and goes to each broker once. The answers are not needed, and
+ * not waited for: that they have not come is no failure. One partition without a leader keeps back what is asked of all in a list. */
 static void ask(ls_consumer *c) {
-    for (const place *p = c->places; p < c->places + c->nplaces; p++) {
-        if (!p->mine) continue;
-        rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1); /* one without a leader would keep back what is asked of all in a list */
-        rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
-        (void)rd_kafka_offsets_for_times(c->rk, l, 0);
-        rd_kafka_topic_partition_list_destroy(l);
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (const place *p = c->places; p < c->places + c->nplaces; p++)
+        if (p->mine) rd_kafka_topic_partition_list_add(l, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t e = l->cnt ? rd_kafka_offsets_for_times(c->rk, l, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; e && e != RD_KAFKA_RESP_ERR__TIMED_OUT && l->cnt > 1 && i < l->cnt; i++) {
+        rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(one, l->elems[i].topic, l->elems[i].partition)->offset = RD_KAFKA_OFFSET_END;
+        (void)rd_kafka_offsets_for_times(c->rk, one, 0);
+        rd_kafka_topic_partition_list_destroy(one);
     }
+    rd_kafka_topic_partition_list_destroy(l);
 }
 
 /* To say the credentials again that the client has wakes its brokers' threads, and nothing is asked of the brokers: they are for the next connection, and without SASL
