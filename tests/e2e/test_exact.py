@@ -11,6 +11,7 @@ TABLE = "create table t (id int primary key, v varchar(40))"
 SEED = int(os.environ.get("LIST_SYNC_SEED", time.time_ns() % 1000000))
 ROWS = 60000
 KILLS = 5
+LATE = 50000  # by this row some of Kafka's transactions are behind it
 SERIES = {"postgres": "select n, 'row ' || n from generate_series(%d, %d) n", "mysql": "select seq, concat('row ', seq) from seq_%d_to_%d"}
 LARGE = 3000000  # bytes
 LARGEST = 67108864  # ... of a message, which with its head is more
@@ -55,15 +56,18 @@ class Exact(Case):
         script = self.exact(db, filter=Raw("""(function()
             local at = ls.param("kill", 0)
             return function(row)
-                local x = 0
-                for i = 1, 5000 do x = x + i % 7 end -- it takes its time: Kafka's transactions are cut every 100 ms
-                if row.new.id == at then os.execute "kill -9 $PPID" end
-                return x > 0
+                local id = row.new.id
+                if id % 500 == 0 then -- 50 microseconds a row, on any machine: Kafka's transactions are cut every second
+                    local now = os.clock()
+                    repeat until os.clock() > now + 0.025
+                end
+                if id == at then os.execute "kill -9 $PPID" end
+                return true
             end
         end)()"""))
         self.run_to_end(script, "--until-caught-up")
         self.rows(db, 1, ROWS)
-        points = sorted(chance.sample(range(1, ROWS), KILLS))
+        points = sorted(chance.sample(range(1, LATE), KILLS - 1)) + [chance.randrange(LATE, ROWS)]
         report("%s: killed at rows %s (seed %d, LIST_SYNC_SEED)" % (db, points, SEED))
         seen = []
         for n in points:
