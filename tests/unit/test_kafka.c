@@ -269,7 +269,7 @@ static void test_a_client_that_sleeps_is_woken(void **state) {
     read_through_a_small_queue("woken early", false, true, &waiting, &empty);
     if (!ls_client_looks_itself()) assert_in_range(waiting, 1, 300);
     read_through_a_small_queue("woken late", false, false, &waiting, &empty);
-    if (!ls_client_looks_itself()) assert_in_range(empty, 1, 300);
+    if (!ls_client_looks_itself()) assert_in_range(waiting + empty, 1, 300); /* an event may wait where no message does */
     read_through_a_small_queue("asked", true, true, &waiting, &empty);
     if (!ls_client_looks_itself()) assert_in_range(waiting, 1, 300);
 }
