@@ -1,6 +1,5 @@
 #include "cli/cli.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,23 +11,11 @@ static void set_up_signals(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* glibc gives each thread an arena that keeps what was freed: with a dozen threads, mostly the client library's, that is
- * several times what is in use. Two arenas cost no time that can be measured. What is larger than MMAP_BYTES goes back as soon as it is freed, what is
- * smaller when it stands at an arena's end: a batch is unpacked into one piece of up to a megabyte (the producer's batch.size), many times a second,
- * and to map each anew takes a third of a consumer's time, in the kernel and under its lock. */
-enum { ARENAS = 2, TRIM_BYTES = 1024 * 1024, MMAP_BYTES = 1280 * 1024 };
-
-static void set_up_memory(void) {
-    mallopt(M_ARENA_MAX, ARENAS);
-    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
-    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
-}
-
 int main(int argc, char **argv) {
     ls_args args;
     ls_error err = {0};
     ls_log log = {.fd = STDERR_FILENO, .least = LS_INFO, .stage = ""};
-    set_up_memory();
+    ls_malloc_begin();
     int rc = ls_args_read(&args, argc, argv, &err);
     if (rc == 0 && args.version) {
         printf("list_sync " LIST_SYNC_VERSION "\n");

@@ -55,6 +55,10 @@ void ls_args_help(const ls_args *args);
 /* A generated page, of all commands and their options: see ls_script_page(). */
 int ls_args_page(const char *format, ls_buf *out, ls_error *err) LS_MUST_CHECK;
 
+/* Before any thread: how malloc is used; and for so many workers. has_connector: of one worker. */
+void ls_malloc_begin(void);
+void ls_malloc_share(size_t workers, bool has_connector);
+
 /* Evaluates the script and leaves in *config the stages that --only names (all without it). */
 int ls_args_config(const ls_args *args, ls_config *config, ls_error *err) LS_MUST_CHECK;
 /* log: borrowed; see ls_script_env. */

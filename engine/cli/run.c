@@ -6,7 +6,6 @@
 #include "pipeline/worker.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 
 enum {
     LS_LOOK_MS = 200,               /* the main thread looks at what is due this often */
-    LS_ONE_ARENA = 1,               /* of malloc: the threads of one consumer hardly wait for each other in it, and what one frees the others take */
     LS_STOP_MS = LS_DRAIN_MS + 5000 /* a stop that takes longer is waiting for somebody who does not answer */
 };
 
@@ -163,7 +161,7 @@ static int run(const ls_args *args, const ls_log *log, ls_error *err) {
     if (ls_args_config(args, &r.config, err)) return -1;
     int rc = hold_signals(&r, err) || ls_run_init(&r.run, err) ? -1 : 0;
     if (rc) goto out;
-    if (count_workers(&r.config) == 1 && !r.config.stages[0].is_connector) mallopt(M_ARENA_MAX, LS_ONE_ARENA); /* before any thread; else main.c's */
+    ls_malloc_share(count_workers(&r.config), r.config.stages[0].is_connector);
     look_at_sasl(&r);
     rc = start_broker(&r, err) || start_workers(&r, err) ? -1 : 0;
     if (rc) ls_run_stop(&r.run);
