@@ -10,7 +10,7 @@
 #define LS_LIBPQ_CALLS(X) \
     X(PQbackendPID) X(PQclear) X(PQconnectPoll) X(PQconnectStartParams) X(PQconnectionNeedsPassword) X(PQconsumeInput) \
     X(PQerrorMessage) X(PQfinish) X(PQflush) X(PQfreemem) X(PQgetCopyData) X(PQgetResult) X(PQgetisnull) X(PQgetlength) \
-    X(PQgetvalue) X(PQisBusy) X(PQnfields) X(PQntuples) X(PQparameterStatus) X(PQputCopyData) X(PQresultErrorField) \
+    X(PQgetvalue) X(PQisBusy) X(PQnfields) X(PQntuples) X(PQparameterStatus) X(PQputCopyData) X(PQputCopyEnd) X(PQresultErrorField) \
     X(PQresultStatus) X(PQsendQuery) X(PQsendQueryParams) X(PQserverVersion) X(PQsetClientEncoding) X(PQsetErrorVerbosity) \
     X(PQsetNoticeReceiver) X(PQsocket) X(PQstatus)
 
@@ -48,6 +48,7 @@ int ls_libpq_load(ls_error *err) LS_MUST_CHECK;
 #define PQntuples ls_pq.PQntuples
 #define PQparameterStatus ls_pq.PQparameterStatus
 #define PQputCopyData ls_pq.PQputCopyData
+#define PQputCopyEnd ls_pq.PQputCopyEnd
 #define PQresultErrorField ls_pq.PQresultErrorField
 #define PQresultStatus ls_pq.PQresultStatus
 #define PQsendQuery ls_pq.PQsendQuery

@@ -100,7 +100,7 @@ static PGresult *ask_for_stream(ls_pg *s, uint64_t from) {
     return res;
 }
 
-static int start_replication(ls_pg *s, uint64_t from, ls_error *err) {
+int ls_pg_stream(ls_pg *s, uint64_t from, ls_error *err) {
     PGresult *res = ask_for_stream(s, from);
     if (res && PQresultStatus(res) != PGRES_COPY_BOTH && s->plugin->again(s, res)) {
         PQclear(res);
@@ -126,7 +126,7 @@ static int pg_start(ls_source *source, const ls_resume *from, ls_error *err) {
     if (ls_pg_slot_verify(s, from, err)) return -1;
     s->marked = from->restart.offset;
     s->heard_at = ls_clock_ms();
-    if (start_replication(s, from->restart.offset, err)) return -1;
+    if (ls_pg_stream(s, from->restart.offset, err)) return -1;
     s->decoder = s->plugin->decoder(s, from);
     return s->decoder ? 0 : ls_fail_memory(err, "starting to stream");
 }
@@ -268,12 +268,15 @@ static int pg_read(ls_source *source, ls_work *w, int wait_ms, ls_error *err) {
         }
         if (n < 0) return stream_ended(s, err);
         if (n > 0) {
+            ls_pg_renew_note(s, n);
             if (take(s, w, message, n, err)) return -1;
             /* changes of tables that are left out fill no batch: the pipeline must get its turn all the same */
             if (++taken % CLOCK_EVERY == 0 && ls_clock_ms() >= until) return 0;
             continue;
         }
-        int64_t left = w->seen.count || w->nmarks ? 0 : until - ls_clock_ms();
+        bool empty = !w->seen.count && !w->nmarks;
+        if (empty && ls_pg_renew_due(s) && ls_pg_renew(s, err)) return -1;
+        int64_t left = empty ? until - ls_clock_ms() : 0;
         int ready = ls_pg_socket_wait(s, left > 0 ? (int)left : 0, err);
         if (ready < 0) return -1;
         if (ready && !s->eager) note_message(s);

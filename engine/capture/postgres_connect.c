@@ -205,6 +205,13 @@ static int take_unchecked(ls_pg *s, ls_error *err) {
     return ls_pg_failed(s->repl, NULL, err, "setting client_encoding");
 }
 
+int ls_pg_connect_stream(ls_pg *s, ls_error *err) {
+    if (connect_one(s, true, &s->repl, err)) return -1;
+    PQsetNoticeReceiver(s->repl, stream_notice, s);
+    raise_decoding_memory(s);
+    return take_unchecked(s, err) ? -1 : identify(s, err);
+}
+
 int ls_pg_connect(ls_pg *s, ls_error *err) {
     if (connect_one(s, false, &s->side, err)) return -1;
     PQsetNoticeReceiver(s->side, notice, s);
@@ -212,11 +219,9 @@ int ls_pg_connect(ls_pg *s, ls_error *err) {
     if (version < LS_PG_VERSION_MIN)
         return ls_fail(err, LS_USAGE, "PostgreSQL %d is too old: %d or later is needed", version / 10000,
                        LS_PG_VERSION_MIN / 10000);
-    if (connect_one(s, true, &s->repl, err)) return -1;
-    PQsetNoticeReceiver(s->repl, stream_notice, s);
+    if (ls_pg_connect_stream(s, err)) return -1;
     ls_pg_socket_open(s);
-    raise_decoding_memory(s);
-    return take_unchecked(s, err) ? -1 : identify(s, err);
+    return 0;
 }
 
 /* ---- statements */

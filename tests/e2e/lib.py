@@ -252,10 +252,16 @@ class Program:
             self.process.kill()
         self.process.wait()
 
+    def memory(self, what):
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
+            return int(re.search(what + r":\s+(\d+) kB", f.read()).group(1)) * 1024
+
     def peak_memory(self):
         """Bytes of resident memory at its highest."""
-        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) * 1024
+        return self.memory("VmHWM")
+
+    def resident_memory(self):
+        return self.memory("VmRSS")
 
 
 def lua(value):
