@@ -107,6 +107,23 @@ static void begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log 
     }
 }
 
+/* A group that begins at the end begins where that is now: left to the client, each new session would begin at the end of its own time, and pass over what came since. */
+static void pin_ends(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
+    for (int i = 0; i < l->cnt; i++) {
+        rd_kafka_topic_partition_t *p = &l->elems[i];
+        int64_t low, high;
+        if (p->offset != RD_KAFKA_OFFSET_END) continue;
+        rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(rk, p->topic, p->partition, &low, &high, LS_KAFKA_ASK_MS);
+        if (e) {
+            ls_log_line(log, LS_WARN, "where topic %s, partition %d, ends is not known (%s): the group has no offset there until rows of it are written", p->topic, (int)p->partition,
+                        rd_kafka_err2str(e));
+        } else {
+            p->offset = high;
+            p->opaque = l;
+        }
+    }
+}
+
 static rd_kafka_resp_err_t assign(rd_kafka_t *rk, bool group, const rd_kafka_topic_partition_list_t *l) {
     if (group) return rd_kafka_assign(rk, l);
     rd_kafka_error_t *e = rd_kafka_incremental_assign(rk, l);
@@ -119,6 +136,7 @@ rd_kafka_resp_err_t ls_begin(rd_kafka_t *rk, const ls_consumer_conf *conf, const
     rd_kafka_topic_t **held = hold_new((size_t)l->cnt);
     for (int i = 0; i < l->cnt; i++) hold(held, rk, l->elems[i].topic);
     begin_at(rk, conf, log, l);
+    if (!conf->instances) pin_ends(rk, log, l);
     rd_kafka_resp_err_t e = assign(rk, !conf->instances, l);
     let_go(held); /* the partitions that are read hold theirs */
     return e;

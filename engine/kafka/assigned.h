@@ -27,7 +27,8 @@ void ls_assigned_begun(ls_assigned *a);
 
 /* Has the client read the partitions that have come: in a group instead of those it had, else beside them. Each begins where the caller says, or (in a group)
  * where the group stands, or as auto_offset_reset says. The client itself is told to fail rather than to choose: an offset that is not there any more is a loss
- * to be spoken of, not one to be passed over. Waits for the group's coordinator, LS_KAFKA_ASK_MS a try. The offsets are set in l, which stays the caller's. */
+ * to be spoken of, not one to be passed over. Waits for the group's coordinator, LS_KAFKA_ASK_MS a try. The offsets are set in l, which stays the caller's;
+ * `opaque`, too, of a partition whose offset is the end as of now: the group is to be told of it before there are rows. */
 rd_kafka_resp_err_t ls_begin(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log *log, rd_kafka_topic_partition_list_t *l);
 
 #endif

@@ -66,6 +66,24 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
     }
 }
 
+static int commit_wanted(ls_consumer *c, int wait_ms, ls_error *err);
+
+/* What fails is tried again in polls, for as long as there are any; what is final shows at the caller's next commit. */
+static void commit_inside(ls_consumer *c, int wait_ms) {
+    ls_error err;
+    if (commit_wanted(c, wait_ms, &err)) ls_log_line(c->log, LS_WARN, "%s", err.text);
+}
+
+/* Of what ls_begin() has read. */
+static void keep_ends(ls_consumer *c, const rd_kafka_topic_partition_list_t *l) {
+    bool some = false;
+    for (int i = 0; i < l->cnt; i++) {
+        place *p = l->elems[i].opaque ? find(c, l->elems[i].topic, l->elems[i].partition) : NULL;
+        if (p) p->done = p->wanted = l->elems[i].offset, some = true;
+    }
+    if (some) commit_inside(c, LS_COMMIT_WAIT_MS);
+}
+
 /* Runs inside ls_consumer_poll(), or close. All partitions are given back before a member joins anew, when their offsets can be committed. Where they
  * move one by one (cooperative-sticky) a commit may meet the joining: it waits behind it on the coordinator's connection, is refused for its
  * generation, and librdkafka before 2.10 then takes the partitions for lost: their rows come twice (its issue 4059). */
@@ -76,12 +94,15 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     if (e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         forget(c, l, true);
         failed = ls_begin(rk, &c->conf, c->log, l);
+        if (!failed) keep_ends(c, l);
     } else {
         /* lost partitions belong to somebody else already: their offsets are not ours to commit */
-        if (!rd_kafka_assignment_lost(rk))
+        if (!rd_kafka_assignment_lost(rk)) {
             c->conf.revoked(c->conf.ctx);
-        else if (c->conf.lost)
+            commit_inside(c, LS_COMMIT_WAIT_MS); /* an earlier commit that failed, or whose answer is still to come */
+        } else if (c->conf.lost) {
             c->conf.lost(c->conf.ctx);
+        }
         forget(c, l, false);
         failed = rd_kafka_assign(rk, NULL);
     }
@@ -401,13 +422,12 @@ int ls_consumer_commit(ls_consumer *c, ls_error *err) {
     return commit_wanted(c, LS_COMMIT_WAIT_MS, err);
 }
 
-/* Inside polls: tries again what failed, without waiting; what is final shows at the caller's next commit. */
+/* Inside polls: tries again what failed, without waiting. */
 static void commit_again(ls_consumer *c) {
-    ls_error err;
     if (!c->committing && !c->commit_failed) return;
     if (ls_clock_ms() < c->commit_again_at) return;
     c->commit_again_at = ls_clock_ms() + LS_COMMIT_AGAIN_MS;
-    if (commit_wanted(c, 0, &err)) ls_log_line(c->log, LS_WARN, "%s", err.text);
+    commit_inside(c, 0);
 }
 
 size_t ls_consumer_places(const ls_consumer *c, ls_consumer_place *out, size_t max) {

@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 
-from lib import BROKERS, PG, ROOT, Case, checkpoint, delete_records, lsn, messages, my, pg, psql_command, run, values, wait_until
+from lib import BROKERS, KCAT, PG, ROOT, Case, Raw, checkpoint, delete_records, lsn, make_topic, messages, my, pg, psql_command, run, values, wait_until
 
 TABLE = "create table t (id int primary key, v varchar(20))"
 
@@ -104,6 +104,38 @@ class Consumer(Case):
         log = self.run_to_end(script, "--until-caught-up", code=3).log()
         self.assertRegex(log, r"topic %s, partition 0: offset 50, where the group .* stands, is not there: the partition has 55 to 60" % self.topic)
         self.assertEqual(len(self.lines("out_out.csv")), 51)
+
+    def send(self, *ids):
+        lines = ['%d|{"action":"I","schema":"s","table":"t","pk":[{"name":"id"}],"columns":[{"name":"id","value":%d}]}' % (i, i) for i in ids]
+        run(KCAT[:4] + ["-P", "-t", self.topic, "-p", "0", "-K", "|"], "\n".join(lines) + "\n")
+
+    def test_latest_is_where_the_first_start_was(self):
+        """Whatever befalls the first rows: a writer that fails, or a kill -9 before there are any."""
+        make_topic(self.topic, {})
+        self.send(1, 2)
+        script = self.script(self.consumer(auto_offset_reset="latest", writer=Raw("""ls.writer {
+            flush_every = { ms = 100 },
+            open = function(w) w.rows = {} end,
+            write = function(w, row) table.insert(w.rows, row:text "id") end,
+            flush = function(w)
+                if not io.open "fit" then error "the store is away" end
+                local f = io.open("rows", "a")
+                f:write(table.concat(w.rows, "\\n"), "\\n")
+                f:close()
+                w.rows = {}
+            end,
+            discard = function(w) w.rows = {} end,
+        }""")))
+        p = self.start(script)
+        p.wait_log(r"holds 1 partition")
+        p.kill()
+        self.send(3, 4)
+        p = self.start(script)
+        p.wait_log(r"the store is away")
+        self.send(5)
+        open(self.path("fit"), "w").close()
+        wait_until(lambda: self.lines("rows") == ["3", "4", "5"], "the rows", programs=[p])
+        self.assertEqual(p.stop(), 0)
 
     def test_group_of_other_programs(self):
         """A group whose members share out in another way takes no member of ours: said at once, exit 2."""

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,6 +462,50 @@ static void test_only_released_messages_are_committed(void **state) {
     ls_consumer_close(c);
 }
 
+/* Partitions that are given back wait for a commit that has failed: nobody else would try it again. */
+static void test_a_commit_that_failed_is_tried_again_at_the_end(void **state) {
+    (void)state;
+    enum { OFFSET_COMMIT = 8 };
+    static const rd_kafka_resp_err_t away[] = {RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR}; /* the client itself tries twice again */
+    static const char *const topics[] = {"again"};
+    int revocations = 0;
+    ls_consumer_conf conf = reader_of(topics, "again", &revocations);
+    ls_consumer *c;
+    ls_error err;
+    produce(&(ls_kafka_conf){.memory = broker}, topics[0], 30); /* ten a partition */
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(read_some(c, 30, true), 0);
+    rd_kafka_mock_push_request_errors_array(ls_memory_broker_cluster(broker), OFFSET_COMMIT, sizeof away / sizeof *away, away);
+    assert_int_equal(ls_consumer_commit(c, &err), 0);
+    assert_true(c->commit_failed);
+    ls_consumer_close(c);
+    produce(&(ls_kafka_conf){.memory = broker}, topics[0], 3);
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(read_some(c, 3, true), 10);
+    ls_consumer_close(c);
+}
+
+/* Where a group begins that has no offsets is kept before it has read anything. */
+static void test_the_end_is_where_a_group_began(void **state) {
+    (void)state;
+    static const char *const topics[] = {"began"};
+    int revocations = 0;
+    ls_consumer_conf conf = reader_of(topics, "began", &revocations);
+    ls_consumer *c;
+    ls_error err;
+    ls_message m[64];
+    size_t n;
+    conf.auto_offset_reset = "latest";
+    produce(&(ls_kafka_conf){.memory = broker}, topics[0], 30); /* ten a partition */
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    for (int i = 0; i < POLLS_MAX && ls_consumer_assigned(c) == 0; i++) assert_int_equal(ls_consumer_poll(c, m, 64, 1024, 100, &n, &err), 0);
+    ls_consumer_close(c);
+    produce(&(ls_kafka_conf){.memory = broker}, topics[0], 3);
+    assert_int_equal(ls_consumer_open(&c, &conf, &quiet, &err), 0);
+    assert_int_equal(read_some(c, 3, true), 10);
+    ls_consumer_close(c);
+}
+
 static void test_a_topic_that_comes_later(void **state) {
     (void)state;
     static const char *const topics[] = {"later"};
@@ -526,7 +571,8 @@ int main(void) {
         cmocka_unit_test(test_a_poll_keeps_to_its_bytes), cmocka_unit_test(test_a_client_that_sleeps_is_woken),
         cmocka_unit_test(test_which_clients_are_asked), cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_codes),          cmocka_unit_test(test_a_full_queue),
-        cmocka_unit_test(test_only_released_messages_are_committed),
+        cmocka_unit_test(test_only_released_messages_are_committed), cmocka_unit_test(test_a_commit_that_failed_is_tried_again_at_the_end),
+        cmocka_unit_test(test_the_end_is_where_a_group_began),
         cmocka_unit_test(test_a_topic_that_comes_later), cmocka_unit_test(test_no_broker),
     };
     return cmocka_run_group_tests(tests, start_broker, stop_broker);
