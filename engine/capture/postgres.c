@@ -114,7 +114,7 @@ int ls_pg_stream(ls_pg *s, uint64_t from, ls_error *err) {
         snprintf(doing, sizeof doing, "streaming from replication slot \"%s\"", s->slot);
         rc = ls_pg_failed(s->repl, res, err, doing);
         err->code = stream_code(PQresultErrorField(res, PG_DIAG_SQLSTATE), err->code);
-        ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE));
+        if (!s->decoder) ls_pg_slot_free(s, PQresultErrorField(res, PG_DIAG_SQLSTATE)); /* it is our turn as of this session's start, not of its middle */
         add_mend(s, err);
     }
     PQclear(res);

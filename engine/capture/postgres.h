@@ -81,6 +81,7 @@ struct ls_pg {
     bool eager;           /* the last batch came back full, or rows come late: wait for more than one byte */
     int low_water;        /* SO_RCVLOWAT as it is set */
     int64_t renew_at;     /* ls_clock_ms(): the connection is to be given up for its memory; 0: it is not */
+    int renew_wait_ms;    /* since the last time that it could not be; 0: it was not tried */
     bool unpublished;     /* the server passed over changes: the publication did not exist at their place of the WAL */
     bool latin1;          /* wal2json: the database's encoding, in which it sends */
     bool quoted_numbers;  /* wal2json: it is asked for them, which it knows since 2.6 */
@@ -110,8 +111,8 @@ int ls_pg_socket_wait(ls_pg *s, int wait_ms, ls_error *err) LS_MUST_CHECK;
 /* postgres_connect.c */
 /* Opens both connections. LS_AGAIN: does not answer; LS_USAGE: refuses us. */
 int ls_pg_connect(ls_pg *s, ls_error *err) LS_MUST_CHECK;
-/* Opens `repl`, and learns from it who the server is. */
-int ls_pg_connect_stream(ls_pg *s, ls_error *err) LS_MUST_CHECK;
+/* Opens `repl` within wait_ms, and learns from it who the server is. */
+int ls_pg_connect_stream(ls_pg *s, int wait_ms, ls_error *err) LS_MUST_CHECK;
 /* Fills *err with what the server said about `doing`; res NULL: the connection's own text. Gives -1. */
 int ls_pg_failed(PGconn *c, const PGresult *res, ls_error *err, const char *doing);
 /* Is the stream cut off, though its connection seems to be there? A silent server is asked over a new connection what its end of the stream does. One that works may be

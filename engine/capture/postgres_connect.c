@@ -109,8 +109,8 @@ static bool stopping(const ls_pg *s) {
 }
 
 /* Carries the connection through; -1 when it failed, the time is over, or the run is to end. */
-static int establish(const ls_pg *s, PGconn *c) {
-    int64_t until = ls_clock_ms() + LS_PG_CONNECT_MS;
+static int establish(const ls_pg *s, PGconn *c, int wait_ms) {
+    int64_t until = ls_clock_ms() + wait_ms;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
         struct pollfd f = {.fd = PQsocket(c), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
@@ -123,7 +123,7 @@ static int establish(const ls_pg *s, PGconn *c) {
     return state == PGRES_POLLING_OK ? 0 : -1;
 }
 
-static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) {
+static int connect_one(ls_pg *s, bool replication, int wait_ms, PGconn **out, ls_error *err) {
     const ls_source_conf *o = s->conf;
     char port[16];
     snprintf(port, sizeof port, "%d", o->port);
@@ -149,10 +149,10 @@ static int connect_one(ls_pg *s, bool replication, PGconn **out, ls_error *err) 
     if (!c) return ls_fail_memory(err, "connecting to PostgreSQL");
     if (PQstatus(c) == CONNECTION_BAD) return refused(s, c, replication, err);
     PQsetErrorVerbosity(c, PQERRORS_VERBOSE); /* for the SQLSTATE, which libpq gives for results only */
-    bool ok = establish(s, c) == 0;
+    bool ok = establish(s, c, wait_ms) == 0;
     if (!ok && !*PQerrorMessage(c))
         return ls_fail(err, LS_AGAIN, "PostgreSQL at %s port %d does not answer: nothing within %d seconds", o->host,
-                       o->port, LS_PG_CONNECT_MS / 1000);
+                       o->port, wait_ms / 1000);
     return ok ? 0 : refused(s, c, replication, err);
 }
 
@@ -205,21 +205,21 @@ static int take_unchecked(ls_pg *s, ls_error *err) {
     return ls_pg_failed(s->repl, NULL, err, "setting client_encoding");
 }
 
-int ls_pg_connect_stream(ls_pg *s, ls_error *err) {
-    if (connect_one(s, true, &s->repl, err)) return -1;
+int ls_pg_connect_stream(ls_pg *s, int wait_ms, ls_error *err) {
+    if (connect_one(s, true, wait_ms, &s->repl, err)) return -1;
     PQsetNoticeReceiver(s->repl, stream_notice, s);
     raise_decoding_memory(s);
     return take_unchecked(s, err) ? -1 : identify(s, err);
 }
 
 int ls_pg_connect(ls_pg *s, ls_error *err) {
-    if (connect_one(s, false, &s->side, err)) return -1;
+    if (connect_one(s, false, LS_PG_CONNECT_MS, &s->side, err)) return -1;
     PQsetNoticeReceiver(s->side, notice, s);
     int version = PQserverVersion(s->side);
     if (version < LS_PG_VERSION_MIN)
         return ls_fail(err, LS_USAGE, "PostgreSQL %d is too old: %d or later is needed", version / 10000,
                        LS_PG_VERSION_MIN / 10000);
-    if (ls_pg_connect_stream(s, err)) return -1;
+    if (ls_pg_connect_stream(s, LS_PG_CONNECT_MS, err)) return -1;
     ls_pg_socket_open(s);
     return 0;
 }
@@ -270,7 +270,7 @@ bool ls_pg_is_cut_off(ls_pg *s) {
     ls_error err;
     snprintf(pid, sizeof pid, "%d", PQbackendPID(s->repl));
     s->waits = false;
-    if (connect_one(s, false, &c, &err) == 0) {
+    if (connect_one(s, false, LS_PG_CONNECT_MS, &c, &err) == 0) {
         PGresult *res = ls_pg_ask(s, c, look, 2, params);
         if (PQresultStatus(res) == PGRES_TUPLES_OK) {
             gone = !PQntuples(res);

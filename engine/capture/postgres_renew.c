@@ -15,13 +15,17 @@
 enum {
     LARGE_BYTES = 1024 * 1024,            /* of a message; what is smaller is not worth a connection */
     CALM_MS = 10000,                      /* after the last large one: they come in groups */
-    AGAIN_MS = 60000,                     /* when it could not be done */
+    AGAIN_MS = 60000,                     /* when it could not be done; twice as long each time, */
+    AGAIN_MAX_MS = 3600000,               /* ... up to this */
+    CONNECT_MS = 2000,                    /* the stream that there is waits meanwhile */
     DECODED_AGAIN_BYTES = 64 * 1024 * 1024, /* at most: less than a second */
-    END_MS = 5000                         /* for the stream's end, of a server that is waiting for WAL */
+    END_MS = 30000                        /* for the stream's end: a transaction that is being sent comes whole before it, and again after it */
 };
 
 void ls_pg_renew_note(ls_pg *s, int bytes) {
-    if (bytes >= LARGE_BYTES && !s->conf->temporary_slot) s->renew_at = ls_clock_ms() + CALM_MS; /* a temporary slot goes with its connection */
+    if (bytes < LARGE_BYTES || s->conf->temporary_slot) return; /* such a slot goes with its connection */
+    int64_t at = ls_clock_ms() + CALM_MS;
+    if (s->renew_at < at) s->renew_at = at; /* a try that failed is not followed sooner */
 }
 
 bool ls_pg_renew_due(const ls_pg *s) {
@@ -81,7 +85,7 @@ static PGconn *another(ls_pg *s, ls_error *err) {
     unsigned timeline = s->timeline;
     memcpy(system, s->system, sizeof system);
     s->repl = NULL;
-    bool good = ls_pg_connect_stream(s, err) == 0 && strcmp(system, s->system) == 0 && timeline == s->timeline && is_cheap(s, s->repl);
+    bool good = ls_pg_connect_stream(s, CONNECT_MS, err) == 0 && strcmp(system, s->system) == 0 && timeline == s->timeline && is_cheap(s, s->repl);
     PGconn *c = s->repl;
     s->repl = had;
     memcpy(s->system, system, sizeof system);
@@ -97,7 +101,8 @@ int ls_pg_renew(ls_pg *s, ls_error *err) {
     PGconn *c = another(s, &why);
     if (!c) {
         ls_log_line(&s->log, LS_DEBUG, "the memory of a large row is kept: %s", *why.text ? why.text : "going on over another connection would take long");
-        s->renew_at = ls_clock_ms() + AGAIN_MS;
+        s->renew_wait_ms = !s->renew_wait_ms ? AGAIN_MS : s->renew_wait_ms < AGAIN_MAX_MS / 2 ? s->renew_wait_ms * 2 : AGAIN_MAX_MS;
+        s->renew_at = ls_clock_ms() + s->renew_wait_ms;
         return 0;
     }
     int rc = end_stream(s, s->repl, err);
@@ -109,7 +114,7 @@ int ls_pg_renew(ls_pg *s, ls_error *err) {
         err->code = LS_AGAIN; /* what it is, the next session finds out */
         return -1;
     }
-    s->renew_at = 0;
+    s->renew_at = s->renew_wait_ms = 0;
     s->heard_at = ls_clock_ms();
     ls_log_line(&s->log, LS_DEBUG, "the stream goes on over another connection, behind " LS_PG_LSN ", after %" PRId64 " ms: a large row's memory is given back", LS_PG_LSN_ARGS(s->marked),
                 ls_clock_ms() - began);

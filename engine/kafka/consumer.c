@@ -68,7 +68,7 @@ static void forget(ls_consumer *c, const rd_kafka_topic_partition_list_t *l, boo
 
 static int commit_wanted(ls_consumer *c, int wait_ms, ls_error *err);
 
-/* What fails is tried again in polls, for as long as there are any; what is final shows at the caller's next commit. */
+/* What may pass is tried again in polls, for as long as there are any; what is final shows at the caller's next commit. */
 static void commit_inside(ls_consumer *c, int wait_ms) {
     ls_error err;
     if (commit_wanted(c, wait_ms, &err)) ls_log_line(c->log, LS_WARN, "%s", err.text);
