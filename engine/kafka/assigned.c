@@ -109,28 +109,22 @@ static void begin_at(rd_kafka_t *rk, const ls_consumer_conf *conf, const ls_log 
     }
 }
 
-/* Asks for the ends of some partitions in one list, or of none: one whose leader does not answer keeps back what is asked of all. */
-static bool ask_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *ends, int wait_ms) {
-    return wait_ms > 0 && ends->cnt && !rd_kafka_offsets_for_times(rk, ends, wait_ms);
-}
-
 static void set_ends(rd_kafka_topic_partition_list_t *l, const rd_kafka_topic_partition_list_t *ends) {
     for (int i = 0; i < ends->cnt; i++) {
         rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(l, ends->elems[i].topic, ends->elems[i].partition);
-        if (!p || ends->elems[i].err || ends->elems[i].offset < 0) continue;
+        if (!p || ends->elems[i].offset < 0) continue;
         p->offset = ends->elems[i].offset;
         p->opaque = l;
     }
 }
 
-/* A group that begins at the end begins where that is now: left to the client, each new session would begin at the end of its own time, and pass over what came since. Not by
- * rd_kafka_query_watermark_offsets(), which before 2.3 does not keep to its time-out. */
+/* A group that begins at the end begins where that is now: left to the client, each new session would begin at the end of its own time, and pass over what came since. */
 static void pin_ends(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partition_list_t *l) {
     int64_t until = ls_clock_ms() + LS_ENDS_MS;
     rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(l->cnt);
     for (int i = 0; i < l->cnt; i++)
-        if (l->elems[i].offset == RD_KAFKA_OFFSET_END) rd_kafka_topic_partition_list_add(all, l->elems[i].topic, l->elems[i].partition)->offset = RD_KAFKA_OFFSET_END;
-    if (ask_ends(rk, all, LS_ENDS_MS / 2)) set_ends(l, all);
+        if (l->elems[i].offset == RD_KAFKA_OFFSET_END) rd_kafka_topic_partition_list_add(all, l->elems[i].topic, l->elems[i].partition);
+    if (all->cnt && !ls_topic_offsets(rk, all, RD_KAFKA_OFFSET_END, LS_ENDS_MS / 2)) set_ends(l, all);
     rd_kafka_topic_partition_list_destroy(all);
     int open = 0;
     for (int i = 0; i < l->cnt; i++) {
@@ -138,8 +132,8 @@ static void pin_ends(rd_kafka_t *rk, const ls_log *log, rd_kafka_topic_partition
         int64_t left = until - ls_clock_ms();
         if (p->offset != RD_KAFKA_OFFSET_END) continue;
         rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(one, p->topic, p->partition)->offset = RD_KAFKA_OFFSET_END;
-        if (ask_ends(rk, one, left < LS_END_MS ? (int)left : LS_END_MS)) set_ends(l, one);
+        rd_kafka_topic_partition_list_add(one, p->topic, p->partition);
+        if (left > 0 && !ls_topic_offsets(rk, one, RD_KAFKA_OFFSET_END, left < LS_END_MS ? (int)left : LS_END_MS)) set_ends(l, one);
         rd_kafka_topic_partition_list_destroy(one);
         open += p->offset == RD_KAFKA_OFFSET_END;
     }

@@ -55,6 +55,11 @@ int ls_topic_make(rd_kafka_t *rk, const ls_kafka_conf *conf, const char *topic, 
                   bool compact, int *has, ls_error *err) LS_MUST_CHECK;
 /* How many partitions the topic has now; 0: it does not exist. */
 int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *err) LS_MUST_CHECK;
+/* Sets the offsets of the list's partitions to what `at` (RD_KAFKA_OFFSET_BEGINNING or _END) is of each, by the client's isolation.level, within wait_ms (milliseconds). After an
+ * error they mean nothing: one partition whose leader does not answer keeps back all. */
+rd_kafka_resp_err_t ls_topic_offsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int64_t at, int wait_ms);
+/* The same of one partition, within LS_KAFKA_ASK_MS. */
+rd_kafka_resp_err_t ls_topic_offset(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t at, int64_t *offset);
 /* Calls each() for every topic that there is; not 0 from it ends the walk, and is an error for want of memory. */
 int ls_topics_list(rd_kafka_t *rk, int (*each)(void *ctx, const char *topic), void *ctx, ls_error *err) LS_MUST_CHECK;
 /* Does each of these brokers know the topics? known[i] answers for topics[i]; a broker that does not answer within wait_ms knows

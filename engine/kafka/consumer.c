@@ -453,17 +453,26 @@ static int note_topic(ls_consumer *c, size_t i, ls_error *err) {
     if (ls_topic_partitions(c->rk, topic, &n, err)) return -1;
     /* a broker that has just come back may not have heard of it */
     if (!n && (ls_presence_has(&c->presence, i) || filled_to(c, topic, -1))) return ls_fail(err, LS_AGAIN, "topic %s is not known to the broker that was asked", topic);
-    for (int32_t k = 0; k < n; k++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(c->rk, topic, k, &low, &high, LS_KAFKA_ASK_MS);
-        if (e) return ls_fail(err, ls_kafka_code(e), "topic %s, partition %" PRId32 ": %s", topic, k, rd_kafka_err2str(e));
-        place *p = find_or_add(c, topic, k);
-        if (!p) return ls_fail_memory(err, "noting a topic's end");
-        int64_t filled = filled_to(c, topic, k);
-        if (filled > high) high = filled;
-        p->goal = high > low ? high : 0; /* nothing in it: at its end */
+    rd_kafka_topic_partition_list_t *lows = rd_kafka_topic_partition_list_new(n ? n : 1);
+    for (int32_t k = 0; k < n; k++) rd_kafka_topic_partition_list_add(lows, topic, k);
+    rd_kafka_topic_partition_list_t *highs = rd_kafka_topic_partition_list_copy(lows);
+    rd_kafka_resp_err_t e = n ? ls_topic_offsets(c->rk, lows, RD_KAFKA_OFFSET_BEGINNING, LS_KAFKA_ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (n && !e) e = ls_topic_offsets(c->rk, highs, RD_KAFKA_OFFSET_END, LS_KAFKA_ASK_MS);
+    int rc = e ? ls_fail(err, ls_kafka_code(e), "where topic %s ends: %s", topic, rd_kafka_err2str(e)) : 0;
+    for (int k = 0; rc == 0 && k < n; k++) {
+        int64_t high = highs->elems[k].offset, filled = filled_to(c, topic, highs->elems[k].partition);
+        const rd_kafka_topic_partition_t *low = rd_kafka_topic_partition_list_find(lows, topic, highs->elems[k].partition);
+        place *p = find_or_add(c, topic, highs->elems[k].partition);
+        if (!p || !low) {
+            rc = ls_fail_memory(err, "noting a topic's end");
+        } else {
+            if (filled > high) high = filled;
+            p->goal = high > low->offset ? high : 0; /* nothing in it: at its end */
+        }
     }
-    return 0;
+    rd_kafka_topic_partition_list_destroy(lows);
+    rd_kafka_topic_partition_list_destroy(highs);
+    return rc;
 }
 
 int ls_consumer_note_ends(ls_consumer *c, ls_error *err) {

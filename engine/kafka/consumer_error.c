@@ -23,7 +23,7 @@ static int refused(const reader *r, const rd_kafka_message_t *m, ls_error *err) 
 static int lost(const reader *r, const rd_kafka_message_t *m, ls_error *err) {
     const char *topic = rd_kafka_topic_name(m->rkt);
     int64_t low, high;
-    if (rd_kafka_query_watermark_offsets(r->rk, topic, m->partition, &low, &high, LS_KAFKA_ASK_MS))
+    if (ls_topic_offset(r->rk, topic, m->partition, RD_KAFKA_OFFSET_BEGINNING, &low) || ls_topic_offset(r->rk, topic, m->partition, RD_KAFKA_OFFSET_END, &high))
         return ls_fail(err, LS_LOST, "topic %s, partition %" PRId32 ": %s", topic, m->partition, rd_kafka_message_errstr(m));
     if (r->places)
         return ls_fail(err, LS_LOST,

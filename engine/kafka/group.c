@@ -30,7 +30,9 @@ static int fill(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list, con
         size_t t = 0;
         while (strcmp(topics[t], p->topic) != 0) t++;
         *at = (ls_group_place){.topic = topics[t], .partition = p->partition, .offset = p->offset >= 0 ? p->offset : -1};
-        rd_kafka_resp_err_t e = p->err ? p->err : rd_kafka_query_watermark_offsets(rk, p->topic, p->partition, &at->begin, &at->end, LS_KAFKA_ASK_MS);
+        rd_kafka_resp_err_t e = p->err;
+        if (!e) e = ls_topic_offset(rk, p->topic, p->partition, RD_KAFKA_OFFSET_BEGINNING, &at->begin);
+        if (!e) e = ls_topic_offset(rk, p->topic, p->partition, RD_KAFKA_OFFSET_END, &at->end);
         if (e) return ls_fail(err, ls_kafka_code(e), "topic %s, partition %d: %s", p->topic, (int)p->partition, rd_kafka_err2str(e));
     }
     return 0;

@@ -75,9 +75,8 @@ static int open_reader(const ls_offsets *o, const char *isolation, rd_kafka_t **
 /* The partition's end, open transactions included. */
 static int whole_end(const ls_offsets *o, int64_t *end, ls_error *err) {
     rd_kafka_t *rk;
-    int64_t low;
     if (open_reader(o, "read_uncommitted", &rk, err)) return -1;
-    rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, end, LS_KAFKA_ASK_MS);
+    rd_kafka_resp_err_t e = ls_topic_offset(rk, LS_OFFSETS_TOPIC, 0, RD_KAFKA_OFFSET_END, end);
     rd_kafka_destroy(rk);
     return e ? ls_fail(err, ls_kafka_code(e), "topic " LS_OFFSETS_TOPIC ": %s", rd_kafka_err2str(e)) : 0;
 }
@@ -113,12 +112,12 @@ static int scan(const ls_offsets *o, rd_kafka_topic_t *t, int64_t end, ls_buf *v
 /* Read without a consumer group, which would only cost the time to find its coordinator. */
 static int read_newest(const ls_offsets *o, ls_buf *value, int64_t *stored_at, ls_error *err) {
     rd_kafka_t *rk;
-    int64_t end, low, stable;
+    int64_t end, low;
     if (whole_end(o, &end, err)) return -1;
     if (end == 0) return 0;
     if (open_reader(o, "read_committed", &rk, err)) return -1;
     /* asked for here, the client knows the partition's leader and beginning at once; by itself it looks twice a second */
-    if (rd_kafka_query_watermark_offsets(rk, LS_OFFSETS_TOPIC, 0, &low, &stable, LS_KAFKA_ASK_MS)) low = RD_KAFKA_OFFSET_BEGINNING;
+    if (ls_topic_offset(rk, LS_OFFSETS_TOPIC, 0, RD_KAFKA_OFFSET_BEGINNING, &low)) low = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, LS_OFFSETS_TOPIC, NULL);
     int found;
     if (!t || rd_kafka_consume_start(t, 0, low)) {

@@ -13,6 +13,7 @@ enum {
     LS_TOPIC_NAME_MAX = 249,     /* bytes: Kafka's own limit */
     LS_REPLICATION_WANTED = 3,
     LS_TOPIC_WAIT_MS = 100,      /* between two looks at a topic that was just made */
+    LS_ASK_AGAIN_MS = 50,        /* between two tries to learn where partitions end */
     LS_BROKERS_ASKED = 64,       /* brokers that are asked whether they know a topic, at most */
     LS_COMPACT_SEGMENT = 16777216 /* bytes: only closed segments are compacted, and a start reads the topic whole */
 };
@@ -61,6 +62,29 @@ int ls_topic_partitions(rd_kafka_t *rk, const char *topic, int *has, ls_error *e
     if (look(rk, topic, &l, err)) return -1;
     *has = l.partitions;
     return 0;
+}
+
+/* Not by rd_kafka_query_watermark_offsets(): before 2.3 it does not keep to its time-out, and waits for a leader that is gone until that is there again (librdkafka's issue 2588). */
+rd_kafka_resp_err_t ls_topic_offsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int64_t at, int wait_ms) {
+    int64_t until = ls_clock_ms() + wait_ms, left = wait_ms;
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        if (e) usleep(LS_ASK_AGAIN_MS * 1000);
+        for (int i = 0; i < l->cnt; i++) l->elems[i].offset = at;
+        e = rd_kafka_offsets_for_times(rk, l, left > 0 ? (int)left : 0);
+        for (int i = 0; !e && i < l->cnt; i++) e = l->elems[i].err;
+        left = until - ls_clock_ms();
+    } while (e && ls_kafka_code(e) == LS_AGAIN && left > LS_ASK_AGAIN_MS);
+    return e;
+}
+
+rd_kafka_resp_err_t ls_topic_offset(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t at, int64_t *offset) {
+    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(one, topic, partition);
+    rd_kafka_resp_err_t e = ls_topic_offsets(rk, one, at, LS_KAFKA_ASK_MS);
+    *offset = one->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(one);
+    return e;
 }
 
 static void ask(rd_kafka_t *rk, const char *const *topics, size_t n, int32_t broker, int wait_ms, rd_kafka_queue_t *q) {
