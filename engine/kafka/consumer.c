@@ -3,7 +3,6 @@
 #include "kafka/consumer_parts.h"
 #include "kafka/leave.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
