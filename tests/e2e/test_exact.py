@@ -11,7 +11,7 @@ TABLE = "create table t (id int primary key, v varchar(40))"
 SEED = int(os.environ.get("LIST_SYNC_SEED", time.time_ns() % 1000000))
 ROWS = 60000
 KILLS = 5
-LATE = 50000  # by this row some of Kafka's transactions are behind it
+LATE = 50000  # by this row, after 2.5 s of CPU, some of Kafka's transactions have ended
 SERIES = {"postgres": "select n, 'row ' || n from generate_series(%d, %d) n", "mysql": "select seq, concat('row ', seq) from seq_%d_to_%d"}
 LARGE = 3000000  # bytes
 LARGEST = 67108864  # ... of a message, which with its head is more
@@ -57,7 +57,7 @@ class Exact(Case):
             local at = ls.param("kill", 0)
             return function(row)
                 local id = row.new.id
-                if id % 500 == 0 then -- 50 microseconds a row, on any machine: Kafka's transactions are cut every second
+                if id % 500 == 0 then -- 50 microseconds of this process' CPU a row, on any machine: behind, Kafka's transactions are cut every second
                     local now = os.clock()
                     repeat until os.clock() > now + 0.025
                 end
